@@ -1,0 +1,105 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// Byte-crunching targets are optimised in debug builds too: their tests read megabytes.
+let crunching: [SwiftSetting] = strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
+let lld: [LinkerSetting] = [.unsafeFlags(["-use-ld=lld"])]
+
+func module(
+    _ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [], settings: [SwiftSetting] = strict
+) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, resources: resources, swiftSettings: strict, linkerSettings: lld)
+}
+
+let package = Package(
+    name: "digitalbank",
+    products: [.executable(name: "digitalbank", targets: ["digitalbank"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // C libraries, Debian packages
+        .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+
+        // Foundations
+        module("Diagnostics", []),
+        module("Postgres", ["Diagnostics", "CLibpq"]),
+        module("PostgresServer", ["Diagnostics", "Postgres"]),
+        module("Migrations", ["Diagnostics", "Postgres"]),
+        module("Crypto", ["Diagnostics", "CLibCrypto"]),
+        module(
+            "Vault", ["Diagnostics", "Crypto", "Postgres", "Migrations"], resources: [.copy("Migrations")]),
+        module(
+            "Evidence", ["Diagnostics", "Crypto", "Postgres", "Migrations"], resources: [.copy("Migrations")]),
+        module("Salvage", ["Diagnostics", "CZlib", "CZstd", "CLZ4"], settings: crunching),
+
+        // The bank
+        module("Bank", ["Diagnostics", "Crypto", "Postgres", "Migrations", "Vault"], resources: [.copy("Migrations")]),
+        module(
+            "Simulator", ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Crypto", "CZlib"],
+            resources: [.copy("Legacy")], settings: crunching),
+
+        // Capabilities
+        module(
+            "Recovery",
+            [
+                "Diagnostics", "Crypto", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
+                "Salvage",
+                .product(name: "Yams", package: "Yams"),
+            ],
+            resources: [.copy("Migrations"), .copy("Mappings")], settings: crunching),
+
+        // Composition, faces, executable
+        module(
+            "Platform",
+            [
+                "Diagnostics", "Crypto", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
+                "Simulator", "Recovery",
+            ]),
+        module(
+            "Commands",
+            ["Diagnostics", "Platform", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        .executableTarget(
+            name: "digitalbank", dependencies: ["Commands"], swiftSettings: strict, linkerSettings: lld),
+
+        // Tests
+        .target(
+            name: "TestSupport", dependencies: ["Diagnostics", "Postgres", "PostgresServer"],
+            path: "Tests/TestSupport", swiftSettings: strict),
+        tests("PostgresTests", ["Postgres", "TestSupport"]),
+        tests("PostgresServerTests", ["PostgresServer", "Postgres", "TestSupport"]),
+        tests("MigrationsTests", ["Migrations", "Postgres", "TestSupport"]),
+        tests("CryptoTests", ["Crypto"]),
+        tests("VaultTests", ["Vault", "Crypto", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
+        tests("EvidenceTests", ["Evidence", "Crypto", "Migrations", "Postgres", "TestSupport"]),
+        tests("BankTests", ["Bank", "Vault", "Crypto", "Migrations", "Postgres", "TestSupport"]),
+        tests("SalvageTests", ["Salvage", "TestSupport"]),
+        tests("SimulatorTests", ["Simulator", "Postgres", "PostgresServer", "TestSupport"]),
+        tests(
+            "RecoveryTests",
+            [
+                "Recovery", "Salvage", "Simulator", "Bank", "Vault", "Evidence", "Crypto", "Migrations", "Postgres",
+                "PostgresServer", "TestSupport",
+            ]),
+        tests("SystemTests", ["TestSupport", "Postgres", "PostgresServer"]),
+        tests("TidyTests", []),
+    ]
+)

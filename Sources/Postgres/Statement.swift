@@ -1,0 +1,99 @@
+/// A SQL statement whose values are bound, never spliced.
+///
+/// `"select solde from comptes where id = \(id)"` becomes `… where id = $1` with one bound value; there is no way to
+/// interpolate text as SQL except `\(identifier:)`, which quotes, and `\(fragment:)`, which takes another statement.
+public struct Statement: Sendable, ExpressibleByStringInterpolation {
+    public private(set) var sql: String
+    public private(set) var values: [BoundValue]
+
+    public init(stringLiteral value: String) {
+        sql = value
+        values = []
+    }
+
+    public init(stringInterpolation interpolation: StringInterpolation) {
+        sql = interpolation.sql
+        values = interpolation.values
+    }
+
+    /// A statement that is text already: a migration file, a generated query whose values are `values`.
+    public init(unchecked sql: String, values: [BoundValue] = []) {
+        self.sql = sql
+        self.values = values
+    }
+
+    public struct StringInterpolation: StringInterpolationProtocol {
+        var sql = ""
+        var values: [BoundValue] = []
+
+        public init(literalCapacity: Int, interpolationCount: Int) {
+            sql.reserveCapacity(literalCapacity + 4 * interpolationCount)
+            values.reserveCapacity(interpolationCount)
+        }
+
+        public mutating func appendLiteral(_ literal: String) { sql += literal }
+
+        public mutating func appendInterpolation(_ value: some Bindable) { append(value.boundValue) }
+
+        public mutating func appendInterpolation(_ value: (some Bindable)?) {
+            append(value?.boundValue ?? BoundValue(type: 0, bytes: nil))
+        }
+
+        /// A table, column, role or schema name, quoted by doubling its quotes.
+        public mutating func appendInterpolation(identifier name: String) {
+            sql += Statement.quoted(name)
+        }
+
+        /// Another statement, its parameters renumbered after ours.
+        public mutating func appendInterpolation(fragment other: Statement) {
+            sql += other.renumbered(from: values.count)
+            values += other.values
+        }
+
+        private mutating func append(_ value: BoundValue) {
+            values.append(value)
+            sql += "$\(values.count)"
+        }
+    }
+
+    /// `name` as a quoted SQL identifier.
+    public static func quoted(_ name: String) -> String {
+        "\"" + name.replacing("\"", with: "\"\"") + "\""
+    }
+
+    /// `text` as a quoted SQL literal, for the few utility statements that take no parameters (`create role … password`).
+    public static func literal(_ text: String) -> String {
+        let doubled = text.replacing("'", with: "''").replacing("\\", with: "\\\\")
+        return text.contains("\\") ? " E'\(doubled)'" : "'\(doubled)'"
+    }
+
+    private func renumbered(from offset: Int) -> String {
+        guard offset > 0, !values.isEmpty else { return sql }
+        var out = ""
+        var rest = Substring(sql)
+        while let dollar = rest.firstIndex(of: "$") {
+            out += rest[..<dollar]
+            let digits = rest[rest.index(after: dollar)...].prefix { $0.isASCII && $0.isNumber }
+            if let number = Int(digits) { out += "$\(number + offset)" } else { out += "$" }
+            rest = rest[digits.endIndex...]
+        }
+        return out + rest
+    }
+}
+
+/// One bound parameter: its type and its value in PostgreSQL's text or binary form.
+public struct BoundValue: Sendable, Hashable {
+    /// The parameter's type OID; 0 lets the server infer it.
+    public let type: UInt32
+    /// `nil` is SQL NULL. Text values carry no terminating zero.
+    public let bytes: [UInt8]?
+    public let isBinary: Bool
+
+    public init(type: UInt32, bytes: [UInt8]?, isBinary: Bool = false) {
+        self.type = type
+        self.bytes = bytes
+        self.isBinary = isBinary
+    }
+
+    public init(type: UInt32, text: String) { self.init(type: type, bytes: Array(text.utf8)) }
+}

@@ -1,0 +1,114 @@
+public import Foundation
+
+/// A Swift value that can be bound to a statement's parameter.
+public protocol Bindable: Sendable {
+    var boundValue: BoundValue { get }
+}
+
+/// A Swift value that can be read from a column.
+public protocol ColumnDecodable: Sendable {
+    /// `bytes` is the column's text form. Throws nothing: `nil` says the text is not of this type.
+    init?(columnText bytes: UnsafeBufferPointer<UInt8>)
+}
+
+extension String: Bindable, ColumnDecodable {
+    public var boundValue: BoundValue { BoundValue(type: 0, text: self) }
+    public init?(columnText bytes: UnsafeBufferPointer<UInt8>) { self = String(decoding: bytes, as: UTF8.self) }
+}
+
+extension Bool: Bindable, ColumnDecodable {
+    public var boundValue: BoundValue { BoundValue(type: 16, text: self ? "t" : "f") }
+    public init?(columnText bytes: UnsafeBufferPointer<UInt8>) {
+        switch bytes.first {
+        case UInt8(ascii: "t"): self = true
+        case UInt8(ascii: "f"): self = false
+        default: return nil
+        }
+    }
+}
+
+extension Int64: Bindable, ColumnDecodable {
+    public var boundValue: BoundValue { BoundValue(type: 20, text: String(self)) }
+    public init?(columnText bytes: UnsafeBufferPointer<UInt8>) {
+        self.init(String(decoding: bytes, as: UTF8.self))
+    }
+}
+
+extension Int: Bindable, ColumnDecodable {
+    public var boundValue: BoundValue { BoundValue(type: 20, text: String(self)) }
+    public init?(columnText bytes: UnsafeBufferPointer<UInt8>) {
+        self.init(String(decoding: bytes, as: UTF8.self))
+    }
+}
+
+extension Int32: Bindable, ColumnDecodable {
+    public var boundValue: BoundValue { BoundValue(type: 23, text: String(self)) }
+    public init?(columnText bytes: UnsafeBufferPointer<UInt8>) {
+        self.init(String(decoding: bytes, as: UTF8.self))
+    }
+}
+
+extension Double: Bindable, ColumnDecodable {
+    public var boundValue: BoundValue { BoundValue(type: 701, text: description) }
+    public init?(columnText bytes: UnsafeBufferPointer<UInt8>) {
+        self.init(String(decoding: bytes, as: UTF8.self))
+    }
+}
+
+extension Decimal: Bindable, ColumnDecodable {
+    public var boundValue: BoundValue { BoundValue(type: 1700, text: description) }
+    public init?(columnText bytes: UnsafeBufferPointer<UInt8>) {
+        self.init(string: String(decoding: bytes, as: UTF8.self))
+    }
+}
+
+extension UUID: Bindable, ColumnDecodable {
+    public var boundValue: BoundValue { BoundValue(type: 2950, text: uuidString) }
+    public init?(columnText bytes: UnsafeBufferPointer<UInt8>) {
+        self.init(uuidString: String(decoding: bytes, as: UTF8.self))
+    }
+}
+
+/// `bytea`, bound in binary form.
+extension Array: Bindable where Element == UInt8 {
+    public var boundValue: BoundValue { BoundValue(type: 17, bytes: self, isBinary: true) }
+}
+
+extension Array: ColumnDecodable where Element == UInt8 {
+    /// Reads PostgreSQL's hex form, `\x0a1b`.
+    public init?(columnText bytes: UnsafeBufferPointer<UInt8>) {
+        guard bytes.count >= 2, bytes.count % 2 == 0, bytes[0] == UInt8(ascii: "\\"), bytes[1] == UInt8(ascii: "x")
+        else { return nil }
+        self = []
+        reserveCapacity(bytes.count / 2 - 1)
+        for index in stride(from: 2, to: bytes.count, by: 2) {
+            guard let high = Self.nibble(bytes[index]), let low = Self.nibble(bytes[index + 1]) else { return nil }
+            append(high << 4 | low)
+        }
+    }
+
+    private static func nibble(_ character: UInt8) -> UInt8? {
+        switch character {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10
+        default: nil
+        }
+    }
+}
+
+/// A one-dimensional SQL array parameter; PostgreSQL infers its type from where it stands (cast it: `\(ids)::bigint[]`).
+public struct SQLArray: Bindable {
+    private let text: String
+
+    public init(_ values: [Int64]) { text = "{" + values.map(String.init).joined(separator: ",") + "}" }
+
+    public init(_ values: [String?]) {
+        let elements = values.map { value in
+            guard let value else { return "NULL" }
+            return "\"" + value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+        }
+        text = "{" + elements.joined(separator: ",") + "}"
+    }
+
+    public var boundValue: BoundValue { BoundValue(type: 0, text: text) }
+}
