@@ -39,10 +39,13 @@ let package = Package(
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
+        // The C library's own, which Swift's Glibc module hides
+        .systemLibrary(name: "CSpawn"),
+
         // Foundations
         module("Diagnostics", []),
         module("Postgres", ["Diagnostics", "CLibpq"]),
-        module("PostgresServer", ["Diagnostics", "Postgres"]),
+        module("PostgresServer", ["Diagnostics", "Postgres", "CSpawn"]),
         module("Migrations", ["Diagnostics", "Postgres"]),
         module("Crypto", ["Diagnostics", "CLibCrypto"]),
         module(

@@ -1,4 +1,3 @@
-public import Diagnostics
 internal import Foundation
 
 /// The PostgreSQL programs of one installed major version.
@@ -23,10 +22,4 @@ public struct PostgresBinaries: Sendable {
             code: "postgresql_not_installed", message: "no PostgreSQL 14 to 17 below \(root)",
             hint: "Install it with: apt-get install postgresql-15")
     }
-}
-
-public struct ServerError: Fault {
-    public let code: String
-    public let message: String
-    public let hint: String
 }
