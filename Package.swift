@@ -87,8 +87,11 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Diagnostics", "Postgres", "PostgresServer"],
             path: "Tests/TestSupport", swiftSettings: strict),
+        .executableTarget(
+            name: "cluster-owner", dependencies: ["PostgresServer"], path: "Tests/ClusterOwner", swiftSettings: strict,
+            linkerSettings: lld),
         tests("PostgresTests", ["Postgres", "TestSupport"]),
-        tests("PostgresServerTests", ["PostgresServer", "Postgres", "TestSupport"]),
+        tests("PostgresServerTests", ["PostgresServer", "Postgres", "TestSupport", "cluster-owner"]),
         tests("MigrationsTests", ["Migrations", "Postgres", "TestSupport"]),
         tests("CryptoTests", ["Crypto"]),
         tests("VaultTests", ["Vault", "Crypto", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),

@@ -1,28 +1,10 @@
 internal import Foundation
 internal import Glibc
-public import Postgres
 
 /// A PostgreSQL cluster of ours: made by `initdb`, reached through a private Unix socket.
+///
+/// Copies share one server. When `outlivesOwner` is false, the server also ends with the last copy.
 public struct Cluster: Sendable {
-    public struct Options: Sendable {
-        /// Everything of the cluster goes below it: `data`, `socket`, `log`.
-        public var directory: String
-        public var superuser = "digitalbank"
-        /// Loopback TCP port; nil for a Unix socket only.
-        public var port: Int?
-        /// False for throw-away clusters: no fsync, minimal WAL.
-        public var isDurable = true
-        /// Extra lines for `postgresql.conf`.
-        public var settings: [String: String] = [:]
-        /// True for the restored bank, which stays up when our process ends; false for tests and clean rooms, which die
-        /// with our process even when it is killed.
-        public var outlivesOwner = false
-        /// Removes `directory` when our process dies without stopping the cluster; needs `outlivesOwner == false`.
-        public var isRemovedWithOwner = false
-
-        public init(directory: String) { self.directory = directory }
-    }
-
     public let options: Options
     public let binaries: PostgresBinaries
     public let superuserPassword: String
@@ -31,34 +13,55 @@ public struct Cluster: Sendable {
 
     public var socketDirectory: String { files.socket }
     public var dataDirectory: String { files.data }
-    public var logFile: String { files.log }
+    /// The server's newest log.
+    public var logFile: String { files.newestLog }
+    /// The loopback port in use, nil for socket only.
+    public var port: Int? { supervisor.port }
 
     /// Makes a new cluster below `options.directory`, which must not hold one already. It is not started.
+    ///
+    /// Checksums on, SCRAM passwords everywhere, UTF-8, byte-wise collation. A creation that was killed half-way is begun again.
     public static func create(_ options: Options, _ binaries: PostgresBinaries? = nil) async throws -> Cluster {
-        let binaries = try binaries ?? PostgresBinaries.find()
         let user = try ServerUser.current()
+        let binaries = try binaries ?? PostgresBinaries.find()
         let files = try ClusterFiles(directory: options.directory)
         let password = randomPassword()
-        try files.create(password: password, user: user)
-        let arguments = [
-            "--pgdata", files.data, "--username", options.superuser, "--pwfile", files.passwordForInitdb,
-            "--auth=scram-sha-256", "--data-checksums", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions",
-        ]
+        try await onThread { try files.create(password: password, user: user) }
         do {
-            let run = try await ToolRun.run(
-                binaries.path(of: "initdb"), arguments + (options.isDurable ? [] : ["--no-sync"]), asServerUser: true,
-                timeMax: .seconds(300))
-            try run.checked("initdb")
-            unlink(files.passwordForInitdb)
+            try await initialise(options, binaries, files)
+            try ServerSettings(options: options, files: files, port: options.port).write(user: user)
+            try files.complete(ClusterRecord(options: options, socket: files.socket), password: password)
         } catch {
-            unlink(files.passwordForInitdb)
+            files.removeIncomplete()
             throw error
         }
-        try ServerSettings(options: options, files: files).write(user: user)
         return Cluster(options: options, binaries: binaries, superuserPassword: password, files: files)
     }
 
-    init(options: Options, binaries: PostgresBinaries, superuserPassword: String, files: ClusterFiles) {
+    /// The cluster that `create` made in `directory`, running or not.
+    public static func attach(_ directory: String, _ binaries: PostgresBinaries? = nil) throws -> Cluster {
+        let files = try ClusterFiles(directory: directory)
+        let (record, password, major) = try files.load()
+        var options = record.options
+        options.directory = directory
+        let binaries = try binaries ?? PostgresBinaries.find(major: major)
+        guard binaries.majorVersion == major else {
+            throw ServerError(
+                code: "postgresql_version_differs",
+                message: "\(files.data) is of PostgreSQL \(major), the programs are of \(binaries.majorVersion)",
+                hint: "Install it with: apt-get install postgresql-\(major)")
+        }
+        return Cluster(
+            options: options, binaries: binaries, superuserPassword: password,
+            files: try ClusterFiles(directory: directory, socket: record.socket))
+    }
+
+    /// Whether `directory` holds a complete cluster of ours.
+    public static func exists(in directory: String) -> Bool {
+        access(directory + "/" + ClusterFiles.recordName, F_OK) == 0
+    }
+
+    private init(options: Options, binaries: PostgresBinaries, superuserPassword: String, files: ClusterFiles) {
         self.options = options
         self.binaries = binaries
         self.superuserPassword = superuserPassword
@@ -66,17 +69,23 @@ public struct Cluster: Sendable {
         supervisor = Supervisor(options: options, binaries: binaries, files: files)
     }
 
-    /// Starts the server and returns when it takes connections.
+    private static func initialise(_ options: Options, _ binaries: PostgresBinaries, _ files: ClusterFiles) async throws
+    {
+        var arguments = [
+            "--pgdata", files.data, "--username", options.superuser, "--pwfile", files.passwordForInitdb,
+            "--auth=scram-sha-256", "--data-checksums", "--encoding=UTF8", "--locale=C.UTF-8", "--lc-collate=C",
+            "--no-instructions",
+        ]
+        if !options.isDurable { arguments.append("--no-sync") }
+        let run = try await ToolRun.run(
+            binaries.path(of: "initdb"), arguments, asServerUser: true, timeMax: .seconds(300))
+        try run.checked("initdb")
+    }
+
+    /// Starts the server and returns when it takes connections; nothing happens when it runs already.
     public func start(timeMax: Duration = .seconds(60)) async throws {
         let supervisor = supervisor
         try await onThread { try supervisor.start(timeMax: timeMax) }
-    }
-
-    public enum StopMode: String, Sendable {
-        /// Ends all sessions, writes everything out.
-        case fast
-        /// Ends at once; the next start recovers from the WAL. Right for what is thrown away.
-        case immediate
     }
 
     /// Stops the server; nothing happens when it does not run.
@@ -88,53 +97,23 @@ public struct Cluster: Sendable {
     /// Stops the server at once and removes the cluster's folder.
     public func destroy() async throws {
         try await stop(.immediate)
-        let directory = options.directory
-        try await onThread { try FileManager.default.removeItem(atPath: directory) }
+        let files = files
+        try await onThread { try files.removeAll() }
     }
 
-    public var isRunning: Bool { supervisor.isRunning }
+    public var status: Status { supervisor.status }
 
-    /// The superuser's connection to `database`.
-    public func configuration(database: String = "postgres") -> DatabaseConfiguration {
-        configuration(database: database, user: options.superuser, password: superuserPassword)
+    public var isRunning: Bool {
+        if case .running = status { true } else { false }
     }
 
-    public func configuration(database: String, user: String, password: String) -> DatabaseConfiguration {
-        DatabaseConfiguration(
-            "host='\(socketDirectory)' port=\(options.port ?? 5432) user='\(user)' dbname='\(database)'",
-            password: password)
-    }
-
-    /// Makes a database, owned by the superuser unless `owner` is given; a copy of `template` when one is named.
-    public func createDatabase(_ name: String, owner: String? = nil, template: String? = nil) async throws {
-        let database = Database(configuration())
-        let ownership: Statement = owner.map { " owner \(identifier: $0)" } ?? ""
-        let origin: Statement = template.map { " template \(identifier: $0)" } ?? ""
-        do {
-            try await database.run(
-                "create database \(identifier: name)\(fragment: ownership)\(fragment: origin)")
-        } catch {
-            await database.close()
-            throw error
-        }
-        await database.close()
-    }
-
-    public func dropDatabase(_ name: String) async throws {
-        let database = Database(configuration())
-        do {
-            try await database.run("drop database if exists \(identifier: name) with (force)")
-        } catch {
-            await database.close()
-            throw error
-        }
-        await database.close()
-    }
+    /// Why we stopped the server ourselves, when a limit was passed: the cause behind lost connections.
+    public var limitPassed: ServerError? { supervisor.limitPassed }
 
     /// 32 characters from the system's random source: 190 bits.
-    package static func randomPassword() -> String {
-        var generator = SystemRandomNumberGenerator()
+    private static func randomPassword() -> String {
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+        var generator = SystemRandomNumberGenerator()
         return String((0..<32).map { _ in alphabet[Int.random(in: 0..<alphabet.count, using: &generator)] })
     }
 }

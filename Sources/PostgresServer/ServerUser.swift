@@ -55,10 +55,31 @@ struct ServerUser: Sendable, Hashable {
 
     /// Gives `path` to this user.
     func own(_ path: String) throws(ServerError) {
-        guard chown(path, uid, gid) == 0 else {
+        guard lchown(path, uid, gid) == 0 else {
             throw ServerError(
                 code: "directory_not_usable", message: "\(path) cannot be given to \(name): \(reason())",
                 hint: "Choose a folder on a local file system.")
+        }
+    }
+
+    /// Throws with the first folder on the way to `path` that this user may not pass through.
+    func checkReach(_ path: String) throws(ServerError) {
+        var folders: [String] = []
+        var url = URL(filePath: path)
+        while url.path != "/" {
+            folders.insert(url.path, at: 0)
+            url.deleteLastPathComponent()
+        }
+        let script = #"for d in "$@"; do [ -x "$d" ] || { printf %s "$d"; exit 1; }; done"#
+        let session = try ToolSession(
+            command: wrapping(["/bin/sh", "-c", script, "sh"] + folders), environment: ToolRun.defaultEnvironment,
+            directory: "/", inputFile: nil, outputFile: nil)
+        let run = try session.collect(timeMax: .seconds(30))
+        guard run.status == 0 else {
+            throw ServerError(
+                code: "directory_not_reachable",
+                message: "the user \(name), who runs PostgreSQL, may not pass through \(run.outputText)",
+                hint: "Choose a folder elsewhere (--data-dir), or open that one with: chmod o+x \(run.outputText)")
         }
     }
 }

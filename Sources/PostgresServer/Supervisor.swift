@@ -2,118 +2,201 @@ internal import Foundation
 internal import Glibc
 internal import Synchronization
 
-/// Starts and stops the server of one cluster.
+/// Starts and stops the server of one cluster. Everything here blocks; callers give it a thread.
 final class Supervisor: Sendable {
+    private struct State {
+        var server: SupervisedServer?
+        var port: Int?
+        var limitPassed: ServerError?
+    }
+
     private let options: Cluster.Options
     private let binaries: PostgresBinaries
     private let files: ClusterFiles
-    private let supervised = Mutex<SupervisedServer?>(nil)
+    private let state: Mutex<State>
+
+    private static let pollMicroseconds: UInt32 = 10_000
+    private static let portTriesMax = 20
 
     init(options: Cluster.Options, binaries: PostgresBinaries, files: ClusterFiles) {
         self.options = options
         self.binaries = binaries
         self.files = files
+        state = Mutex(State(port: options.port == 0 ? nil : options.port))
     }
 
-    var isRunning: Bool { PostmasterFile.read(files.postmasterPID)?.isRunning(in: files.data) ?? false }
+    var port: Int? { state.withLock { $0.port } }
+    var limitPassed: ServerError? { state.withLock { $0.limitPassed } }
+
+    var status: Cluster.Status {
+        guard let file = PostmasterFile.read(files.postmasterPID) else { return .stopped }
+        guard file.isRunning(in: files.data) else { return .crashed }
+        return file.isReady
+            ? .running(processIdentifier: file.identifier) : .starting(processIdentifier: file.identifier)
+    }
 
     func start(timeMax: Duration) throws {
-        guard !isRunning else { return }
-        let server = try SupervisedServer(
-            command: [binaries.path(of: "postgres"), "-D", files.data], log: files.log,
-            removing: options.isRemovedWithOwner ? options.directory : nil, user: try ServerUser.current())
-        let clock = ContinuousClock()
-        let deadline = clock.now + timeMax
-        while true {
-            if PostmasterFile.read(files.postmasterPID)?.isReady == true, isRunning { break }
-            if server.child.statusIfEnded() != nil { throw startFailure("the server ended at once") }
-            if clock.now > deadline {
-                server.tell(.immediate)
-                throw startFailure("the server was not ready after \(timeMax)")
-            }
-            usleep(10_000)
+        let lock = try FileLock(files.directory + "/lock", timeMax: timeMax)
+        defer { lock.release() }
+        let deadline = ContinuousClock.now + timeMax
+        if case .starting = status { try waitUntilReady(deadline, hasEnded: { self.status == .crashed }) }
+        guard PostmasterFile.read(files.postmasterPID)?.isRunning(in: files.data) != true else {
+            return adoptPort()
         }
-        supervised.withLock { $0 = server }
+        let user = try ServerUser.current()
+        try user?.checkReach(files.data)
+        try clearLeftovers(deadline)
+        try files.makeSocketFolder(user: user)
+        state.withLock { $0.limitPassed = nil }
+        try launchOnPort(user: user, deadline)
     }
 
     func stop(_ mode: Cluster.StopMode, timeMax: Duration) throws {
-        guard let server = supervised.withLock({ $0 }) else { return }
-        server.tell(mode)
-        let clock = ContinuousClock()
-        let deadline = clock.now + timeMax
-        while server.child.statusIfEnded() == nil {
-            guard clock.now < deadline else {
-                throw ServerError(
-                    code: "server_does_not_stop", message: "PostgreSQL in \(files.data) did not stop in \(timeMax)",
-                    hint: "Stop it with `immediate`; the next start recovers from its log.")
-            }
-            usleep(10_000)
+        let lock = try FileLock(files.directory + "/lock", timeMax: timeMax)
+        defer { lock.release() }
+        let deadline = ContinuousClock.now + timeMax
+        if let server = state.withLock({ $0.server }) {
+            server.tell(mode)
+            while server.child.statusIfEnded() == nil { try pause(until: deadline, orThrow: doesNotStop(timeMax)) }
+            state.withLock { $0.server = nil }
         }
-        supervised.withLock { $0 = nil }
+        // A server that another process of ours started. It removes its pid file shortly before it ends.
+        guard let file = PostmasterFile.read(files.postmasterPID), file.isRunning(in: files.data) else { return }
+        kill(file.identifier, mode == .fast ? SIGINT : SIGQUIT)
+        while file.isRunning(in: files.data) { try pause(until: deadline, orThrow: doesNotStop(timeMax)) }
+    }
+
+    /// A free port can be taken between our choice and PostgreSQL's bind; then another is tried.
+    private func launchOnPort(user: ServerUser?, _ deadline: ContinuousClock.Instant) throws(ServerError) {
+        guard options.port == 0 else { return try launch(port: options.port, user: user, deadline) }
+        var candidate = self.port
+        for triesLeft in (0..<Self.portTriesMax).reversed() {
+            let port: Int
+            if let known = candidate { port = known } else { port = try Loopback.freePort() }
+            candidate = nil
+            do {
+                try launch(port: port, user: user, deadline)
+                return state.withLock { $0.port = port }
+            } catch {
+                guard error.code == "port_taken", triesLeft > 0 else { throw error }
+            }
+        }
+    }
+
+    private func launch(port: Int?, user: ServerUser?, _ deadline: ContinuousClock.Instant) throws(ServerError) {
+        try ServerSettings(options: options, files: files, port: port).write(user: user)
+        if let server = state.withLock({ $0.server }), server.child.statusIfEnded() == nil { server.tell(.immediate) }
+        state.withLock { $0.server = nil }
+        // A fresh log for each start, so that a failure quotes this start's words.
+        rename(files.log, files.log + ".previous")
+        try files.write("", to: files.log, user: user)
+        if options.outlivesOwner {
+            try launchDetached(user: user, deadline)
+        } else {
+            let server = try SupervisedServer(
+                command: [binaries.path(of: "postgres"), "-D", files.data], log: files.log,
+                memoryBytesMax: options.limits.memoryBytesMax,
+                removing: options.isRemovedWithOwner ? files.directory : nil, user: user)
+            state.withLock { $0.server = server }
+            try waitUntilReady(deadline, hasEnded: { server.child.statusIfEnded() != nil })
+            watchDisk(server)
+        }
+    }
+
+    /// `pg_ctl` gives the server a session of its own, which our end does not touch.
+    private func launchDetached(user: ServerUser?, _ deadline: ContinuousClock.Instant) throws(ServerError) {
+        var command = [
+            binaries.path(of: "pg_ctl"), "start", "--no-wait", "--silent", "--pgdata", files.data, "--log", files.log,
+        ]
+        if let memory = options.limits.memoryBytesMax {
+            command = ["/usr/bin/prlimit", "--as=\(memory)", "--"] + command
+        }
+        if let user { command = try user.wrapping(command) }
+        let session = try ToolSession(
+            command: command, environment: ToolRun.defaultEnvironment, directory: "/", inputFile: nil, outputFile: nil)
+        let run = try session.collect(timeMax: .seconds(60))
+        guard run.status == 0 else { throw startFailure("pg_ctl ended with status \(run.status)") }
+        let launched = ContinuousClock.now
+        try waitUntilReady(deadline) {
+            // No pid file for two seconds: the server refused its settings or its port and is gone.
+            ContinuousClock.now - launched > .seconds(2) && self.status == .stopped
+        }
+    }
+
+    private func waitUntilReady(_ deadline: ContinuousClock.Instant, hasEnded: () -> Bool) throws(ServerError) {
+        while true {
+            if case .running = status { return }
+            if hasEnded() { throw startFailure("the server ended at its start") }
+            try pause(until: deadline, orThrow: startFailure("the server was not ready in time"))
+        }
+    }
+
+    /// After a crash: waits for the backends that outlived their postmaster, then removes lock files whose process is gone,
+    /// even when another process has got its number since. PostgreSQL itself refuses to start in that case.
+    private func clearLeftovers(_ deadline: ContinuousClock.Instant) throws(ServerError) {
+        let patience = ContinuousClock.now + .seconds(5)
+        while true {
+            let orphans = PostmasterFile.processes(in: files.data)
+            if orphans.isEmpty { break }
+            for orphan in orphans { kill(orphan, ContinuousClock.now > patience ? SIGKILL : SIGQUIT) }
+            try pause(until: deadline, orThrow: startFailure("processes of an earlier server are still there"))
+        }
+        unlink(files.postmasterPID)
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: files.socket)) ?? []
+        for name in names where name.hasPrefix(".s.PGSQL.") { unlink(files.socket + "/" + name) }
+    }
+
+    private func adoptPort() {
+        guard options.port != nil, let port = PostmasterFile.read(files.postmasterPID)?.port else { return }
+        state.withLock { $0.port = port }
+    }
+
+    private func watchDisk(_ server: SupervisedServer) {
+        guard let bytesMax = options.limits.diskBytesMax else { return }
+        let directory = files.directory
+        let child = server.child
+        // Ends with the server it watches.
+        Thread.detachNewThread { [weak self, weak server] in
+            while child.statusIfEnded() == nil {
+                let bytes = DiskUsage.bytes(below: directory)
+                if bytes > bytesMax {
+                    self?.state.withLock { $0.limitPassed = Self.diskFull(directory, bytes, bytesMax) }
+                    server?.tell(.immediate)
+                }
+                usleep(500_000)
+            }
+        }
+    }
+
+    private func pause(
+        until deadline: ContinuousClock.Instant, orThrow error: @autoclosure () -> ServerError
+    ) throws(ServerError) {
+        guard ContinuousClock.now < deadline else { throw error() }
+        usleep(Self.pollMicroseconds)
+    }
+
+    private func doesNotStop(_ timeMax: Duration) -> ServerError {
+        ServerError(
+            code: "server_does_not_stop", message: "PostgreSQL in \(files.data) did not stop in \(timeMax)",
+            hint: "Stop it with `immediate`; the next start recovers from its log.")
+    }
+
+    private static func diskFull(_ directory: String, _ bytes: Int64, _ bytesMax: Int64) -> ServerError {
+        ServerError(
+            code: "disk_limit_passed",
+            message: "the cluster in \(directory) was stopped: it holds \(bytes) bytes where \(bytesMax) are allowed",
+            hint: "Raise the clean room's disk limit if the input is really that large.")
     }
 
     private func startFailure(_ what: String) -> ServerError {
-        let log = (try? String(contentsOfFile: files.log, encoding: .utf8)) ?? ""
-        let last = log.split(separator: "\n").suffix(8).joined(separator: "\n")
+        let tail = files.logTail(lines: 8)
+        if tail.contains("Address already in use"), let port = options.port {
+            return ServerError(
+                code: "port_taken", message: "the port \(port) of this machine is taken by another program",
+                hint: "Choose another port, or 0 for any free one.")
+        }
         return ServerError(
-            code: "server_not_started", message: "PostgreSQL in \(files.data): \(what)\n\(last)",
-            hint: "Read the server's log: \(files.log)")
-    }
-}
-
-/// A server and the small shell that watches over it: when our end of the socket closes, because we are gone or because
-/// this object is, the shell stops the server.
-final class SupervisedServer: Sendable {
-    let child: ChildProcess
-    private let lifeline: Int32
-
-    /// `$1` log file, `$2` folder to remove when the owner dies, the rest is the server's command.
-    ///
-    /// Each line on standard input names a signal for the server; the end of input means that the owner is gone. The server is
-    /// a child that this shell has not waited for, so its process id cannot be another's when the signal is sent.
-    static let script = """
-        exec 3<&0 </dev/null
-        log=$1; removed=$2; shift 2
-        "$@" >>"$log" 2>&1 3<&- &
-        server=$!
-        (
-            while read -r signal <&3; do kill -s "$signal" "$server" 2>/dev/null; done
-            kill -s QUIT "$server" 2>/dev/null
-            exit 0
-        ) &
-        watcher=$!
-        exec 3<&-
-        wait "$server"; status=$?
-        kill "$watcher" 2>/dev/null
-        wait "$watcher" && [ -n "$removed" ] && rm -rf -- "$removed"
-        exit "$status"
-        """
-
-    init(command: [String], log: String, removing directory: String?, user: ServerUser?) throws(ServerError) {
-        var ends: [Int32] = [0, 0]
-        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
-            throw ServerError(
-                code: "machine_limit", message: "no socket: \(reason())",
-                hint: "Raise the limit of open files (ulimit -n).")
-        }
-        defer { close(ends[1]) }
-        var full = ["/bin/sh", "-c", Self.script, "digitalbank-supervisor", log, directory ?? ""] + command
-        if let user { full = try user.wrapping(full) }
-        do {
-            child = try ChildProcess.spawn(
-                full, environment: ToolRun.defaultEnvironment, directory: "/",
-                streams: .init(input: .descriptor(ends[1]), output: .null, error: .file(log, append: true)))
-        } catch {
-            close(ends[0])
-            throw error
-        }
-        lifeline = ends[0]
-    }
-
-    deinit { close(lifeline) }
-
-    func tell(_ mode: Cluster.StopMode) {
-        let line = Array((mode == .fast ? "INT\n" : "QUIT\n").utf8)
-        send(lifeline, line, line.count, Int32(MSG_NOSIGNAL))
+            code: "server_not_started", message: "PostgreSQL in \(files.data): \(what)\n\(tail)",
+            hint: "Read the server's log: \(files.newestLog)")
     }
 }

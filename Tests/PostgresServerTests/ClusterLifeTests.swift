@@ -1,0 +1,165 @@
+import Foundation
+import Postgres
+import TestSupport
+import Testing
+
+@testable import PostgresServer
+
+/// How clusters start, stop, die and come back.
+@Suite struct ClusterLifeTests {
+    @Test func `a killed server recovers at the next start and keeps what was committed`() async throws {
+        try await withCluster({ $0.isDurable = true }) { cluster in
+            try await run("create table notes as select 'kept' as text", on: cluster)
+            let first = try #require(identifier(of: cluster))
+            kill(first, SIGKILL)
+            while processExists(first) { try await Task.sleep(for: .milliseconds(5)) }
+            #expect(cluster.status == .crashed)
+            try await cluster.start()
+            #expect(try await text("select text from notes", on: cluster) == "kept")
+            #expect(identifier(of: cluster) != first)
+        }
+    }
+
+    @Test func `an immediate stop loses nothing that was committed`() async throws {
+        try await withCluster({ $0.isDurable = true }) { cluster in
+            try await run("create table notes as select 'kept' as text", on: cluster)
+            try await cluster.stop(.immediate)
+            try await cluster.start()
+            #expect(try await text("select text from notes", on: cluster) == "kept")
+        }
+    }
+
+    @Test func `a pid file whose number is another server's now is stale`() async throws {
+        guard case .running(let other) = try await TestCluster.shared().status else {
+            Issue.record("the shared cluster does not run")
+            return
+        }
+        try await withCluster { cluster in
+            try await cluster.stop()
+            let files = cluster.files
+            let lines = "\(other)\n\(files.data)\n1700000000\n5432\n\(files.socket)\n\n  1234  5678\nready   \n"
+            try files.write(lines, to: files.postmasterPID, user: try ServerUser.current())
+            try files.write("\(other)\n", to: files.socket + "/.s.PGSQL.5432.lock", user: try ServerUser.current())
+            #expect(cluster.status == .crashed)
+            try await cluster.start()
+            #expect(try await text("select 'up'", on: cluster) == "up")
+            // And stopping has not touched the other one.
+            try await cluster.stop()
+            #expect(processExists(other))
+        }
+    }
+
+    @Test func `a pid file of a dead process is stale`() async throws {
+        try await withCluster { cluster in
+            try await cluster.stop()
+            let dead = try await ToolRun.run("/bin/sh", ["-c", "echo $$"]).outputText
+            try cluster.files.write(dead, to: cluster.files.postmasterPID, user: try ServerUser.current())
+            try await cluster.start()
+            #expect(try await text("select 'up'", on: cluster) == "up")
+        }
+    }
+
+    @Test func `two clusters side by side do not see each other`() async throws {
+        try await withCluster({ $0.port = 0 }) { one in
+            try await withCluster({ $0.port = 0 }) { two in
+                #expect(one.port != two.port)
+                try await one.createDatabase("only_in_one")
+                let names = try await text("select string_agg(datname, ',' order by datname) from pg_database", on: two)
+                #expect(names == "postgres,template0,template1")
+            }
+        }
+    }
+
+    @Test func `a start of what runs changes nothing, also from another handle and at the same time`() async throws {
+        try await withCluster { cluster in
+            let before = identifier(of: cluster)
+            let other = try Cluster.attach(cluster.options.directory)
+            async let first: Void = cluster.start()
+            async let second: Void = other.start()
+            _ = try await (first, second)
+            #expect(identifier(of: cluster) == before)
+        }
+    }
+
+    @Test func `the server ends with the last handle on it`() async throws {
+        try await withTemporaryDirectory { folder in
+            var options = Self.small(folder + "/cluster")
+            options.isRemovedWithOwner = true
+            let identifier = try await startAndForget(options)
+            while processExists(identifier) { try await Task.sleep(for: .milliseconds(10)) }
+            while FileManager.default.fileExists(atPath: options.directory) {
+                try await Task.sleep(for: .milliseconds(10))
+            }
+        }
+    }
+
+    @Test func `a setting that the server refuses is quoted from its log`() async throws {
+        try await withCluster { cluster in
+            try await cluster.stop()
+            var options = cluster.options
+            options.settings["work_mem"] = "not a size"
+            let files = cluster.files
+            let record = ClusterRecord(options: options, socket: files.socket)
+            try files.write(try record.text(), to: files.record, user: nil)
+            let error = await #expect(throws: ServerError.self) {
+                try await Cluster.attach(cluster.options.directory).start()
+            }
+            #expect(error?.code == "server_not_started")
+            #expect(error?.message.contains(#"invalid value for parameter "work_mem""#) == true)
+        }
+    }
+
+    private func startAndForget(_ options: Cluster.Options) async throws -> Int32 {
+        let cluster = try await Cluster.create(options)
+        try await cluster.start()
+        return try #require(identifier(of: cluster))
+    }
+}
+
+extension ClusterLifeTests {
+    static func small(_ directory: String) -> Cluster.Options {
+        var options = Cluster.Options(directory: directory)
+        options.isDurable = false
+        options.settings = ["shared_buffers": "16MB", "max_connections": "20"]
+        return options
+    }
+}
+
+/// A running cluster for `body`, small and thrown away, changed by `change`.
+func withCluster(
+    _ change: (inout Cluster.Options) -> Void = { _ in }, in folder: String? = nil,
+    _ body: (Cluster) async throws -> Void
+) async throws {
+    try await withTemporaryDirectory { temporary in
+        var options = ClusterLifeTests.small((folder ?? temporary) + "/cluster")
+        change(&options)
+        let cluster = try await Cluster.create(options)
+        try await cluster.start()
+        do {
+            try await body(cluster)
+        } catch {
+            try? await cluster.destroy()
+            throw error
+        }
+        try await cluster.destroy()
+    }
+}
+
+func run(_ statement: Statement, on cluster: Cluster) async throws {
+    try await cluster.withSuperuser { try await $0.run(statement) }
+}
+
+func text(_ statement: Statement, on cluster: Cluster) async throws -> String {
+    try await cluster.withSuperuser { try await $0.one(statement, as: String.self) }
+}
+
+func identifier(of cluster: Cluster) -> Int32? {
+    if case .running(let identifier) = cluster.status { identifier } else { nil }
+}
+
+/// Whether a process of that number runs; one that has ended and was not waited for does not.
+func processExists(_ identifier: Int32) -> Bool {
+    guard let bytes = FileManager.default.contents(atPath: "/proc/\(identifier)/stat") else { return false }
+    let state = String(decoding: bytes, as: UTF8.self).split(separator: ")").last?.dropFirst().first
+    return state != "Z" && state != "X"
+}
