@@ -11,11 +11,15 @@ extension Cluster {
     }
 
     /// Makes a database, owned by the superuser unless `owner` is given; a copy of `template` when one is named.
+    ///
+    /// A throw-away cluster copies the template's files: without fsync that takes half the time of copying through the WAL.
     public func createDatabase(_ name: String, owner: String? = nil, template: String? = nil) async throws {
         let ownership: Statement = owner.map { " owner \(identifier: $0)" } ?? ""
         let origin: Statement = template.map { " template \(identifier: $0)" } ?? ""
+        let strategy: Statement = binaries.majorVersion >= 15 && !options.isDurable ? " strategy file_copy" : ""
         try await withSuperuser {
-            try await $0.run("create database \(identifier: name)\(fragment: ownership)\(fragment: origin)")
+            try await $0.run(
+                "create database \(identifier: name)\(fragment: ownership)\(fragment: origin)\(fragment: strategy)")
         }
     }
 
