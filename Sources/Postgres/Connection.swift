@@ -1,177 +1,228 @@
-internal import CLibpq
-internal import Dispatch
-internal import Foundation
+internal import Synchronization
 
-/// One session with the server.
+/// Takes a connection back.
+protocol ConnectionHome: AnyObject, Sendable {
+    func release(_ wire: Wire)
+}
+
+/// One session with the server, for one caller.
+///
+/// Statements run in the order they are given, each as its own implicit transaction unless `transaction` is used.
 public final class Connection: SQLExecutor, @unchecked Sendable {
-    // SAFETY: the PGconn is touched on `queue` only.
-    private let handle: OpaquePointer
-    private let queue = DispatchQueue(label: "digitalbank.postgres")
+    // SAFETY: `wire` is touched by the reactor's thread only; `isInTransaction` has its lock.
+    let reactor: Reactor
+    private let home: any ConnectionHome
+    /// True when nobody but this object knows the connection.
+    private let isOwner: Bool
+    private var wire: Wire?
+    private let isInTransaction = Mutex(false)
 
-    private init(handle: OpaquePointer) { self.handle = handle }
+    init(_ wire: Wire, pool: Pool, reactor: Reactor) {
+        self.wire = wire
+        self.reactor = reactor
+        home = pool
+        isOwner = false
+    }
 
-    deinit { PQfinish(handle) }
+    private init(_ wire: Wire, standalone: StandaloneHome) {
+        self.wire = wire
+        reactor = wire.reactor
+        home = standalone
+        isOwner = true
+    }
 
+    deinit {
+        guard isOwner, let wire else { return }
+        let home = home
+        reactor.post(.perform { home.release(wire) })
+    }
+
+    /// A connection outside of any pool; it ends with `close` or when it is dropped.
     public static func connect(_ configuration: DatabaseConfiguration) async throws -> Connection {
-        try await withCheckedThrowingContinuation { continuation in
-            DispatchQueue.global().async {
-                var keywords: [String] = ["dbname"]
-                var values: [String] = [configuration.connectionString]
-                if let password = configuration.password {
-                    keywords.append("password")
-                    values.append(password)
+        let reactor = try Reactor.shared.get()
+        return try await withUnsafeThrowingContinuation { continuation in
+            Connector.connect(configuration) { result in
+                switch result {
+                case .failure(let failure): continuation.resume(throwing: failure.error)
+                case .success(let handle):
+                    reactor.post(
+                        .perform {
+                            let home = StandaloneHome(reactor)
+                            let wire = Wire(handle.pointer, limits: configuration.limits, reactor: reactor, owner: home)
+                            home.keep(wire)
+                            continuation.resume(returning: Connection(wire, standalone: home))
+                        })
                 }
-                let handle = keywords.withCStrings { names in
-                    values.withCStrings { PQconnectdbParams(names, $0, 1) }
-                }
-                guard let handle else {
-                    return continuation.resume(throwing: PostgresError(kind: .connect, message: "out of memory"))
-                }
-                guard PQstatus(handle) == CONNECTION_OK else {
-                    let message = String(cString: PQerrorMessage(handle))
-                        .trimmingCharacters(in: .whitespacesAndNewlines)
-                    PQfinish(handle)
-                    return continuation.resume(throwing: PostgresError(kind: .connect, message: message))
-                }
-                continuation.resume(returning: Connection(handle: handle))
             }
         }
     }
 
     @discardableResult
     public func run(_ statement: Statement) async throws -> QueryResult {
-        try await onQueue { handle in
-            let texts: [[UInt8]?] = statement.values.map { value in
-                value.bytes.map { value.isBinary ? $0 : $0 + [0] }
-            }
-            let lengths = statement.values.map { Int32($0.bytes?.count ?? 0) }
-            let formats = statement.values.map { Int32($0.isBinary ? 1 : 0) }
-            let types = statement.values.map { Oid($0.type) }
-            let pointers = texts.map { bytes -> UnsafePointer<CChar>? in
-                guard let bytes else { return nil }
-                let copy = UnsafeMutablePointer<CChar>.allocate(capacity: max(bytes.count, 1))
-                bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(start: copy, count: bytes.count).copyMemory(from: $0) }
-                return UnsafePointer(copy)
-            }
-            defer { for pointer in pointers { pointer?.deallocate() } }
-            let result =
-                statement.values.isEmpty
-                ? PQexec(handle, statement.sql)
-                : PQexecParams(handle, statement.sql, Int32(types.count), types, pointers, lengths, formats, 0)
-            return try Self.checked(result, handle)
-        }
+        try await Request.run(statement, on: .connection(self), reactor)
+    }
+
+    @discardableResult
+    public func pipeline(_ statements: [Statement]) async throws -> [QueryResult] {
+        try await Request.run(statements, on: .connection(self), reactor)
     }
 
     /// Runs a script of several statements, as psql would send it, in one implicit transaction.
     public func runScript(_ sql: String) async throws {
-        _ = try await onQueue { handle in try Self.checked(PQexec(handle, sql), handle) }
+        try await outsidePipeline { session in
+            try await session.perform {
+                try $0.send(Statement(unchecked: sql))
+                try $0.finish()
+            }
+        }
     }
 
+    /// Runs `body` in a transaction: committed when it returns, rolled back when it throws or its task is cancelled.
+    ///
+    /// BEGIN travels with the body's first statement. Errors: those of the body; `40001` and others of COMMIT;
+    /// `25P02` when the body ignored the error of a statement, after which the server can only roll back.
+    @discardableResult
     public func transaction<Value: Sendable>(
         isolation: IsolationLevel = .readCommitted, _ body: @Sendable (Transaction) async throws -> Value
     ) async throws -> Value {
-        try await run(Statement(unchecked: "begin isolation level \(isolation.rawValue)"))
+        guard
+            isInTransaction.withLock({
+                let was = $0; $0 = true; return !was
+            })
+        else {
+            throw PostgresError(kind: .misuse, message: "the connection is in a transaction already; use a savepoint")
+        }
+        defer { isInTransaction.withLock { $0 = false } }
+        reactor.post(.perform { self.wire?.pendingBegin = isolation.begin })
         do {
             let value = try await body(Transaction(connection: self))
-            try await run("commit")
+            if Task.isCancelled { throw PostgresError.cancelled }
+            let tag = try await Request.runToTheEnd("commit", on: self, reactor).commandTag
+            if tag == "ROLLBACK" {
+                throw PostgresError(
+                    kind: .server, message: "the transaction was rolled back: a statement in it had failed",
+                    sqlState: "25P02")
+            }
             return value
         } catch {
-            _ = try? await run("rollback")
+            _ = try? await Request.runToTheEnd("rollback", on: self, reactor)
             throw error
         }
     }
 
-    /// Streams `chunks` into `COPY … FROM STDIN`; chunk borders need not be row borders. Returns the rows copied.
-    @discardableResult
-    public func copyIn<Chunks: AsyncSequence>(_ statement: Statement, from chunks: Chunks) async throws -> Int
-    where Chunks.Element == [UInt8] {
-        _ = try await onQueue { handle in try Self.checked(PQexec(handle, statement.sql), handle) }
+    /// Ends a connection made with `connect`; one lent by a `Database` goes back by itself.
+    public func close() async {
+        guard isOwner else { return }
+        _ = try? await reactor.perform { [self] in
+            guard let wire else { return }
+            self.wire = nil
+            home.release(wire)
+        }
+    }
+
+    func undoSavepoint() async throws {
+        for undo: Statement in ["rollback to savepoint inner_part", "release savepoint inner_part"] {
+            _ = try await Request.runToTheEnd(undo, on: self, reactor)
+        }
+    }
+
+    // MARK: Outside of the pipeline
+
+    /// Runs `body` with the connection out of the pipeline; cancelling the task cancels what the session does.
+    func outsidePipeline<Value: Sendable>(
+        _ body: (Session) async throws -> Value
+    ) async throws -> Value {
+        let session = try await lend()
         do {
-            for try await chunk in chunks {
-                try await onQueue { handle in
-                    let status = chunk.withUnsafeBytes {
-                        PQputCopyData(handle, $0.baseAddress?.assumingMemoryBound(to: CChar.self), Int32($0.count))
-                    }
-                    if status != 1 { throw Self.lost(handle) }
-                }
+            let value = try await withTaskCancellationHandler {
+                try await body(session)
+            } onCancel: {
+                session.cancel()
             }
+            await takeBack(session)
+            return value
         } catch {
-            _ = try? await onQueue { handle in
-                PQputCopyEnd(handle, "the sender stopped")
-                while let result = PQgetResult(handle) { PQclear(result) }
-            }
-            throw error
-        }
-        return try await onQueue { handle in
-            PQputCopyEnd(handle, nil)
-            let result = try Self.checked(PQgetResult(handle), handle)
-            while let extra = PQgetResult(handle) { PQclear(extra) }
-            return result.affectedRowCount
-        }
-    }
-
-    /// Streams the output of `COPY … TO STDOUT`, one row (text, csv) or tuple (binary) at a time.
-    public func copyOut(
-        _ statement: Statement, _ receive: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
-    ) async throws {
-        try await onQueue { handle in
-            _ = try Self.checked(PQexec(handle, statement.sql), handle)
-            var buffer: UnsafeMutablePointer<CChar>?
-            while true {
-                let count = PQgetCopyData(handle, &buffer, 0)
-                guard count > 0, let bytes = buffer else { break }
-                defer { PQfreemem(bytes) }
-                try receive(UnsafeRawBufferPointer(start: bytes, count: Int(count)))
-            }
-            while let result = PQgetResult(handle) { _ = try Self.checked(result, handle) }
-        }
-    }
-
-    public func close() async {}
-
-    private func onQueue<Value: Sendable>(_ body: @escaping @Sendable (OpaquePointer) throws -> Value) async throws
-        -> Value
-    {
-        try await withCheckedThrowingContinuation { continuation in
-            queue.async { [self] in continuation.resume(with: Result { try body(handle) }) }
-        }
-    }
-
-    private static func lost(_ handle: OpaquePointer) -> PostgresError {
-        PostgresError(kind: .connectionLost, message: String(cString: PQerrorMessage(handle)))
-    }
-
-    private static func checked(_ result: OpaquePointer?, _ handle: OpaquePointer) throws -> QueryResult {
-        guard let result else { throw lost(handle) }
-        switch PQresultStatus(result) {
-        case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_SINGLE_TUPLE, PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_EMPTY_QUERY:
-            return QueryResult(storage: ResultStorage(result))
-        default:
-            defer { PQclear(result) }
-            func field(_ code: UInt8) -> String? {
-                PQresultErrorField(result, Int32(code)).map { String(cString: $0) }
-            }
-            var error = PostgresError(
-                kind: .server, message: field(UInt8(ascii: "M")) ?? String(cString: PQresultErrorMessage(result)),
-                sqlState: field(UInt8(ascii: "C")))
-            error.detail = field(UInt8(ascii: "D"))
-            error.serverHint = field(UInt8(ascii: "H"))
-            error.constraint = field(UInt8(ascii: "n"))
-            error.table = field(UInt8(ascii: "t"))
-            error.column = field(UInt8(ascii: "c"))
-            error.context = field(UInt8(ascii: "W"))
+            await takeBack(session)
             throw error
         }
     }
+
+    func lend() async throws -> Session {
+        if Task.isCancelled { throw PostgresError.cancelled }
+        return try await withUnsafeThrowingContinuation { continuation in
+            reactor.post(
+                .perform { [self] in
+                    guard let wire else { return continuation.resume(throwing: PostgresError.closed) }
+                    wire.detach { continuation.resume(with: $0) }
+                })
+        }
+    }
+
+    func takeBack(_ session: Session) async {
+        let isUsable = (try? await session.perform { $0.tidyUp() }) ?? false
+        _ = try? await reactor.perform { session.wire.attach(session, isUsable: isUsable) }
+    }
+
+    // MARK: On the reactor's thread
+
+    func submit(_ request: Request) {
+        guard let wire else { return request.fail(PostgresError.closed) }
+        wire.submit(request)
+    }
+
+    /// Ends the loan. The session is left as it was found: no transaction, and with `isResetting` no setting, role,
+    /// listener, cursor, temporary table or advisory lock of the caller's.
+    func release(isResetting: Bool) {
+        guard let wire else { return }
+        self.wire = nil
+        wire.pendingBegin = nil
+        guard wire.state == .open else { return }
+        let statements = (wire.isInTransaction ? ["rollback"] : []) + (isResetting ? Self.resets : [])
+        guard !statements.isEmpty else { return home.release(wire) }
+        let request = Request(.many(statements), to: .wire, role: .housekeeping)
+        let home = home
+        request.answer = .call { error in
+            // A session that cannot be cleaned is not given to anybody else.
+            if error == nil { home.release(wire) } else { wire.lose(.closed) }
+        }
+        wire.submit(request)
+    }
+
+    private static let resets: [Statement] = [
+        "close all", "set session authorization default", "reset role", "reset all", "unlisten *",
+        "select pg_advisory_unlock_all()", "discard temp", "discard sequences",
+    ]
 }
 
-extension [String] {
-    /// A null-terminated array of C strings, valid inside `body`.
-    func withCStrings<Result>(_ body: (UnsafePointer<UnsafePointer<CChar>?>) -> Result) -> Result {
-        let copies = map { strdup($0) }
-        defer { for copy in copies { free(copy) } }
-        return (copies.map { UnsafePointer<CChar>($0) } + [nil]).withUnsafeBufferPointer { buffer in
-            buffer.baseAddress.map(body)!
-        }
+/// Where a connection outside of any pool lives.
+final class StandaloneHome: ConnectionHome, ReactorMember, WireOwner, @unchecked Sendable {
+    // SAFETY: touched by the reactor's thread only.
+    private let reactor: Reactor
+    private var wire: Wire?
+
+    init(_ reactor: Reactor) { self.reactor = reactor }
+
+    func keep(_ wire: Wire) {
+        wire.isExclusive = true
+        self.wire = wire
+        reactor.add(self)
+    }
+
+    func release(_ wire: Wire) {
+        reactor.remove(self)
+        self.wire = nil
+        wire.close()
+    }
+
+    func turn(now: UInt64) { wire?.tick(now: now) }
+    func nextDeadline(now: UInt64) -> UInt64 { wire?.nextDeadline() ?? .max }
+    func wireProgressed(_ wire: Wire) {}
+    func wire(_ wire: Wire, received notification: Notification) {}
+    func resubmit(_ request: Request, from wire: Wire) { wire.submit(request) }
+
+    func wire(_ wire: Wire, lost error: PostgresError, unsent: [Request]) {
+        reactor.remove(self)
+        self.wire = nil
+        for request in unsent { request.fail(error) }
     }
 }

@@ -1,54 +1,76 @@
-internal import CLibpq
-internal import Dispatch
-internal import Synchronization
-
-/// A pool of connections to one database.
+/// A pool of connections to one database, driven by the process's one reactor thread.
 ///
-/// `run` sends a statement as its own implicit transaction; `transaction` and `withConnection` take a connection for
-/// the length of their body.
+/// `run` sends a statement as its own implicit transaction, pipelined with others on a shared connection: its error
+/// never touches a neighbour. `transaction` and `withConnection` lend a connection for the length of their body.
+/// Connections are made when they are needed and again, with back-off, when they are lost.
 public final class Database: SQLExecutor {
     public let configuration: DatabaseConfiguration
-    private let idle = Mutex<[Connection]>([])
+    private let pool: Result<Pool, PostgresError>
 
-    public init(_ configuration: DatabaseConfiguration) { self.configuration = configuration }
-
-    @discardableResult
-    public func run(_ statement: Statement) async throws -> QueryResult {
-        try await withConnection { try await $0.run(statement) }
+    public init(_ configuration: DatabaseConfiguration) {
+        self.configuration = configuration
+        pool = Reactor.shared.map { Pool(configuration, reactor: $0) }
     }
 
-    /// Runs `body` on a connection of its own.
+    deinit {
+        // Requests hold the database, so none is under way.
+        guard case .success(let pool) = pool else { return }
+        pool.reactor.post(.perform { pool.close {} })
+    }
+
+    /// Runs a statement on a shared connection.
+    ///
+    /// Errors: `.server` with its SQLSTATE, `.statementTimeout`, `.cancelled` when the task is, `.connectionLost` when
+    /// the outcome is unknown, `.connect` and `.poolExhausted` when it was never sent, `.misuse` for statements that
+    /// would change the session of the others.
+    @discardableResult
+    public func run(_ statement: Statement) async throws -> QueryResult {
+        let pool = try pool.get()
+        return try await Request.run(statement, on: .pool(pool), pool.reactor)
+    }
+
+    /// Runs several statements in one flight: one round trip, one implicit transaction, all or nothing.
+    @discardableResult
+    public func pipeline(_ statements: [Statement]) async throws -> [QueryResult] {
+        let pool = try pool.get()
+        return try await Request.run(statements, on: .pool(pool), pool.reactor)
+    }
+
+    /// Runs `body` on a connection of its own. Afterwards the session is reset: whatever the body set, locked, opened
+    /// or left unfinished is gone before anybody else gets it.
+    @discardableResult
     public func withConnection<Value: Sendable>(
         _ body: @Sendable (Connection) async throws -> Value
     ) async throws -> Value {
-        let connection: Connection
-        if let free = idle.withLock({ $0.popLast() }) {
-            connection = free
-        } else {
-            connection = try await Connection.connect(configuration)
-        }
-        do {
-            let value = try await body(connection)
-            idle.withLock { $0.append(connection) }
-            return value
-        } catch {
-            await connection.close()
-            throw error
-        }
+        try await lending(isResetting: true, body)
     }
 
-    /// Runs `body` in a transaction: committed when it returns, rolled back when it throws.
+    /// Runs `body` in a transaction: committed when it returns, rolled back when it throws or its task is cancelled.
+    /// Use `set local` in it: a plain `set` would stay with the connection.
+    @discardableResult
     public func transaction<Value: Sendable>(
         isolation: IsolationLevel = .readCommitted, _ body: @Sendable (Transaction) async throws -> Value
     ) async throws -> Value {
-        try await withConnection { connection in
+        try await lending(isResetting: false) { connection in
             try await connection.transaction(isolation: isolation, body)
         }
     }
 
     /// Ends all connections; statements under way fail with `.closed`.
     public func close() async {
-        for connection in idle.withLock({ let all = $0; $0 = []; return all }) { await connection.close() }
+        guard case .success(let pool) = pool else { return }
+        await withUnsafeContinuation { continuation in
+            pool.reactor.post(.perform { pool.close { continuation.resume() } })
+        }
+    }
+
+    private func lending<Value: Sendable>(
+        isResetting: Bool, _ body: @Sendable (Connection) async throws -> Value
+    ) async throws -> Value {
+        let pool = try pool.get()
+        let connection = try await Lease.acquire(from: pool)
+        defer { pool.reactor.post(.perform { connection.release(isResetting: isResetting) }) }
+        return try await body(connection)
     }
 }
 
@@ -56,6 +78,14 @@ public enum IsolationLevel: String, Sendable {
     case readCommitted = "read committed"
     case repeatableRead = "repeatable read"
     case serializable
+
+    var begin: Statement {
+        switch self {
+        case .readCommitted: "begin isolation level read committed"
+        case .repeatableRead: "begin isolation level repeatable read"
+        case .serializable: "begin isolation level serializable"
+        }
+    }
 }
 
 /// An open transaction on a connection of its own. Valid only inside the body it was given to.
@@ -64,4 +94,25 @@ public struct Transaction: SQLExecutor {
 
     @discardableResult
     public func run(_ statement: Statement) async throws -> QueryResult { try await connection.run(statement) }
+
+    @discardableResult
+    public func pipeline(_ statements: [Statement]) async throws -> [QueryResult] {
+        try await connection.pipeline(statements)
+    }
+
+    /// Runs `body` so that its failure undoes its own changes only, and the transaction goes on.
+    @discardableResult
+    public func savepoint<Value: Sendable>(_ body: @Sendable (Transaction) async throws -> Value) async throws -> Value
+    {
+        try await run("savepoint inner_part")
+        do {
+            let value = try await body(self)
+            try await run("release savepoint inner_part")
+            return value
+        } catch {
+            // Inner savepoints of the same name hide outer ones until they are released.
+            _ = try? await connection.undoSavepoint()
+            throw error
+        }
+    }
 }

@@ -2,6 +2,10 @@
 public protocol SQLExecutor: Sendable {
     @discardableResult
     func run(_ statement: Statement) async throws -> QueryResult
+
+    /// Several statements in one round trip: outside of a transaction they are one, all or nothing.
+    @discardableResult
+    func pipeline(_ statements: [Statement]) async throws -> [QueryResult]
 }
 
 extension SQLExecutor {

@@ -1,4 +1,5 @@
 internal import CLibpq
+internal import Glibc
 
 /// The rows of one statement, kept in libpq's own memory until the last `Row` is gone.
 public struct QueryResult: Sendable, RandomAccessCollection {
@@ -14,6 +15,11 @@ public struct QueryResult: Sendable, RandomAccessCollection {
     /// Rows changed by an INSERT, UPDATE, DELETE or COPY; 0 for others.
     public var affectedRowCount: Int { storage.affectedRowCount }
     public var columnNames: [String] { storage.columnNames }
+    /// What the server says it did: `INSERT 0 3`, `COMMIT`.
+    public var commandTag: String { storage.commandTag }
+
+    /// The answer to nothing.
+    static let empty = QueryResult(storage: ResultStorage(nil))
 }
 
 /// One row. Columns are read by position or by name; a mismatch is a `PostgresError`, never a trap.
@@ -61,7 +67,7 @@ public struct Row: Sendable {
     }
 
     private func position(of name: String) throws -> Int {
-        guard let position = storage.columnNames.firstIndex(of: name) else {
+        guard let position = storage.position(of: name) else {
             throw PostgresError.decoding(column: name, reason: "no such column in \(storage.columnNames)")
         }
         return position
@@ -87,11 +93,11 @@ extension Double: RowDecodable {}
 /// Owns one PGresult.
 final class ResultStorage: @unchecked Sendable {
     // SAFETY: the PGresult is never changed after init; libpq's readers of a finished result are thread safe.
-    private let result: OpaquePointer
+    private let result: OpaquePointer?
     let rowCount: Int
     let columnCount: Int
 
-    init(_ result: OpaquePointer) {
+    init(_ result: OpaquePointer?) {
         self.result = result
         rowCount = Int(PQntuples(result))
         columnCount = Int(PQnfields(result))
@@ -100,11 +106,26 @@ final class ResultStorage: @unchecked Sendable {
     deinit { PQclear(result) }
 
     var affectedRowCount: Int {
-        guard let text = PQcmdTuples(result) else { return 0 }
-        return Int(String(cString: text)) ?? 0
+        // An empty text for statements that change nothing.
+        result.flatMap { PQcmdTuples($0) }.flatMap { Int(String(cString: $0)) } ?? 0
+    }
+
+    var commandTag: String { result.flatMap { PQcmdStatus($0) }.map { String(cString: $0) } ?? "" }
+
+    /// COMMIT or PREPARE TRANSACTION: what came before it cannot be undone.
+    var hasCommitTag: Bool {
+        guard let tag = result.flatMap({ PQcmdStatus($0) }) else { return false }
+        return strncmp(tag, "COMMIT", 6) == 0 || strncmp(tag, "PREPARE TRANSACTION", 19) == 0
     }
 
     var columnNames: [String] { (0..<columnCount).map(columnName) }
+
+    func position(of name: String) -> Int? {
+        for column in 0..<columnCount {
+            if let found = PQfname(result, Int32(column)), strcmp(found, name) == 0 { return column }
+        }
+        return nil
+    }
 
     func columnName(_ column: Int) -> String {
         PQfname(result, Int32(column)).map { String(cString: $0) } ?? "#\(column)"

@@ -5,6 +5,10 @@
 public struct Statement: Sendable, ExpressibleByStringInterpolation {
     public private(set) var sql: String
     public private(set) var values: [BoundValue]
+    /// Keeps prepared plans apart: the same text under another scope is prepared on its own. A statement planned for
+    /// one role and run under another is planned again each time under row level security, so an API sets this to the
+    /// role and its schema generation.
+    public var planScope = ""
 
     public init(stringLiteral value: String) {
         sql = value
@@ -35,8 +39,8 @@ public struct Statement: Sendable, ExpressibleByStringInterpolation {
 
         public mutating func appendInterpolation(_ value: some Bindable) { append(value.boundValue) }
 
-        public mutating func appendInterpolation(_ value: (some Bindable)?) {
-            append(value?.boundValue ?? BoundValue(type: 0, bytes: nil))
+        public mutating func appendInterpolation<Value: Bindable>(_ value: Value?) {
+            append(value?.boundValue ?? BoundValue(type: Value.boundType, bytes: nil))
         }
 
         /// A table, column, role or schema name, quoted by doubling its quotes.
@@ -79,21 +83,4 @@ public struct Statement: Sendable, ExpressibleByStringInterpolation {
         }
         return out + rest
     }
-}
-
-/// One bound parameter: its type and its value in PostgreSQL's text or binary form.
-public struct BoundValue: Sendable, Hashable {
-    /// The parameter's type OID; 0 lets the server infer it.
-    public let type: UInt32
-    /// `nil` is SQL NULL. Text values carry no terminating zero.
-    public let bytes: [UInt8]?
-    public let isBinary: Bool
-
-    public init(type: UInt32, bytes: [UInt8]?, isBinary: Bool = false) {
-        self.type = type
-        self.bytes = bytes
-        self.isBinary = isBinary
-    }
-
-    public init(type: UInt32, text: String) { self.init(type: type, bytes: Array(text.utf8)) }
 }

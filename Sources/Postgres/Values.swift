@@ -3,6 +3,12 @@ public import Foundation
 /// A Swift value that can be bound to a statement's parameter.
 public protocol Bindable: Sendable {
     var boundValue: BoundValue { get }
+    /// The type OID that a missing value is bound with; 0 lets the server infer it.
+    static var boundType: UInt32 { get }
+}
+
+extension Bindable {
+    public static var boundType: UInt32 { 0 }
 }
 
 /// A Swift value that can be read from a column.
@@ -17,6 +23,7 @@ extension String: Bindable, ColumnDecodable {
 }
 
 extension Bool: Bindable, ColumnDecodable {
+    public static var boundType: UInt32 { 16 }
     public var boundValue: BoundValue { BoundValue(type: 16, text: self ? "t" : "f") }
     public init?(columnText bytes: UnsafeBufferPointer<UInt8>) {
         switch bytes.first {
@@ -28,27 +35,52 @@ extension Bool: Bindable, ColumnDecodable {
 }
 
 extension Int64: Bindable, ColumnDecodable {
-    public var boundValue: BoundValue { BoundValue(type: 20, text: String(self)) }
+    public static var boundType: UInt32 { 20 }
+    public var boundValue: BoundValue { BoundValue(self) }
     public init?(columnText bytes: UnsafeBufferPointer<UInt8>) {
-        self.init(String(decoding: bytes, as: UTF8.self))
+        guard let value = Int64(decimalDigits: bytes) else { return nil }
+        self = value
+    }
+
+    /// PostgreSQL's text form of an integer: an optional sign and digits.
+    init?(decimalDigits bytes: UnsafeBufferPointer<UInt8>) {
+        var value: Int64 = 0
+        let isNegative = bytes.first == UInt8(ascii: "-")
+        guard bytes.count > (isNegative ? 1 : 0) else { return nil }
+        for byte in bytes[(isNegative ? 1 : 0)...] {
+            let digit = Int64(byte) - 48
+            guard (0...9).contains(digit) else { return nil }
+            let (tenfold, overflow) = value.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = tenfold.subtractingReportingOverflow(digit)
+            guard !overflow, !carry else { return nil }
+            value = sum
+        }
+        // Built below zero, where one more value fits.
+        guard isNegative || value != Int64.min else { return nil }
+        self = isNegative ? value : -value
     }
 }
 
 extension Int: Bindable, ColumnDecodable {
-    public var boundValue: BoundValue { BoundValue(type: 20, text: String(self)) }
+    public static var boundType: UInt32 { 20 }
+    public var boundValue: BoundValue { BoundValue(Int64(self)) }
     public init?(columnText bytes: UnsafeBufferPointer<UInt8>) {
-        self.init(String(decoding: bytes, as: UTF8.self))
+        guard let value = Int64(decimalDigits: bytes) else { return nil }
+        self.init(exactly: value)
     }
 }
 
 extension Int32: Bindable, ColumnDecodable {
-    public var boundValue: BoundValue { BoundValue(type: 23, text: String(self)) }
+    public static var boundType: UInt32 { 23 }
+    public var boundValue: BoundValue { BoundValue(self) }
     public init?(columnText bytes: UnsafeBufferPointer<UInt8>) {
-        self.init(String(decoding: bytes, as: UTF8.self))
+        guard let value = Int64(decimalDigits: bytes) else { return nil }
+        self.init(exactly: value)
     }
 }
 
 extension Double: Bindable, ColumnDecodable {
+    public static var boundType: UInt32 { 701 }
     public var boundValue: BoundValue { BoundValue(type: 701, text: description) }
     public init?(columnText bytes: UnsafeBufferPointer<UInt8>) {
         self.init(String(decoding: bytes, as: UTF8.self))
@@ -56,6 +88,7 @@ extension Double: Bindable, ColumnDecodable {
 }
 
 extension Decimal: Bindable, ColumnDecodable {
+    public static var boundType: UInt32 { 1700 }
     public var boundValue: BoundValue { BoundValue(type: 1700, text: description) }
     public init?(columnText bytes: UnsafeBufferPointer<UInt8>) {
         self.init(string: String(decoding: bytes, as: UTF8.self))
@@ -63,6 +96,7 @@ extension Decimal: Bindable, ColumnDecodable {
 }
 
 extension UUID: Bindable, ColumnDecodable {
+    public static var boundType: UInt32 { 2950 }
     public var boundValue: BoundValue { BoundValue(type: 2950, text: uuidString) }
     public init?(columnText bytes: UnsafeBufferPointer<UInt8>) {
         self.init(uuidString: String(decoding: bytes, as: UTF8.self))
@@ -71,6 +105,7 @@ extension UUID: Bindable, ColumnDecodable {
 
 /// `bytea`, bound in binary form.
 extension Array: Bindable where Element == UInt8 {
+    public static var boundType: UInt32 { 17 }
     public var boundValue: BoundValue { BoundValue(type: 17, bytes: self, isBinary: true) }
 }
 
