@@ -1,0 +1,127 @@
+/// The first bytes of a custom, tar or directory archive: `PGDMP`, versions, sizes, date, names.
+///
+/// Layout: PostgreSQL's src/bin/pg_dump/pg_backup_archiver.c, ReadHead and WriteHead, versions 1.10 to 1.16.
+struct ArchiveHeader: Sendable {
+    var major = 1
+    var minor = 14
+    var revision = 0
+    var intSize = 4
+    var offsetSize = 8
+    var format = 1
+    var compression: Codec = .zlib
+    var createdAt = ""
+    var databaseName = ""
+    var serverVersion = ""
+    var dumpToolVersion = ""
+
+    static let magic = Array("PGDMP".utf8)
+
+    var version: String { "\(major).\(minor)" }
+}
+
+/// Reads the archive's integers, strings and offsets, never past the file or past a limit.
+struct ArchiveCursor {
+    var window: FileWindow
+    var offset: Int
+    var intSize = 4
+    var offsetSize = 8
+
+    /// The bytes are not what they should be, at `offset`.
+    struct Broken: Error {
+        let offset: Int
+        let reason: String
+    }
+
+    /// A definition longer than this is taken for a damaged length.
+    static let stringBytesMax = 64 << 20
+
+    mutating func byte() throws -> Int {
+        guard let byte = try window.byte(at: offset) else { throw Broken(offset: offset, reason: "the file ends here") }
+        offset += 1
+        return Int(byte)
+    }
+
+    mutating func int() throws -> Int {
+        let start = offset
+        let sign = try byte()
+        guard sign <= 1 else { throw Broken(offset: start, reason: "no integer's sign byte (\(sign))") }
+        var value = 0
+        for position in 0..<intSize {
+            let part = try byte()
+            if position < 7 { value |= part << (8 * position) } else if part != 0 { throw Broken(offset: start, reason: "an integer beyond 56 bits") }
+        }
+        return sign == 1 ? -value : value
+    }
+
+    /// Nil for the archive's NULL.
+    mutating func string() throws -> String? {
+        let start = offset
+        let length = try int()
+        if length < 0 {
+            guard length == -1 else { throw Broken(offset: start, reason: "a string of length \(length)") }
+            return nil
+        }
+        guard length <= Self.stringBytesMax, let bytes = try window.bytes(at: offset, count: length) else {
+            throw Broken(offset: start, reason: "a string of length \(length)")
+        }
+        offset += length
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// A position in the file; nil when the archive says it has none.
+    mutating func fileOffset() throws -> Int? {
+        let start = offset
+        let flag = try byte()
+        guard (1...3).contains(flag) else { throw Broken(offset: start, reason: "an offset's flag of \(flag)") }
+        var value = 0
+        for position in 0..<offsetSize {
+            let part = try byte()
+            if position < 7 { value |= part << (8 * position) }
+        }
+        return flag == 2 ? value : nil
+    }
+
+    mutating func header() throws -> ArchiveHeader {
+        guard let magic = try window.bytes(at: offset, count: 5), magic == ArchiveHeader.magic else {
+            throw Broken(offset: offset, reason: "the archive's magic word is not there")
+        }
+        offset += 5
+        var header = ArchiveHeader()
+        header.major = try byte()
+        header.minor = try byte()
+        header.revision = try byte()
+        guard header.major == 1, (10...30).contains(header.minor) else {
+            throw Broken(offset: offset - 3, reason: "archive version \(header.version) is not known")
+        }
+        header.intSize = try byte()
+        header.offsetSize = try byte()
+        header.format = try byte()
+        guard (1...8).contains(header.intSize), (1...8).contains(header.offsetSize) else {
+            throw Broken(offset: offset - 3, reason: "integers of \(header.intSize) bytes")
+        }
+        intSize = header.intSize
+        offsetSize = header.offsetSize
+        try readCompression(&header)
+        let parts = try (0..<7).map { _ in try int() }
+        header.createdAt = Self.date(parts)
+        header.databaseName = try string() ?? ""
+        header.serverVersion = try string() ?? ""
+        header.dumpToolVersion = try string() ?? ""
+        return header
+    }
+
+    private mutating func readCompression(_ header: inout ArchiveHeader) throws {
+        if header.minor >= 15 {
+            let algorithm = try byte()
+            guard algorithm <= 3 else { throw Broken(offset: offset - 1, reason: "compression \(algorithm)") }
+            header.compression = [.none, .zlib, .lz4, .zstd][algorithm]
+        } else {
+            header.compression = try int() == 0 ? .none : .zlib
+        }
+    }
+
+    private static func date(_ parts: [Int]) -> String {
+        func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
+        return "\(parts[5] + 1900)-\(two(parts[4] + 1))-\(two(parts[3])) \(two(parts[2])):\(two(parts[1])):\(two(parts[0]))"
+    }
+}
