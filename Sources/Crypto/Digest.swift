@@ -1,4 +1,4 @@
-public import CLibCrypto
+internal import CLibCrypto
 public import Diagnostics
 
 /// What libcrypto refused.

@@ -29,7 +29,8 @@ final class DumpFile: @unchecked Sendable {
         let bytes = [UInt8](unsafeUninitializedCapacity: wanted) { buffer, filled in
             filled = 0
             while filled < wanted {
-                let got = pread(descriptor, buffer.baseAddress.map { $0 + filled }, wanted - filled, off_t(offset + filled))
+                let got = pread(
+                    descriptor, buffer.baseAddress.map { $0 + filled }, wanted - filled, off_t(offset + filled))
                 if got < 0, errno == EINTR { continue }
                 if got < 0 { failure = errno }
                 guard got > 0 else { break }

@@ -29,7 +29,8 @@ struct StreamCatalog: Sendable {
     func shape(of table: String) -> TableShape? { shapes.first { $0.name == table } }
 
     func tableName(of entry: ArchiveEntry) -> String {
-        CreateTableParser.copy(entry.copyStatement)?.table ?? "\(entry.schema.isEmpty ? "public" : entry.schema).\(entry.tag)"
+        CreateTableParser.copy(entry.copyStatement)?.table
+            ?? "\(entry.schema.isEmpty ? "public" : entry.schema).\(entry.tag)"
     }
 
     func stream(of dumpID: Int, head: [UInt8], codec: Codec, place: Int) throws -> Stream {
@@ -65,7 +66,7 @@ struct StreamCatalog: Sendable {
         let sample = lines.ranges.prefix(200)
         guard !sample.isEmpty else { return nil }
         var best: (shape: TableShape, good: Int)?
-        for shape in shapes {
+        for shape in shapes.sorted(by: { $0.strictness > $1.strictness }) {
             let grammar = RowGrammar(columns: shape.columns)
             let good = text.withUnsafeBufferPointer { bytes in
                 sample.count { grammar.check(UnsafeBufferPointer(rebasing: bytes[$0])) == .good }
@@ -87,5 +88,18 @@ struct StreamCatalog: Sendable {
     private static func fieldCount(_ text: [UInt8]) -> Int {
         let line = text.prefix { $0 != 10 }
         return min(line.count { $0 == 9 } + 1, 1600)
+    }
+}
+
+extension TableShape {
+    /// How much the shape demands of a row: a stream that fits two shapes is told by the stricter one.
+    fileprivate var strictness: Int {
+        columns.reduce(0) { sum, column in
+            switch column.type {
+            case .text, .other: sum + (column.isNullable ? 0 : 1)
+            case .character, .interval, .time: sum + 2
+            default: sum + (column.isNullable ? 4 : 5)
+            }
+        }
     }
 }

@@ -45,7 +45,9 @@ struct StreamReader {
         } catch is RowAssembler.Violation {
             return nil
         }
-        guard damage == nil, decoder.isFinished, assembler.sawTerminator || assembler.openLine.isEmpty else { return nil }
+        guard damage == nil, decoder.isFinished, assembler.sawTerminator || assembler.openLine.isEmpty else {
+            return nil
+        }
         try assembler.flush()
         var summary = TableSummary(table: table)
         summary.isProven = decoder.hasChecksum

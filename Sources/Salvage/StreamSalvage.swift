@@ -76,7 +76,13 @@ struct StreamSalvage {
                     ? .suspect(reason: "not of the table's form") : isProven ? .proven : .intact,
                 source: reader.source, textOffset: range.lowerBound)
             try reader.emit(.rows(batch))
-            if !isGood { summary.suspect += index - first } else if isProven { summary.proven += index - first } else { summary.intact += index - first }
+            if !isGood {
+                summary.suspect += index - first
+            } else if isProven {
+                summary.proven += index - first
+            } else {
+                summary.intact += index - first
+            }
         }
     }
 }

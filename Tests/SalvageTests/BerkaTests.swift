@@ -53,14 +53,18 @@ struct BerkaTests {
         let reader = try DumpReader(path: Berka.folder + "/berka.dump")
         let shapes = Berka.counts.keys.compactMap { reader.shape(of: $0) }
         let headless = try Gathered(Berka.folder + "/berka-headless.dump", shapes: shapes)
-        for (table, rows) in intact.rows { #expect(headless.rows[table] == rows, "\(table)") }
+        for (table, rows) in intact.rows {
+            let isSame = headless.rows[table] == rows
+            #expect(isSame, "\(table)")
+        }
     }
 
     @Test func `a cut dump gives every complete row before the cut and nothing else`() throws {
         let intact = try Gathered(Berka.folder + "/berka.dump")
         let cut = try Gathered(Berka.folder + "/berka-truncated.dump")
         for (table, rows) in cut.rows {
-            #expect(rows == Array((intact.rows[table] ?? []).prefix(rows.count)), "\(table)")
+            let isPrefix = rows == Array((intact.rows[table] ?? []).prefix(rows.count))
+            #expect(isPrefix, "\(table)")
         }
         #expect((cut.rows["public.trans"]?.count ?? 0) > 10_000)
         #expect(cut.report.damage.contains { $0.kind == .truncated || $0.kind == .compressedData })

@@ -48,7 +48,11 @@ struct ArchiveCursor {
         var value = 0
         for position in 0..<intSize {
             let part = try byte()
-            if position < 7 { value |= part << (8 * position) } else if part != 0 { throw Broken(offset: start, reason: "an integer beyond 56 bits") }
+            if position < 7 {
+                value |= part << (8 * position)
+            } else if part != 0 {
+                throw Broken(offset: start, reason: "an integer beyond 56 bits")
+            }
         }
         return sign == 1 ? -value : value
     }
@@ -122,6 +126,7 @@ struct ArchiveCursor {
 
     private static func date(_ parts: [Int]) -> String {
         func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
-        return "\(parts[5] + 1900)-\(two(parts[4] + 1))-\(two(parts[3])) \(two(parts[2])):\(two(parts[1])):\(two(parts[0]))"
+        return
+            "\(parts[5] + 1900)-\(two(parts[4] + 1))-\(two(parts[3])) \(two(parts[2])):\(two(parts[1])):\(two(parts[0]))"
     }
 }

@@ -33,7 +33,9 @@ struct CustomBlocks {
     /// The block that begins at `offset`; nil when none does.
     mutating func block(at offset: Int) -> BlockStart? {
         cursor.offset = offset
-        guard let type = try? cursor.byte(), type == 1 || type == 3, let id = try? cursor.int(), id > 0 else { return nil }
+        guard let type = try? cursor.byte(), type == 1 || type == 3, let id = try? cursor.int(), id > 0 else {
+            return nil
+        }
         guard knownIDs?.contains(id) ?? (id <= TableOfContents.entriesMax) else { return nil }
         return BlockStart(dumpID: id, isLargeObjects: type == 3, offset: offset, dataOffset: cursor.offset)
     }
@@ -45,7 +47,9 @@ struct CustomBlocks {
         cursor.offset = offset
         while true {
             let start = cursor.offset
-            guard let length = try? cursor.int() else { return .broken(at: start, reason: "the file ends in a chunk's length") }
+            guard let length = try? cursor.int() else {
+                return .broken(at: start, reason: "the file ends in a chunk's length")
+            }
             if length == 0 { return .complete(next: cursor.offset) }
             guard length > 0, length <= Self.chunkBytesMax else {
                 return .broken(at: start, reason: "a chunk of length \(length)")
@@ -83,7 +87,9 @@ struct CustomBlocks {
         cursor.offset = block.dataOffset
         guard let length = try? cursor.int(), length > 0, length <= Self.chunkBytesMax else { return false }
         let dataStart = cursor.offset
-        guard let head = try cursor.window.bytes(at: dataStart, count: min(length, 4)), !head.isEmpty else { return false }
+        guard let head = try cursor.window.bytes(at: dataStart, count: min(length, 4)), !head.isEmpty else {
+            return false
+        }
         let found = Codec.detect(head)
         if found != .none { return codec == nil || codec == Codec.none || codec == found }
         guard codec == nil || codec == Codec.none, length <= 1 << 20 else { return false }

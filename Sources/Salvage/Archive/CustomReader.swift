@@ -28,7 +28,8 @@ struct CustomReader {
 
     var dataIDs: Set<Int>? {
         guard contents.end != nil else { return nil }
-        return Set(contents.entries.filter { $0.hadData || $0.kind == "TABLE DATA" || $0.kind == "BLOBS" }.map(\.dumpID))
+        return Set(
+            contents.entries.filter { $0.hadData || $0.kind == "TABLE DATA" || $0.kind == "BLOBS" }.map(\.dumpID))
     }
 
     func read(progress: (Int) -> Void, emit: @escaping (ReadEvent) throws -> Void) throws -> ReadReport {
@@ -51,7 +52,8 @@ struct CustomReader {
     }
 
     /// Looks for the next block behind bytes that are none.
-    private func skipDamage(from position: Int, _ blocks: inout CustomBlocks, _ report: inout ReadReport) throws -> Int {
+    private func skipDamage(from position: Int, _ blocks: inout CustomBlocks, _ report: inout ReadReport) throws -> Int
+    {
         let codec = hasHeader ? header.compression : nil
         let next = try blocks.nextBlock(after: position, codec: codec)?.offset ?? file.size
         if contents.end != nil || next > position, position > 0 || !hasHeader {
@@ -82,7 +84,9 @@ struct CustomReader {
         let (summary, damage) = try reader.read { receive in
             end = try walker.chunks(from: block.dataOffset, receive)
             if case .broken(let at, let reason) = end {
-                return Damage(kind: at >= file.size - 1 ? .truncated : .framing, range: at..<min(at + 1, max(file.size, at + 1)), table: stream.table, explanation: reason)
+                return Damage(
+                    kind: at >= file.size - 1 ? .truncated : .framing, range: at..<min(at + 1, max(file.size, at + 1)),
+                    table: stream.table, explanation: reason)
             }
             return nil
         }

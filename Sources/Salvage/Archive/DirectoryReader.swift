@@ -18,7 +18,9 @@ struct DirectoryReader {
             inspection.damage = damage
         } else {
             inspection.damage.append(
-                Damage(kind: .memberMissing, range: 0..<0, explanation: "toc.dat is missing: tables are told by their rows"))
+                Damage(
+                    kind: .memberMissing, range: 0..<0, explanation: "toc.dat is missing: tables are told by their rows"
+                ))
         }
         entries = contents.entries
         catalog = StreamCatalog(entries: contents.entries, shapes: shapes)
@@ -85,10 +87,13 @@ struct DirectoryReader {
         let (summary, damage) = try reader.read { receive in
             var window = FileWindow(file)
             var offset = 0
-            while let count = try window.withBytes(at: offset, atMost: 256 << 10, { bytes in
-                try receive(bytes, offset)
-                return bytes.count
-            }) {
+            while let count = try window.withBytes(
+                at: offset, atMost: 256 << 10,
+                { bytes in
+                    try receive(bytes, offset)
+                    return bytes.count
+                })
+            {
                 offset += count
                 progress(base + offset)
             }

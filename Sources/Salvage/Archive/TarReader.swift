@@ -58,13 +58,15 @@ struct TarReader {
             if let entry = byFile[member.name] {
                 stream = catalog.stream(of: entry)
             } else {
-                let head = try file.read(at: member.range.lowerBound, count: min(StreamCatalog.headBytes, member.range.count))
+                let head = try file.read(
+                    at: member.range.lowerBound, count: min(StreamCatalog.headBytes, member.range.count))
                 stream = try catalog.stream(
                     of: Int(member.name.dropLast(4)) ?? 0, head: head, codec: .none, place: member.range.lowerBound)
             }
             try read(member, stream, progress, emit, &report)
         }
-        for entry in entries where entry.kind == "TABLE DATA" && !seen.contains(entry.fileName ?? "\(entry.dumpID).dat") {
+        for entry in entries where entry.kind == "TABLE DATA" && !seen.contains(entry.fileName ?? "\(entry.dumpID).dat")
+        {
             let table = catalog.tableName(of: entry)
             report.tables.append(TableSummary(table: table))
             report.damage.append(
@@ -138,7 +140,8 @@ struct TarReader {
     }
 
     private static func isTail(_ offset: Int, _ file: DumpFile) throws -> Bool {
-        file.size - offset <= 1 << 20 ? try file.read(at: offset, count: file.size - offset).allSatisfy { $0 == 0 } : false
+        file.size - offset <= 1 << 20
+            ? try file.read(at: offset, count: file.size - offset).allSatisfy { $0 == 0 } : false
     }
 
     private static func nextHeader(after offset: Int, _ window: inout FileWindow) throws -> Int? {

@@ -27,7 +27,9 @@ final class InflateDecoder: StreamDecoder {
     let hasChecksum = true
 
     init?() {
-        guard inflateInit2_(&stream, 15 + 32, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else { return nil }
+        guard inflateInit2_(&stream, 15 + 32, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
+            return nil
+        }
     }
 
     deinit {
@@ -37,7 +39,9 @@ final class InflateDecoder: StreamDecoder {
 
     func decode(_ input: UnsafeBufferPointer<UInt8>, _ output: (UnsafeBufferPointer<UInt8>) throws -> Void) throws {
         guard !isFinished, let start = input.baseAddress else {
-            if !input.isEmpty { throw CodecFailure(inputOffset: consumed, reason: "bytes behind the end of the stream") }
+            if !input.isEmpty {
+                throw CodecFailure(inputOffset: consumed, reason: "bytes behind the end of the stream")
+            }
             return
         }
         stream.next_in = UnsafeMutablePointer(mutating: start)

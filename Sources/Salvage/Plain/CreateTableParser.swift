@@ -4,7 +4,8 @@ enum CreateTableParser {
     static func shape(of statement: String) -> TableShape? {
         var tokens = SQLTokenizer.tokens(of: statement)[...]
         guard tokens.popFirst() == .word("create") else { return nil }
-        while let word = tokens.first, ["unlogged", "temporary", "temp", "global", "local", "foreign"].contains(word.name)
+        while let word = tokens.first,
+            ["unlogged", "temporary", "temp", "global", "local", "foreign"].contains(word.name)
         {
             tokens.removeFirst()
         }
@@ -111,7 +112,9 @@ enum CreateTableParser {
         tokens.removeFirst()
         var numbers: [Int] = []
         while let token = tokens.popFirst(), token != .symbol(")") {
-            if case .number(let digits) = token, let number = Int(digits), number < 100_000_000 { numbers.append(number) }
+            if case .number(let digits) = token, let number = Int(digits), number < 100_000_000 {
+                numbers.append(number)
+            }
         }
         return numbers
     }

@@ -49,7 +49,8 @@ final class PlainOutline {
             if first == UInt8(ascii: "\\") {
                 let text = String(decoding: line, as: UTF8.self)
                 objects.append(
-                    DumpObject(kind: "META-COMMAND", name: String(text.prefix(40)), sql: text, location: "line \(lineNumber)"))
+                    DumpObject(
+                        kind: "META-COMMAND", name: String(text.prefix(40)), sql: text, location: "line \(lineNumber)"))
                 return
             }
             statementLine = lineNumber
@@ -89,7 +90,8 @@ final class PlainOutline {
             DumpObject(
                 kind: StatementKind.of(text, said: comment["Type"]),
                 schema: comment["Schema"].map { $0 == "-" ? "" : $0 } ?? "", name: comment["Name"] ?? "",
-                owner: comment["Owner"].map { $0 == "-" ? "" : $0 } ?? "", sql: text, location: "line \(statementLine)"))
+                owner: comment["Owner"].map { $0 == "-" ? "" : $0 } ?? "", sql: text, location: "line \(statementLine)")
+        )
     }
 }
 

@@ -29,7 +29,8 @@ struct PlainReader {
 
     func read(progress: (Int) -> Void, emit: @escaping (ReadEvent) throws -> Void) throws -> ReadReport {
         let isProven = codec == .gzip && !inspection.damage.contains { $0.kind == .compressedData }
-        let rows = PlainRows(catalog: catalog, isProven: isProven, source: (file.path as NSString).lastPathComponent, emit: emit)
+        let rows = PlainRows(
+            catalog: catalog, isProven: isProven, source: (file.path as NSString).lastPathComponent, emit: emit)
         let end = try Self.decode(file, codec, progress: progress) { try rows.take($0) }
         try rows.finish()
         var report = ReadReport()
@@ -41,16 +42,20 @@ struct PlainReader {
 
     /// Decodes the whole file; what stops the decoder is returned as damage.
     private static func decode(
-        _ file: DumpFile, _ codec: Codec, progress: (Int) -> Void, _ receive: (UnsafeBufferPointer<UInt8>) throws -> Void
+        _ file: DumpFile, _ codec: Codec, progress: (Int) -> Void,
+        _ receive: (UnsafeBufferPointer<UInt8>) throws -> Void
     ) throws -> Damage? {
         let decoder = try codec.decoder()
         var window = FileWindow(file)
         var offset = 0
         do {
-            while let count = try window.withBytes(at: offset, atMost: 256 << 10, { bytes in
-                try decoder.decode(bytes, receive)
-                return bytes.count
-            }) {
+            while let count = try window.withBytes(
+                at: offset, atMost: 256 << 10,
+                { bytes in
+                    try decoder.decode(bytes, receive)
+                    return bytes.count
+                })
+            {
                 offset += count
                 progress(offset)
             }
@@ -76,7 +81,9 @@ struct PlainReader {
         while offset < file.size {
             let bytes = try file.read(at: offset, count: 1 << 20)
             let text = String(decoding: bytes, as: UTF8.self)
-            if text.contains("\nCOPY ") || text.contains(" FROM stdin;") || text.contains("\nCREATE TABLE ") { return true }
+            if text.contains("\nCOPY ") || text.contains(" FROM stdin;") || text.contains("\nCREATE TABLE ") {
+                return true
+            }
             offset += max(bytes.count - 64, 1)
             if bytes.count < 1 << 20 { break }
         }

@@ -223,7 +223,8 @@ enum FieldForm {
         var index = 0
         while index < text.count {
             let lead = text[index]
-            let length = lead < 0x80 ? 1 : lead & 0xE0 == 0xC0 ? 2 : lead & 0xF0 == 0xE0 ? 3 : lead & 0xF8 == 0xF0 ? 4 : 0
+            let length =
+                lead < 0x80 ? 1 : lead & 0xE0 == 0xC0 ? 2 : lead & 0xF0 == 0xE0 ? 3 : lead & 0xF8 == 0xF0 ? 4 : 0
             guard length > 0, index + length <= text.count else { return false }
             guard length == 1 || isContinuation(text, index, length) else { return false }
             index += length
@@ -249,6 +250,7 @@ enum FieldForm {
     private static func isHex(_ byte: UInt8) -> Bool { isDigit(byte) || (97...102).contains(byte) }
 
     private static func equals(_ text: Text, _ word: StaticString) -> Bool {
-        text.count == word.utf8CodeUnitCount && text.elementsEqual(UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount))
+        text.count == word.utf8CodeUnitCount
+            && text.elementsEqual(UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount))
     }
 }
