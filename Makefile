@@ -1,17 +1,45 @@
 # DigitalBank. `make help` lists the targets.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
+DIGITALBANK := .build/release/digitalbank
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-deps: ## install the system packages that are missing
+up: release ## build, simulate an attacked bank, recover it, keep it running
+	@$(DIGITALBANK) up
+
+down: ## stop the recovered bank
+	@if [ -x $(DIGITALBANK) ]; then $(DIGITALBANK) down; else echo "nothing to stop: digitalbank is not built"; fi
+
+clean-data: ## ask, then remove the recovered bank and all of var/
+	@if [ -x $(DIGITALBANK) ]; then $(DIGITALBANK) clean-data; else echo "nothing to remove: digitalbank is not built"; fi
+
+doctor: release ## what is missing on this machine, and the command that installs it
+	@$(DIGITALBANK) doctor
+
+deps: ## install the system packages that are missing, saying which
 	@scripts/install-packages
 
 build: deps ## debug build of everything, tests included
-	swift build --build-tests
+	@scripts/build --build-tests
 
-test: build ## everything that can be tested, on its own clusters
-	swift test --skip-build
+release: deps ## release build of the digitalbank program
+	@scripts/build -c release --product digitalbank
 
-.PHONY: help deps build test
+lint: ## style checks by swift format
+	@swift format lint --strict --parallel --recursive Package.swift Sources Tests && echo "lint: clean"
+
+format: ## rewrite the sources in the house style
+	@swift format --in-place --parallel --recursive Package.swift Sources Tests
+
+test: lint build ## everything that can be tested, on clusters of its own
+	@scripts/test
+
+test-long: lint build ## the long rounds too: campaigns, fuzzing, storms
+	@DIGITALBANK_LONG=1 scripts/test
+
+bench: release ## benchmarks, as ratios of one run on this machine
+	@scripts/bench
+
+.PHONY: help up down clean-data doctor deps build release lint format test test-long bench

@@ -1,0 +1,56 @@
+/// Which modules each target may import: DESIGN's layers, point down only. Capabilities never import each other.
+enum Layers {
+    /// The language's own, allowed everywhere.
+    static let standard: Set<String> = ["Foundation", "Glibc", "Synchronization", "Dispatch", "Swift", "RegexBuilder"]
+
+    private static let foundations: Set<String> = ["Diagnostics", "Crypto", "Postgres", "Migrations"]
+    private static let bank = foundations.union(["Vault", "Evidence", "Bank", "PostgresServer"])
+
+    static let allowed: [String: Set<String>] = [
+        "Diagnostics": [],
+        "Postgres": ["Diagnostics", "CLibpq"],
+        "PostgresServer": ["Diagnostics", "Postgres", "CSpawn"],
+        "Migrations": ["Diagnostics", "Postgres"],
+        "Crypto": ["Diagnostics", "CLibCrypto"],
+        "Vault": foundations,
+        "Evidence": foundations,
+        "Salvage": ["Diagnostics", "CZlib", "CZstd", "CLZ4"],
+        "Bank": foundations.union(["Vault"]),
+        "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Crypto", "CZlib"],
+        "Recovery": bank.union(["Salvage", "Yams"]),
+        "Platform": bank.union(["Simulator", "Salvage", "Recovery"]),
+        "Commands": ["Diagnostics", "Platform", "ArgumentParser"],
+        "digitalbank": ["Commands"],
+    ]
+
+    /// Folders of C declarations: no Swift in them.
+    static let shims: Set<String> = ["CLibpq", "CLibCrypto", "CZlib", "CZstd", "CLZ4", "CSpawn"]
+
+    static func violations(in file: TextFile) -> [Violation] {
+        guard file.path.hasPrefix("Sources/"), file.isSwift, let target = file.target else { return [] }
+        guard let allowed = allowed[target] else {
+            return [Violation(path: file.path, line: 1, words: "the target \(target) is not in the table of layers")]
+        }
+        return imports(in: file.text).compactMap { line, module in
+            guard module != target, !allowed.contains(module), !standard.contains(module) else { return nil }
+            return Violation(path: file.path, line: line, words: "\(target) may not import \(module)")
+        }
+    }
+
+    /// `internal import struct Foundation.URL` imports `Foundation`.
+    static func imports(in text: String) -> [(line: Int, module: String)] {
+        let kinds: Set<Substring> = ["struct", "class", "enum", "protocol", "func", "var", "let", "typealias"]
+        return SwiftText(text).codeLines.enumerated().compactMap { index, line in
+            var words = line.split(whereSeparator: \.isWhitespace)
+            while let first = words.first, first != "import" {
+                guard
+                    first.hasPrefix("@") || ["public", "package", "internal", "fileprivate", "private"].contains(first)
+                else { return nil }
+                words.removeFirst()
+            }
+            guard words.count >= 2 else { return nil }
+            let named = kinds.contains(words[1]) && words.count > 2 ? words[2] : words[1]
+            return (index + 1, String(named.split(separator: ".")[0]))
+        }
+    }
+}

@@ -1,0 +1,75 @@
+import Foundation
+import Testing
+
+/// The repository keeps its own rules. Each rule is tested with a planted violation in `RuleTests`.
+@Suite struct RepositoryTests {
+    private let files: [TextFile]
+
+    init() throws {
+        files = try Repository.files()
+        // An empty walk would pass every rule.
+        #expect(files.count > 50)
+    }
+
+    private func file(_ path: String) -> TextFile? { files.first { $0.path == path } }
+
+    @Test func `every file keeps the rules of the house`() {
+        for violation in files.flatMap({ file in Rules.all.flatMap { $0(file) } }) {
+            Issue.record(Comment(rawValue: violation.description))
+        }
+    }
+
+    @Test func `every target is in the table of layers and the table names no other`() {
+        let targets = Set(files.filter { $0.path.hasPrefix("Sources/") }.compactMap(\.target))
+        #expect(targets == Set(Layers.allowed.keys).union(Layers.shims))
+    }
+
+    @Test func `an exemption is for a file that is there`() {
+        for path in Rules.bannedCallsAllowed.keys { #expect(file(path) != nil, "\(path)") }
+        for path in Rules.sqlAllowedFiles.keys { #expect(file(path) != nil, "\(path)") }
+    }
+
+    @Test func `migrations are numbered without a gap`() {
+        for violation in DocumentRules.migrationNumbers(files.map(\.path)) {
+            Issue.record(Comment(rawValue: violation.description))
+        }
+    }
+
+    @Test func `every relative link leads somewhere`() {
+        for violation in files.flatMap({ DocumentRules.brokenLinks(in: $0, exists: Repository.exists) }) {
+            Issue.record(Comment(rawValue: violation.description))
+        }
+    }
+
+    @Test(.enabled(if: Repository.exists("ARCHITECTURE.md"))) func `every path in ARCHITECTURE is there`() throws {
+        let architecture = try #require(file("ARCHITECTURE.md"))
+        for violation in DocumentRules.missingPaths(in: architecture, exists: Repository.exists) {
+            Issue.record(Comment(rawValue: violation.description))
+        }
+    }
+
+    @Test(.enabled(if: Repository.exists("docs/reference/settings.md"))) func `every setting is documented`() throws {
+        let document = try #require(file("docs/reference/settings.md"))
+        let settings = files.reduce(into: Set<String>()) { $0.formUnion(DocumentRules.settings(in: $1)) }
+        for violation in DocumentRules.undocumented(settings, in: document) {
+            Issue.record(Comment(rawValue: violation.description))
+        }
+        let named = DocumentRules.captures("`(DIGITALBANK_[A-Z_]+)`", in: document.text)
+        #expect(named.subtracting(settings) == [], "documented, and read nowhere")
+    }
+
+    @Test(.enabled(if: Repository.exists("docs/reference/errors.md"))) func `every error code is documented`() throws {
+        let document = try #require(file("docs/reference/errors.md"))
+        let codes = files.reduce(into: Set<String>()) { $0.formUnion(DocumentRules.errorCodes(in: $1)) }
+        for violation in DocumentRules.undocumented(codes, in: document) {
+            Issue.record(Comment(rawValue: violation.description))
+        }
+    }
+
+    @Test func `the Makefile has at most 15 targets, each with a line of help`() throws {
+        let makefile = try #require(file("Makefile"))
+        let targets = makefile.lines.filter { Rules.matches($0, #"^[a-z][a-z-]*:"#) }
+        #expect((1...15).contains(targets.count))
+        for target in targets { #expect(target.contains(" ## "), "\(target)") }
+    }
+}
