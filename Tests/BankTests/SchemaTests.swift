@@ -1,0 +1,100 @@
+import Bank
+import Migrations
+import Postgres
+import TestSupport
+import Testing
+
+@Suite struct SchemaTests {
+    private func withBank(_ body: @Sendable (Database) async throws -> Void) async throws {
+        try await withTestDatabase { database in
+            try await Migrator(database).apply([BankMigrations.set()])
+            try await body(database)
+        }
+    }
+
+    @Test func `taken-over balances are balanced and counted once`() async throws {
+        try await withBank { database in
+            try await database.run(
+                """
+                with c as (insert into clients (numero) select generate_series(1, 50) returning id, numero)
+                insert into comptes (client_id, type, solde_minor, decouvert_minor)
+                select id, 'courant', numero * 100 - 500, 1000 from c
+                """)
+            let taken = try await database.one("select reprendre_les_soldes()", as: Int64.self)
+            #expect(taken == 49)
+            let again = try await database.one("select reprendre_les_soldes()", as: Int64.self)
+            #expect(again == 0)
+            let sum = try await database.one("select sum(montant_minor)::bigint from ecritures", as: Int64.self)
+            #expect(sum == 0)
+            let wrong = try await database.one(
+                """
+                select count(*) from comptes k where solde_minor <>
+                    coalesce((select sum(montant_minor) from ecritures e where e.compte_id = k.id), 0)
+                """, as: Int64.self)
+            #expect(wrong == 0)
+        }
+    }
+
+    @Test(arguments: [
+        "update ecritures set montant_minor = 1", "delete from ecritures", "truncate ecritures",
+        "update transactions set libelle = 'x'", "delete from transactions",
+    ])
+    func `history does not change, not even for its owner`(statement: String) async throws {
+        try await withBank { database in
+            try await database.run(
+                """
+                with c as (insert into clients (numero) values (1) returning id)
+                insert into comptes (client_id, type, solde_minor) select id, 'courant', 100 from c
+                """)
+            try await database.run("select reprendre_les_soldes()")
+            try await database.run("select creer_partitions(current_date, current_date)")
+            try await database.run(
+                """
+                insert into transactions (date_valeur, date_comptable, type, montant_minor, compte_debit_id, compte_credit_id)
+                select current_date, current_date, 'frais', 1, min(id), max(id) from comptes
+                """)
+            let error = await #expect(throws: PostgresError.self) {
+                try await database.run(Statement(unchecked: statement))
+            }
+            #expect(error?.sqlState == "42501")
+        }
+    }
+
+    @Test func `postings that do not balance are refused`() async throws {
+        try await withBank { database in
+            try await database.run("insert into comptes (type) values ('interne')")
+            let error = await #expect(throws: PostgresError.self) {
+                try await database.run(
+                    """
+                    insert into ecritures (compte_id, numero, transaction_id, montant_minor, solde_apres_minor)
+                    select id, 1, 1, 5, 5 from comptes
+                    """)
+            }
+            #expect(error?.sqlState == "23514")
+        }
+    }
+
+    @Test func `every table of the bank has row level security`() async throws {
+        try await withBank { database in
+            let open = try await database.all(
+                """
+                select relname::text from pg_class where relnamespace = 'public'::regnamespace
+                    and relkind in ('r', 'p') and not relrowsecurity
+                """, as: String.self)
+            #expect(open.isEmpty)
+        }
+    }
+
+    @Test func `an account below its overdraft limit can not be`() async throws {
+        try await withBank { database in
+            let error = await #expect(throws: PostgresError.self) {
+                try await database.run(
+                    """
+                    with c as (insert into clients (numero) values (1) returning id)
+                    insert into comptes (client_id, type, solde_minor, decouvert_minor) select id, 'courant', -101, 100 from c
+                    """)
+            }
+            #expect(error?.constraint == "comptes_solde_au_dessus_du_decouvert")
+        }
+    }
+}
