@@ -90,6 +90,7 @@ let package = Package(
         .executableTarget(
             name: "cluster-owner", dependencies: ["PostgresServer"], path: "Tests/ClusterOwner", swiftSettings: strict,
             linkerSettings: lld),
+        tests("DiagnosticsTests", ["Diagnostics", "TestSupport"]),
         tests("PostgresTests", ["Diagnostics", "Postgres", "PostgresServer", "TestSupport"]),
         tests("PostgresServerTests", ["PostgresServer", "Postgres", "TestSupport", "cluster-owner"]),
         tests("MigrationsTests", ["Migrations", "Postgres", "TestSupport"]),

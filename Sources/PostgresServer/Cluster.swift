@@ -26,13 +26,18 @@ public struct Cluster: Sendable {
         let binaries = try binaries ?? PostgresBinaries.find()
         let files = try ClusterFiles(directory: options.directory)
         let password = randomPassword()
-        try await onThread { try files.create(password: password, user: user) }
+        try files.checkFree()
+        try files.makeFolder()
+        let lock = try await onThread { try FileLock(files.lock, timeMax: .seconds(300)) }
+        defer { lock.release() }
         do {
+            try await onThread { try files.create(password: password, user: user) }
             try await initialise(options, binaries, files)
             try ServerSettings(options: options, files: files, port: options.port).write(user: user)
             try files.complete(ClusterRecord(options: options, socket: files.socket), password: password)
         } catch {
             files.removeIncomplete()
+            files.removeIfEmpty()
             throw error
         }
         return Cluster(options: options, binaries: binaries, superuserPassword: password, files: files)
@@ -53,7 +58,7 @@ public struct Cluster: Sendable {
         }
         return Cluster(
             options: options, binaries: binaries, superuserPassword: password,
-            files: try ClusterFiles(directory: directory, socket: record.socket))
+            files: try ClusterFiles(directory: directory, socket: record.socket), chosenPort: record.chosenPort)
     }
 
     /// Whether `directory` holds a complete cluster of ours.
@@ -61,12 +66,15 @@ public struct Cluster: Sendable {
         access(directory + "/" + ClusterFiles.recordName, F_OK) == 0
     }
 
-    private init(options: Options, binaries: PostgresBinaries, superuserPassword: String, files: ClusterFiles) {
+    private init(
+        options: Options, binaries: PostgresBinaries, superuserPassword: String, files: ClusterFiles,
+        chosenPort: Int? = nil
+    ) {
         self.options = options
         self.binaries = binaries
         self.superuserPassword = superuserPassword
         self.files = files
-        supervisor = Supervisor(options: options, binaries: binaries, files: files)
+        supervisor = Supervisor(options: options, binaries: binaries, files: files, chosenPort: chosenPort)
     }
 
     private static func initialise(_ options: Options, _ binaries: PostgresBinaries, _ files: ClusterFiles) async throws

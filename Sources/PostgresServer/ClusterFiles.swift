@@ -26,6 +26,8 @@ struct ClusterFiles: Sendable {
     var record: String { directory + "/" + Self.recordName }
     /// There while `create` is under way, and after one that was killed.
     var incompleteMark: String { directory + "/incomplete" }
+    /// Held by whoever makes, starts or stops the cluster.
+    var lock: String { directory + "/lock" }
     /// A copy for initdb, which may run as another user; it lives for seconds.
     var passwordForInitdb: String { directory + "/initdb-password" }
     var postmasterPID: String { data + "/postmaster.pid" }
@@ -48,14 +50,17 @@ struct ClusterFiles: Sendable {
         return "/tmp/digitalbank-" + String(UInt64.random(in: .min ... .max), radix: 36)
     }
 
+    /// Throws when there is a data folder that no creation of ours left half-made.
+    func checkFree() throws(ServerError) {
+        guard access(data, F_OK) == 0, access(incompleteMark, F_OK) != 0 else { return }
+        throw ServerError(
+            code: "cluster_exists", message: "\(data) exists already",
+            hint: "Start the cluster that is there, or choose another folder.")
+    }
+
     func create(password text: String, user: ServerUser?) throws {
         removeIncomplete()
-        try makeFolder()
-        guard access(data, F_OK) != 0 else {
-            throw ServerError(
-                code: "cluster_exists", message: "\(data) exists already",
-                hint: "Start the cluster that is there, or choose another folder.")
-        }
+        try checkFree()
         try user?.checkReach(directory)
         try write("", to: incompleteMark, user: nil)
         for path in [data, logFolder] { try Self.make(path, mode: 0o700, user: user) }
@@ -67,6 +72,14 @@ struct ClusterFiles: Sendable {
     /// Makes the socket's folder; after a reboot it is gone when it lies in `/tmp`. Another's folder is refused.
     func makeSocketFolder(user: ServerUser?) throws(ServerError) {
         try Self.make(socket, mode: 0o700, user: user)
+    }
+
+    /// Remembers the port that a start has chosen.
+    func remember(port: Int?) throws {
+        var record = try load().record
+        guard record.options.port == 0, record.chosenPort != port else { return }
+        record.chosenPort = port
+        try write(record.text(), to: self.record, user: nil)
     }
 
     func complete(_ record: ClusterRecord, password text: String) throws {
@@ -100,6 +113,13 @@ struct ClusterFiles: Sendable {
         for path in [data, socket, logFolder, passwordForInitdb, password, passFile, incompleteMark] {
             try? FileManager.default.removeItem(atPath: path)
         }
+    }
+
+    /// Removes the folder itself when nothing but our lock is left in it.
+    func removeIfEmpty() {
+        let names = try? FileManager.default.contentsOfDirectory(atPath: directory)
+        guard names == ["lock"] else { return }
+        unlink(lock)
         rmdir(directory)
     }
 
@@ -125,18 +145,21 @@ struct ClusterFiles: Sendable {
 }
 
 extension ClusterFiles {
-    /// Writes a file that only its owner reads. A symbolic link in its place is refused.
+    /// Puts a file that only its owner reads in place, whole or not at all. What stood there is replaced, never written
+    /// through: a link planted by the server's user leads nowhere.
     func write(_ text: String, to path: String, user: ServerUser?) throws(ServerError) {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        let fresh = path + ".new"
+        unlink(fresh)
+        let descriptor = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw Self.unusable(path) }
         defer { close(descriptor) }
         let bytes = Array(text.utf8)
         guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else { throw Self.unusable(path) }
-        guard fchmod(descriptor, 0o600) == 0 else { throw Self.unusable(path) }
         if let user, fchown(descriptor, user.uid, user.gid) != 0 { throw Self.unusable(path) }
+        guard rename(fresh, path) == 0 else { throw Self.unusable(path) }
     }
 
-    private func makeFolder() throws(ServerError) {
+    func makeFolder() throws(ServerError) {
         let isNew = access(directory, F_OK) != 0
         do {
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -182,6 +205,8 @@ extension ClusterFiles {
 struct ClusterRecord: Codable {
     var options: Cluster.Options
     var socket: String
+    /// The loopback port of the last start, when `options.port` leaves the choice to us.
+    var chosenPort: Int?
 
     func text() throws -> String {
         let encoder = JSONEncoder()

@@ -62,25 +62,3 @@ enum DiskUsage {
         return total
     }
 }
-
-/// An exclusive lock between processes, held on a file; the kernel gives it back when its holder dies.
-struct FileLock {
-    private let descriptor: Int32
-
-    init(_ path: String, timeMax: Duration) throws(ServerError) {
-        descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        let deadline = ContinuousClock.now + timeMax
-        while descriptor >= 0 {
-            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return }
-            guard errno == EWOULDBLOCK || errno == EINTR, ContinuousClock.now < deadline else { break }
-            usleep(20_000)
-        }
-        let why = reason()
-        if descriptor >= 0 { close(descriptor) }
-        throw ServerError(
-            code: "cluster_busy", message: "\(path) cannot be locked: \(why)",
-            hint: "Another digitalbank starts or stops this cluster; try again when it is done.")
-    }
-
-    func release() { close(descriptor) }
-}

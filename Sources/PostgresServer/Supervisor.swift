@@ -18,11 +18,11 @@ final class Supervisor: Sendable {
     private static let pollMicroseconds: UInt32 = 10_000
     private static let portTriesMax = 20
 
-    init(options: Cluster.Options, binaries: PostgresBinaries, files: ClusterFiles) {
+    init(options: Cluster.Options, binaries: PostgresBinaries, files: ClusterFiles, chosenPort: Int?) {
         self.options = options
         self.binaries = binaries
         self.files = files
-        state = Mutex(State(port: options.port == 0 ? nil : options.port))
+        state = Mutex(State(port: options.port == 0 ? chosenPort : options.port))
     }
 
     var port: Int? { state.withLock { $0.port } }
@@ -36,12 +36,16 @@ final class Supervisor: Sendable {
     }
 
     func start(timeMax: Duration) throws {
-        let lock = try FileLock(files.directory + "/lock", timeMax: timeMax)
+        let lock = try FileLock(files.lock, timeMax: timeMax)
         defer { lock.release() }
         let deadline = ContinuousClock.now + timeMax
-        if case .starting = status { try waitUntilReady(deadline, hasEnded: { self.status == .crashed }) }
-        guard PostmasterFile.read(files.postmasterPID)?.isRunning(in: files.data) != true else {
-            return adoptPort()
+        if PostmasterFile.read(files.postmasterPID)?.isRunning(in: files.data) == true {
+            try waitUntilReady(deadline) { [.stopped, .crashed].contains(self.status) }
+            // Another process may have started it, on a port of its choice.
+            if options.port == 0, let file = PostmasterFile.read(files.postmasterPID) {
+                state.withLock { $0.port = file.port }
+            }
+            return
         }
         let user = try ServerUser.current()
         try user?.checkReach(files.data)
@@ -49,10 +53,11 @@ final class Supervisor: Sendable {
         try files.makeSocketFolder(user: user)
         state.withLock { $0.limitPassed = nil }
         try launchOnPort(user: user, deadline)
+        try files.remember(port: port)
     }
 
     func stop(_ mode: Cluster.StopMode, timeMax: Duration) throws {
-        let lock = try FileLock(files.directory + "/lock", timeMax: timeMax)
+        let lock = try FileLock(files.lock, timeMax: timeMax)
         defer { lock.release() }
         let deadline = ContinuousClock.now + timeMax
         if let server = state.withLock({ $0.server }) {
@@ -144,11 +149,6 @@ final class Supervisor: Sendable {
         unlink(files.postmasterPID)
         let names = (try? FileManager.default.contentsOfDirectory(atPath: files.socket)) ?? []
         for name in names where name.hasPrefix(".s.PGSQL.") { unlink(files.socket + "/" + name) }
-    }
-
-    private func adoptPort() {
-        guard options.port != nil, let port = PostmasterFile.read(files.postmasterPID)?.port else { return }
-        state.withLock { $0.port = port }
     }
 
     private func watchDisk(_ server: SupervisedServer) {

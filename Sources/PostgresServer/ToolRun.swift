@@ -1,5 +1,4 @@
 internal import Foundation
-internal import Glibc
 
 /// One run of an outside program: `pg_dump`, `pg_amcheck`, `weasyprint`.
 public struct ToolRun: Sendable {
@@ -34,7 +33,7 @@ public struct ToolRun: Sendable {
             try Task.checkCancellation()
             return run
         } onCancel: {
-            session.child.signal(SIGTERM)
+            session.cancel()
         }
     }
 

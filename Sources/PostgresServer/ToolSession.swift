@@ -1,10 +1,12 @@
 internal import CSpawn
 internal import Foundation
 internal import Glibc
+internal import Synchronization
 
 /// The pipes and the process of one run.
-struct ToolSession: Sendable {
-    let child: ChildProcess
+final class ToolSession: Sendable {
+    private let child: ChildProcess
+    private let isCancelled = Atomic<Bool>(false)
     private let output: Int32?
     private let error: Int32
 
@@ -39,17 +41,19 @@ struct ToolSession: Sendable {
         error = errorRead
     }
 
-    /// Reads both streams until the program ends; kills it when the time is over.
+    /// Makes `collect`, on whatever thread it runs, stop the program.
+    func cancel() { isCancelled.store(true, ordering: .relaxed) }
+
+    /// Reads both streams until the program ends; stops it when the time is over: SIGTERM, five seconds later SIGKILL.
     func collect(timeMax: Duration) throws(ServerError) -> ToolRun {
         defer {
             close(error)
             if let output { close(output) }
         }
-        let clock = ContinuousClock()
-        let deadline = clock.now + timeMax
+        let deadline = ContinuousClock.now + timeMax
+        var stoppedAt: ContinuousClock.Instant?
         var texts: [[UInt8]] = [[], []]
         var open: [Int32] = [output ?? -1, error]
-        var isStopped = false
         while true {
             let status = child.statusIfEnded()
             var polled = open.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
@@ -59,13 +63,14 @@ struct ToolSession: Sendable {
                 gotBytes = Self.read(entry.fd, into: &texts[index], stillOpen: &open[index]) || gotBytes
             }
             if let status, !gotBytes {
-                if isStopped { throw timeOver(timeMax) }
+                if stoppedAt != nil, !isCancelled.load(ordering: .relaxed) { throw timeOver(timeMax) }
                 return ToolRun(status: status, output: texts[0], errorOutput: texts[1])
             }
-            if clock.now > deadline + .seconds(5) {
-                child.signal(SIGKILL)
-            } else if clock.now > deadline, !isStopped {
-                isStopped = true
+            let now = ContinuousClock.now
+            if let since = stoppedAt {
+                if now > since + .seconds(5) { child.signal(SIGKILL) }
+            } else if now > deadline || isCancelled.load(ordering: .relaxed) {
+                stoppedAt = now
                 child.signal(SIGTERM)
             }
         }

@@ -69,6 +69,7 @@ import Testing
         try await withTemporaryDirectory { folder in
             let options = ClusterLifeTests.small(folder + "/cluster")
             let files = try ClusterFiles(directory: options.directory)
+            try files.makeFolder()
             try files.create(password: "secret", user: try ServerUser.current())
             try Data("half".utf8).write(to: URL(filePath: files.data + "/PG_VERSION"))
             #expect(!Cluster.exists(in: options.directory))
@@ -89,7 +90,30 @@ import Testing
                 try await Cluster.create(Cluster.Options(directory: folder))
             }
             #expect(error?.code == "cluster_exists")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["data"])
             #expect(FileManager.default.fileExists(atPath: data + "/precious"))
+        }
+    }
+
+    @Test func `twenty creations of one cluster at once make one`() async throws {
+        try await withTemporaryDirectory { folder in
+            let options = ClusterLifeTests.small(folder + "/cluster")
+            let results = await withTaskGroup(of: Result<Cluster, any Error>.self) { group in
+                for _ in 1...20 {
+                    group.addTask {
+                        do { return .success(try await Cluster.create(options)) } catch { return .failure(error) }
+                    }
+                }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            let codes = results.compactMap { result -> String? in
+                if case .failure(let error) = result { (error as? ServerError)?.code ?? "\(error)" } else { nil }
+            }
+            #expect(Set(codes) == ["cluster_exists"])
+            #expect(codes.count == 19)
+            let cluster = try Cluster.attach(options.directory)
+            try await cluster.start()
+            try await cluster.destroy()
         }
     }
 
@@ -124,6 +148,7 @@ import Testing
             try await cluster.stop()
             try await cluster.start()
             #expect(cluster.port == port)
+            #expect(try Cluster.attach(cluster.options.directory).port == port)
             #expect(cluster.connectionLines(database: "postgres").pgAdmin?.contains("port \(port)") == true)
             let configuration = DatabaseConfiguration(
                 "host=127.0.0.1 port=\(port) user=digitalbank dbname=postgres", password: cluster.superuserPassword)
