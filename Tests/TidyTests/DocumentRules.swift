@@ -55,7 +55,7 @@ enum DocumentRules {
     /// The settings of the environment that the sources read.
     static func settings(in file: TextFile) -> Set<String> {
         guard file.isSwift, file.path.hasPrefix("Sources/") else { return [] }
-        return Set(SwiftText(file.text).literals.map(\.text).filter { Rules.matches($0, #"^DIGITALBANK_[A-Z_]+$"#) })
+        return Set(file.swift.literals.map(\.text).filter { Rules.matches($0, #"^DIGITALBANK_[A-Z_]+$"#) })
     }
 
     /// The error codes that the sources write as `code: "dump_not_found"`.

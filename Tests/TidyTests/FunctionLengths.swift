@@ -61,19 +61,22 @@ struct FunctionLengths {
         let line: Int
     }
 
+    /// Words and single signs; everything beyond ASCII counts as part of a word.
     private static func tokens(of code: String) -> [Token] {
         var tokens: [Token] = []
-        var word = ""
+        var word: [UInt8] = []
         var line = 1
-        for character in code + " " {
-            if character.isLetter || character.isNumber || character == "_" {
-                word.append(character)
+        for byte in Array(code.utf8) + [UInt8(ascii: "\n")] {
+            let isLetter = (byte | 0x20) >= UInt8(ascii: "a") && (byte | 0x20) <= UInt8(ascii: "z")
+            let isDigit = byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")
+            if isLetter || isDigit || byte == UInt8(ascii: "_") || byte >= 0x80 {
+                word.append(byte)
                 continue
             }
-            if !word.isEmpty { tokens.append(Token(text: word, line: line)) }
-            word = ""
-            if character == "\n" { line += 1 }
-            if !character.isWhitespace { tokens.append(Token(text: String(character), line: line)) }
+            if !word.isEmpty { tokens.append(Token(text: String(decoding: word, as: UTF8.self), line: line)) }
+            word.removeAll(keepingCapacity: true)
+            if byte == UInt8(ascii: "\n") { line += 1 }
+            if byte > UInt8(ascii: " ") { tokens.append(Token(text: String(UnicodeScalar(byte)), line: line)) }
         }
         return tokens
     }

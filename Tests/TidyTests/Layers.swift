@@ -31,16 +31,17 @@ enum Layers {
         guard let allowed = allowed[target] else {
             return [Violation(path: file.path, line: 1, words: "the target \(target) is not in the table of layers")]
         }
-        return imports(in: file.text).compactMap { line, module in
+        return imports(in: file.swift).compactMap { line, module in
             guard module != target, !allowed.contains(module), !standard.contains(module) else { return nil }
             return Violation(path: file.path, line: line, words: "\(target) may not import \(module)")
         }
     }
 
     /// `internal import struct Foundation.URL` imports `Foundation`.
-    static func imports(in text: String) -> [(line: Int, module: String)] {
+    static func imports(in text: SwiftText) -> [(line: Int, module: String)] {
         let kinds: Set<Substring> = ["struct", "class", "enum", "protocol", "func", "var", "let", "typealias"]
-        return SwiftText(text).codeLines.enumerated().compactMap { index, line in
+        return text.codeLines.enumerated().compactMap { index, line in
+            guard line.contains("import ") else { return nil }
             var words = line.split(whereSeparator: \.isWhitespace)
             while let first = words.first, first != "import" {
                 guard

@@ -5,6 +5,14 @@ struct TextFile: Sendable {
     /// Relative to the top: `Sources/Bank/Money.swift`.
     let path: String
     let text: String
+    /// The file taken apart; empty for what is not Swift.
+    let swift: SwiftText
+
+    init(path: String, text: String) {
+        self.path = path
+        self.text = text
+        swift = SwiftText(path.hasSuffix(".swift") ? text : "")
+    }
 
     var lines: [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
     var isSwift: Bool { path.hasSuffix(".swift") }

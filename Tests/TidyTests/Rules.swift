@@ -18,7 +18,7 @@ enum Rules {
 
     static func functionLength(_ file: TextFile) -> [Violation] {
         guard file.isSwift else { return [] }
-        return FunctionLengths.all(in: SwiftText(file.text).code).filter { $0.lineCount > functionLinesMax }.map {
+        return FunctionLengths.all(in: file.swift.code).filter { $0.lineCount > functionLinesMax }.map {
             Violation(
                 path: file.path, line: $0.line,
                 words: "\($0.name) takes \($0.lineCount) lines where \(functionLinesMax) are the most")
@@ -26,12 +26,11 @@ enum Rules {
     }
 
     /// Calls that end the process or write past the terminal's owner, and what to use instead.
-    private static let banned: [(call: String, instead: String)] = [
-        (#"\btry!"#, "throw, or handle the error"),
-        (#"\bas!"#, "use as? and say what was found instead"),
-        (#"(?<![.\w])fatalError\s*\("#, "throw; precondition for our own mistakes"),
-        (#"(?<![.\w])(?<!func )print\s*\("#, "return the text; Commands writes to the terminal"),
-        (#"(?<![.\w])(?<!func )debugPrint\s*\("#, "return the text; Commands writes to the terminal"),
+    private static let banned: [(call: Pattern, instead: String)] = [
+        (Pattern(#"\btry!"#), "throw, or handle the error"),
+        (Pattern(#"\bas!"#), "use as? and say what was found instead"),
+        (Pattern(#"(?<![.\w])fatalError\s*\("#), "throw; precondition for our own mistakes"),
+        (Pattern(#"(?<![.\w])(?<!func )(debugP|p)rint\s*\("#), "return the text; Commands writes to the terminal"),
     ]
 
     /// Files that may, and why.
@@ -39,45 +38,40 @@ enum Rules {
 
     static func bannedCalls(_ file: TextFile) -> [Violation] {
         guard file.isSwift, file.path.hasPrefix("Sources/"), bannedCallsAllowed[file.path] == nil else { return [] }
-        return SwiftText(file.text).codeLines.enumerated().flatMap { index, line in
-            banned.filter { matches(line, $0.call) }.map {
-                Violation(path: file.path, line: index + 1, words: "banned call: \($0.instead)")
+        return banned.flatMap { call, instead in
+            call.lines(in: file.swift.code).map {
+                Violation(path: file.path, line: $0, words: "banned call: \(instead)")
             }
         }
     }
 
+    private static let unchecked = Pattern(#"@unchecked\s+Sendable|nonisolated\(unsafe\)"#)
+
     /// A promise that the compiler cannot check needs a line that says why it holds.
     static func unexplainedSendability(_ file: TextFile) -> [Violation] {
-        guard file.isSwift else { return [] }
-        let text = SwiftText(file.text)
-        let explained = text.comments.filter { $0.text.contains("SAFETY:") }.map(\.line)
-        return text.codeLines.enumerated().compactMap { index, line in
-            guard matches(line, #"@unchecked\s+Sendable|nonisolated\(unsafe\)"#) else { return nil }
-            let number = index + 1
-            guard !explained.contains(where: { ($0 - 6...$0 + 6).contains(number) }) else { return nil }
-            return Violation(path: file.path, line: number, words: "no SAFETY: line says why this is safe")
-        }
+        let explained = file.swift.comments.filter { $0.text.contains("SAFETY:") }.map(\.line)
+        return unchecked.lines(in: file.swift.code).filter { number in
+            !explained.contains { ($0 - 6...$0 + 6).contains(number) }
+        }.map { Violation(path: file.path, line: $0, words: "no SAFETY: line says why this is safe") }
     }
 
     /// Words of unfinished work. Written in two halves, so that this file is clean.
-    private static let unfinished =
-        #"\b("# + ["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"].joined(separator: "|") + #")\b"#
+    private static let unfinished = Pattern(
+        #"\b("# + ["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"].joined(separator: "|") + #")\b"#)
 
     static func leftovers(_ file: TextFile) -> [Violation] {
-        file.lines.enumerated().compactMap { index, line in
-            guard matches(line, unfinished) else { return nil }
-            return Violation(path: file.path, line: index + 1, words: "unfinished work: finish it or open an issue")
+        unfinished.lines(in: file.text).map {
+            Violation(path: file.path, line: $0, words: "unfinished work: finish it or open an issue")
         }
     }
 
     /// Folders of one developer's machine. In two halves for the same reason.
-    private static let machine = ["/wo" + "rk/", "/tmp/d" + "ev/", "/ro" + "ot/", "/ho" + "me/"].joined(separator: "|")
+    private static let machine = Pattern(
+        #"(?<![\w.~}>])("# + ["/wo" + "rk/", "/tmp/d" + "ev/", "/ro" + "ot/", "/ho" + "me/"].joined(separator: "|")
+            + ")")
 
     static func machinePaths(_ file: TextFile) -> [Violation] {
-        file.lines.enumerated().compactMap { index, line in
-            guard matches(line, #"(?<![\w.~}>])("# + machine + ")") else { return nil }
-            return Violation(path: file.path, line: index + 1, words: "a path of one machine")
-        }
+        machine.lines(in: file.text).map { Violation(path: file.path, line: $0, words: "a path of one machine") }
     }
 
     static func matches(_ line: some StringProtocol, _ pattern: String) -> Bool {

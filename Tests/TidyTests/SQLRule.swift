@@ -26,15 +26,15 @@ extension Rules {
         #"^\s*with\s+(recursive\s+)?\w+\s+(\([^)]*\)\s+)?as\s+(materialized\s+|not\s+materialized\s+)?\("#,
         #"^\s*do\s+\$"#,
         #"^\s*(begin|commit|rollback)\s*;?\s*$"#,
-    ].map { "(?i)" + $0 }
+    ].map { Pattern("(?i)" + $0) }
 
     /// A file that does not import Postgres cannot run a statement: it may read and judge SQL text.
     static func sqlOutsideStores(_ file: TextFile) -> [Violation] {
         guard file.isSwift, file.path.hasPrefix("Sources/"), !file.name.hasSuffix("Store.swift"),
             let target = file.target, sqlAllowedTargets[target] == nil, sqlAllowedFiles[file.path] == nil,
-            Layers.imports(in: file.text).contains(where: { $0.module == "Postgres" })
+            Layers.imports(in: file.swift).contains(where: { $0.module == "Postgres" })
         else { return [] }
-        return SwiftText(file.text).literals.filter { literal in statements.contains { matches(literal.text, $0) } }
+        return file.swift.literals.filter { literal in statements.contains { $0.matches(literal.text) } }
             .map {
                 Violation(path: file.path, line: $0.line, words: "SQL outside a store: move it to a …Store.swift file")
             }
