@@ -32,9 +32,14 @@ struct MigrationStore: Sendable {
         }
     }
 
+    var isPrepared: Bool {
+        get async throws {
+            try await connection.one("select to_regclass('meta.migrations') is not null", as: Bool.self)
+        }
+    }
+
     func prepare() async throws {
-        let exists = try await connection.one("select to_regclass('meta.migrations') is not null", as: Bool.self)
-        guard !exists else { return }
+        guard try await !isPrepared else { return }
         try await connection.runScript(
             """
             create schema if not exists meta;

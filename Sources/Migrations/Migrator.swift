@@ -23,6 +23,22 @@ public struct Migrator: Sendable {
         }
     }
 
+    /// What `apply` would run, set by set. Changes nothing; an edited or unknown migration is refused as `apply` does.
+    public func pending(_ sets: [MigrationSet]) async throws -> [MigrationReport.Pending] {
+        for set in sets { try set.checkNumbers() }
+        return try await database.withConnection { connection in
+            let store = MigrationStore(connection: connection)
+            let isPrepared = try await store.isPrepared
+            var pending: [MigrationReport.Pending] = []
+            for set in sets {
+                let known = isPrepared ? try await store.applied(owner: set.owner) : []
+                try check(known, against: set, try await store.checksums(of: set.migrations))
+                pending += set.migrations.dropFirst(known.count).map { .init(owner: set.owner, migration: $0) }
+            }
+            return pending
+        }
+    }
+
     private func apply(_ set: MigrationSet, _ store: MigrationStore, _ report: inout MigrationReport) async throws {
         let known = try await store.applied(owner: set.owner)
         let checksums = try await store.checksums(of: set.migrations)
@@ -62,6 +78,11 @@ public struct MigrationReport: Sendable {
         public let owner: String
         public let migration: Migration
         public let duration: Duration
+    }
+
+    public struct Pending: Sendable, Hashable {
+        public let owner: String
+        public let migration: Migration
     }
 
     public internal(set) var applied: [Applied] = []

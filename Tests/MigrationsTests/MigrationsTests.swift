@@ -37,6 +37,19 @@ import Testing
         }
     }
 
+    @Test func `what would run is told without running it`() async throws {
+        try await withTestDatabase { database in
+            let migrator = Migrator(database)
+            #expect(try await migrator.pending([notes]).map(\.migration.number) == [1, 2])
+            let untouched = try await database.one("select to_regnamespace('meta') is null", as: Bool.self)
+            #expect(untouched)
+            try await migrator.apply([notes])
+            #expect(try await migrator.pending([extended("select 1;")]).map(\.migration.fileName) == ["0003_third.sql"])
+            let edited = MigrationSet(owner: "notes", migrations: [Migration(number: 1, name: "notes", sql: "")])
+            await #expect(throws: MigrationError.self) { try await migrator.pending([edited]) }
+        }
+    }
+
     @Test func `what ran is in meta.migrations`() async throws {
         try await withTestDatabase { database in
             try await Migrator(database).apply([notes])
