@@ -5,6 +5,8 @@ internal import Glibc
 struct Machine: Sendable {
     var memoryBytes: Int64
     var cores: Int
+    /// The size of /dev/shm, where PostgreSQL's parallel workers meet.
+    var sharedMemoryBytes: Int64
 
     static func current() -> Machine {
         var memory = Int64(ProcessInfo.processInfo.physicalMemory)
@@ -13,7 +15,10 @@ struct Machine: Sendable {
             let text = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
             if let value = Int64(text), value > 0 { memory = min(memory, value) }
         }
-        return Machine(memoryBytes: memory, cores: max(1, ProcessInfo.processInfo.activeProcessorCount))
+        var facts = statvfs()
+        let shared = statvfs("/dev/shm", &facts) == 0 ? Int64(facts.f_blocks) * Int64(facts.f_frsize) : 0
+        return Machine(
+            memoryBytes: memory, cores: max(1, ProcessInfo.processInfo.activeProcessorCount), sharedMemoryBytes: shared)
     }
 }
 

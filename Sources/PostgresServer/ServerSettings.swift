@@ -19,10 +19,14 @@ struct ServerSettings {
     var settings: [String: String] {
         var all = common
         all.merge(options.isDurable ? durable : throwaway) { $1 }
+        if machine.sharedMemoryBytes < Self.sharedMemoryBytesMin { all["dynamic_shared_memory_type"] = "mmap" }
         if let milliseconds = options.limits.statementMillisecondsMax { all["statement_timeout"] = "\(milliseconds)ms" }
         all.merge(options.settings) { $1 }
         return all
     }
+
+    /// Below it, parallel workers find no room in /dev/shm (containers give 64 MB) and use files instead.
+    private static let sharedMemoryBytesMin: Int64 = 512 << 20
 
     /// Passwords everywhere, sockets included: on one machine, any program may reach a loopback port.
     static let hostAccess = """
@@ -83,14 +87,15 @@ struct ServerSettings {
         ]
     }
 
-    /// For what is made again rather than repaired: nothing is flushed, nothing cleaned, nothing replicated.
+    /// For what is made again rather than repaired: nothing is flushed, cleaned or replicated.
+    ///
+    /// A commit still reaches the kernel and a page is still logged whole, so that the cluster survives the death of its
+    /// processes, though not of the machine: a killed recovery goes on where it was.
     private var throwaway: [String: String] {
         [
             "shared_buffers": Self.megabytes(machine.memoryBytes / 8, 128...1024),
             "maintenance_work_mem": Self.megabytes(machine.memoryBytes / 16, 64...1024),
             "fsync": "off",
-            "synchronous_commit": "off",
-            "full_page_writes": "off",
             "wal_level": "minimal",
             "max_wal_senders": "0",
             "max_wal_size": "16GB",

@@ -17,6 +17,8 @@ final class Supervisor: Sendable {
 
     private static let pollMicroseconds: UInt32 = 10_000
     private static let portTriesMax = 20
+    /// Longer than the ten seconds after which an owner's watcher kills what does not stop.
+    private static let otherOwnerPatience: Duration = .seconds(15)
 
     init(options: Cluster.Options, binaries: PostgresBinaries, files: ClusterFiles, chosenPort: Int?) {
         self.options = options
@@ -39,14 +41,7 @@ final class Supervisor: Sendable {
         let lock = try FileLock(files.lock, timeMax: timeMax)
         defer { lock.release() }
         let deadline = ContinuousClock.now + timeMax
-        if PostmasterFile.read(files.postmasterPID)?.isRunning(in: files.data) == true {
-            try waitUntilReady(deadline) { [.stopped, .crashed].contains(self.status) }
-            // Another process may have started it, on a port of its choice.
-            if options.port == 0, let file = PostmasterFile.read(files.postmasterPID) {
-                state.withLock { $0.port = file.port }
-            }
-            return
-        }
+        if try isUpAlready(deadline) { return }
         let user = try ServerUser.current()
         try user?.checkReach(files.data)
         try clearLeftovers(deadline)
@@ -54,6 +49,36 @@ final class Supervisor: Sendable {
         state.withLock { $0.limitPassed = nil }
         try launchOnPort(user: user, deadline)
         try files.remember(port: port)
+    }
+
+    /// True when the server runs and is ours to use.
+    ///
+    /// A server that dies with its owner is not, when the owner is another: it may be about to die with it. So we wait for its
+    /// end, which is near when its owner was killed, and give up when it stays.
+    private func isUpAlready(_ deadline: ContinuousClock.Instant) throws(ServerError) -> Bool {
+        guard let file = PostmasterFile.read(files.postmasterPID), file.isRunning(in: files.data) else { return false }
+        let isOurs = state.withLock { $0.server != nil }
+        guard options.outlivesOwner || isOurs else {
+            let patience = min(deadline, .now + Self.otherOwnerPatience)
+            while file.isRunning(in: files.data) {
+                try pause(until: patience, orThrow: ownedByAnother(file.identifier))
+            }
+            return false
+        }
+        try waitUntilReady(deadline) { [.stopped, .crashed].contains(self.status) }
+        // Another process may have started it, on a port of its choice.
+        if options.port == 0, let file = PostmasterFile.read(files.postmasterPID) {
+            state.withLock { $0.port = file.port }
+        }
+        return true
+    }
+
+    private func ownedByAnother(_ identifier: Int32) -> ServerError {
+        ServerError(
+            code: "cluster_busy",
+            message:
+                "PostgreSQL in \(files.data), process \(identifier), belongs to another digitalbank that is running",
+            hint: "Wait for that one to end, or stop it, and try again.")
     }
 
     func stop(_ mode: Cluster.StopMode, timeMax: Duration) throws {

@@ -1,4 +1,4 @@
-// A process that owns a cluster, for the tests that kill it: `cluster-owner FOLDER keeps|ends`.
+// A process that owns a cluster, for the tests that kill it: `cluster-owner FOLDER keeps|ends|resumes`.
 import Foundation
 import PostgresServer
 
@@ -6,7 +6,7 @@ var options = Cluster.Options(directory: CommandLine.arguments[1])
 options.isDurable = false
 options.settings = ["shared_buffers": "16MB"]
 options.outlivesOwner = CommandLine.arguments[2] == "keeps"
-options.isRemovedWithOwner = !options.outlivesOwner
+options.isRemovedWithOwner = CommandLine.arguments[2] == "ends"
 
 let cluster = try await Cluster.create(options)
 try await cluster.start()

@@ -104,14 +104,35 @@ import Testing
         }
     }
 
-    @Test func `a start of what runs changes nothing, also from another handle and at the same time`() async throws {
+    @Test func `a start of what runs changes nothing`() async throws {
         try await withCluster { cluster in
             let before = identifier(of: cluster)
+            async let first: Void = cluster.start()
+            async let second: Void = cluster.start()
+            _ = try await (first, second)
+            #expect(identifier(of: cluster) == before)
+        }
+    }
+
+    @Test func `a server that outlives its owner is shared between handles`() async throws {
+        try await withCluster({ $0.outlivesOwner = true }) { cluster in
             let other = try Cluster.attach(cluster.options.directory)
             async let first: Void = cluster.start()
             async let second: Void = other.start()
             _ = try await (first, second)
-            #expect(identifier(of: cluster) == before)
+            #expect(identifier(of: other) == identifier(of: cluster))
+            try await other.stop()
+            #expect(cluster.status == .stopped)
+        }
+    }
+
+    @Test func `a server that dies with its owner is not taken over from a living one`() async throws {
+        try await withCluster { cluster in
+            let other = try Cluster.attach(cluster.options.directory)
+            let error = await #expect(throws: ServerError.self) { try await other.start(timeMax: .milliseconds(200)) }
+            #expect(error?.code == "cluster_busy")
+            let answer = try await text("select 'untouched'", on: cluster)
+            #expect(answer == "untouched")
         }
     }
 

@@ -32,6 +32,22 @@ import Testing
         }
     }
 
+    @Test func `the work of a killed owner is taken up where it was committed`() async throws {
+        try await withTemporaryDirectory { folder in
+            let directory = folder + "/cluster"
+            let (owner, first) = try startOwner(directory, "resumes")
+            try await run("create table notes as select 'committed' as text", on: try Cluster.attach(directory))
+            kill(owner.processIdentifier, SIGKILL)
+            // At once, while the first server is still about to end.
+            let again = try Cluster.attach(directory)
+            try await again.start()
+            owner.waitUntilExit()
+            #expect(!processExists(first))
+            #expect(try await text("select text from notes", on: again) == "committed")
+            try await again.destroy()
+        }
+    }
+
     /// While initdb runs, between initdb and the server, while the server starts, when it is up.
     @Test func `an owner killed at any moment leaves no process, and the folder can be used again`() async throws {
         var generator = SystemRandomNumberGenerator()

@@ -4,19 +4,21 @@ import Testing
 
 @Suite struct ServerSettingsTests {
     private func settings(
-        memory: Int64 = 8 << 30, cores: Int = 4, _ change: (inout Cluster.Options) -> Void = { _ in }
+        memory: Int64 = 8 << 30, cores: Int = 4, sharedMemory: Int64 = 4 << 30,
+        _ change: (inout Cluster.Options) -> Void = { _ in }
     ) throws -> [String: String] {
-        try made(memory: memory, cores: cores, change).settings
+        try made(memory: memory, cores: cores, sharedMemory: sharedMemory, change).settings
     }
 
     private func made(
-        memory: Int64 = 8 << 30, cores: Int = 4, _ change: (inout Cluster.Options) -> Void = { _ in }
+        memory: Int64 = 8 << 30, cores: Int = 4, sharedMemory: Int64 = 4 << 30,
+        _ change: (inout Cluster.Options) -> Void = { _ in }
     ) throws -> ServerSettings {
         var options = Cluster.Options(directory: "/nowhere/cluster")
         change(&options)
         return ServerSettings(
             options: options, files: try ClusterFiles(directory: options.directory), port: options.port,
-            machine: Machine(memoryBytes: memory, cores: cores))
+            machine: Machine(memoryBytes: memory, cores: cores, sharedMemoryBytes: sharedMemory))
     }
 
     @Test func `without a port nothing listens on TCP`() throws {
@@ -42,6 +44,17 @@ import Testing
     ])
     func `shared buffers are a quarter of the memory, within bounds`(memory: Int64, expected: String) throws {
         #expect(try settings(memory: memory)["shared_buffers"] == expected)
+    }
+
+    @Test func `in a container with a small dev-shm, parallel workers meet in files`() throws {
+        #expect(try settings(sharedMemory: 64 << 20)["dynamic_shared_memory_type"] == "mmap")
+        #expect(try settings()["dynamic_shared_memory_type"] == nil)
+    }
+
+    @Test func `a throw-away cluster survives the death of its processes`() throws {
+        let throwaway = try settings { $0.isDurable = false }
+        #expect(throwaway["synchronous_commit"] == nil)
+        #expect(throwaway["full_page_writes"] == nil)
     }
 
     @Test func `a setting of the caller wins`() throws {

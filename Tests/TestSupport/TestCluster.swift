@@ -51,7 +51,10 @@ public enum TestCluster {
         options.isDurable = false
         options.isRemovedWithOwner = true
         // Small buffers: each clone of a database looks through all of them.
-        options.settings = ["max_connections": "300", "shared_buffers": "128MB", "log_min_messages": "log"]
+        options.settings = [
+            "max_connections": "300", "shared_buffers": "128MB", "log_min_messages": "log", "synchronous_commit": "off",
+            "full_page_writes": "off",
+        ]
         let cluster = try await Cluster.create(options)
         try await cluster.start()
         let password = "plain-\(UInt64.random(in: .min ... .max))"
