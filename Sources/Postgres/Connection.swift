@@ -163,6 +163,21 @@ public final class Connection: SQLExecutor, @unchecked Sendable {
         _ = try? await reactor.perform { session.wire.attach(session, isUsable: isUsable) }
     }
 
+    /// Stops what the session is doing and takes the connection back without anybody waiting for it.
+    func abandon(_ session: Session, then done: @escaping @Sendable () -> Void) {
+        let reactor = reactor
+        reactor.post(.perform { session.wire.isComingBack = true })
+        session.cancel()
+        session.enqueue { session in
+            let isUsable = session.tidyUp()
+            reactor.post(
+                .perform {
+                    session.wire.attach(session, isUsable: isUsable)
+                    done()
+                })
+        }
+    }
+
     // MARK: On the reactor's thread
 
     func submit(_ request: Request) {
@@ -175,12 +190,20 @@ public final class Connection: SQLExecutor, @unchecked Sendable {
     func release(isResetting: Bool) {
         guard let wire else { return }
         self.wire = nil
+        let home = home
+        if wire.state == .detached {
+            wire.returnWaiter = { Self.cleanUp(wire, isResetting: isResetting, for: home) }
+        } else {
+            Self.cleanUp(wire, isResetting: isResetting, for: home)
+        }
+    }
+
+    private static func cleanUp(_ wire: Wire, isResetting: Bool, for home: any ConnectionHome) {
         wire.pendingBegin = nil
         guard wire.state == .open else { return }
-        let statements = (wire.isInTransaction ? ["rollback"] : []) + (isResetting ? Self.resets : [])
+        let statements = (wire.isInTransaction ? ["rollback"] : []) + (isResetting ? resets : [])
         guard !statements.isEmpty else { return home.release(wire) }
         let request = Request(.many(statements), to: .wire, role: .housekeeping)
-        let home = home
         request.answer = .call { error in
             // A session that cannot be cleaned is not given to anybody else.
             if error == nil { home.release(wire) } else { wire.lose(.closed) }

@@ -5,7 +5,7 @@
 /// Connections are made when they are needed and again, with back-off, when they are lost.
 public final class Database: SQLExecutor {
     public let configuration: DatabaseConfiguration
-    private let pool: Result<Pool, PostgresError>
+    let pool: Result<Pool, PostgresError>
 
     public init(_ configuration: DatabaseConfiguration) {
         self.configuration = configuration

@@ -15,6 +15,7 @@ final class Pool: ReactorMember, WireOwner, ConnectionHome, @unchecked Sendable 
     private var backOff: BackOff
     private var nextAttemptAt: UInt64 = 0
     private var isClosed = false
+    private(set) var listener: Listener?
     private var closeWaiters: [@Sendable () -> Void] = []
 
     init(_ configuration: DatabaseConfiguration, reactor: Reactor) {
@@ -63,8 +64,16 @@ final class Pool: ReactorMember, WireOwner, ConnectionHome, @unchecked Sendable 
         shared = []
         exclusive = []
         for wire in all { wire.close() }
+        listener?.close()
         reactor.remove(self)
         if connecting == 0 { done() } else { closeWaiters.append(done) }
+    }
+
+    func listen(_ subscriber: Listener.Subscriber) {
+        if isClosed { return subscriber.becameReady(PostgresError.closed) }
+        let listener = listener ?? Listener(configuration, reactor: reactor)
+        self.listener = listener
+        listener.add(subscriber)
     }
 
     // MARK: Planning

@@ -16,6 +16,8 @@ final class Session: @unchecked Sendable {
     private let silenceMax: UInt64?
     private let begin: Statement?
     private var hasBegun = false
+    /// libpq 15 keeps single-row mode until the next statement outside of the pipeline.
+    var isReadingRowByRow = false
     /// BEGIN, when nothing needed it: the next statement on the connection still does.
     var unusedBegin: Statement? { hasBegun ? nil : begin }
     private let queue = DispatchQueue(label: "digitalbank.postgres.session")
@@ -53,6 +55,9 @@ final class Session: @unchecked Sendable {
             }
         }
     }
+
+    /// Runs `body` on the queue without waiting for it.
+    func enqueue(_ body: @escaping @Sendable (Session) -> Void) { queue.async { [self] in body(self) } }
 
     // MARK: On the queue
 
@@ -175,6 +180,7 @@ final class Session: @unchecked Sendable {
         do { try finish() } catch {
             if (error as? PostgresError)?.kind == .connectionLost { return false }
         }
+        if isReadingRowByRow, PQsendQuery(handle, "") != 1 || (try? finish()) == nil { return false }
         return PQstatus(handle) == CONNECTION_OK && PQtransactionStatus(handle) != PQTRANS_ACTIVE
     }
 }
@@ -208,6 +214,7 @@ extension Wire {
             return
         }
         state = .open
+        isComingBack = false
         pendingBegin = session.unusedBegin
         reactor.watch(descriptor, self)
         isWritingWatched = false

@@ -17,8 +17,11 @@ extension Wire {
         owner?.wireProgressed(self)
     }
 
-    /// Reads every answer that is complete.
+    /// Reads every answer that is complete. Nothing is sent meanwhile: libpq 15, given a command between an error and
+    /// the null that ends its results, skips that null.
     private func drain() {
+        isDraining = true
+        defer { isDraining = false }
         while let step = expected.first, state == .open {
             if PQisBusy(handle) != 0 { return }
             guard let result = PQgetResult(handle) else {
@@ -95,7 +98,8 @@ extension Wire {
 
     /// Sends what waited for an answer: kept requests, the next cancel, the hand-over to a session.
     func settle() {
-        if depth == 0, !doomed.isEmpty, isExclusive, !isInTransaction { sendDoomed() }
+        guard !isDraining else { return }
+        sendDoomed()
         cancelHeadIfWanted()
         while canSend, let request = backlog.popFirst() {
             if request.place == .waiting { send(request) }
@@ -103,6 +107,10 @@ extension Wire {
         if depth == 0, !isCancelling, state == .open, let waiter = detachWaiter {
             detachWaiter = nil
             lend(to: waiter)
+        }
+        if depth == 0, backlog.isEmpty, state == .open, let waiter = returnWaiter {
+            returnWaiter = nil
+            waiter()
         }
     }
 

@@ -54,6 +54,7 @@ final class Wire: ReactorSource, @unchecked Sendable {
     /// When the oldest request under way became the oldest, or got its last sign of life.
     var headSince: UInt64 = 0
     var stepHasResult = false
+    var isDraining = false
     var isFlushQueued = false
     var isWritingWatched = false
     var cancelsWanted = 0
@@ -64,6 +65,10 @@ final class Wire: ReactorSource, @unchecked Sendable {
     var exposedSerial: UInt64 = 0
     /// The server's last words.
     var fatal: PostgresError?
+    /// The session it was lent to is done with it.
+    var isComingBack = false
+    /// Called once, when the connection is back and nothing is under way.
+    var returnWaiter: (() -> Void)?
     var detachWaiter: ((Result<Session, PostgresError>) -> Void)?
 
     /// Takes over `handle`, a connection just made.
@@ -110,29 +115,36 @@ final class Wire: ReactorSource, @unchecked Sendable {
             request.add(QueryResult.empty)
             return request.finish()
         }
+        if state == .detached, !isComingBack {
+            return request.fail(
+                PostgresError(kind: .misuse, message: "the connection is busy with a copy or a row by row read"))
+        }
         request.place = .waiting
         guard canSend, backlog.isEmpty else { return backlog.append(request) }
         send(request)
     }
 
     var canSend: Bool {
-        state == .open && !isCancelling && detachWaiter == nil && depth < limits.pipelineDepthMax
+        state == .open && !isDraining && !isCancelling && detachWaiter == nil && depth < limits.pipelineDepthMax
     }
 
     func send(_ request: Request) {
+        let isRepeated = request.attempts > 0
         do {
             switch request.work {
             case .one(let statement):
                 let entry = try checked(statement)
                 open(request)
-                close(put(statement, entry))
+                close(put(statement, entry, isRepeated: isRepeated))
             case .many(let statements):
                 var entries: [PreparedStatement] = []
                 entries.reserveCapacity(statements.count)
                 for statement in statements { entries.append(try checked(statement)) }
                 open(request)
                 var isSent = true
-                for (statement, entry) in zip(statements, entries) where isSent { isSent = put(statement, entry) }
+                for (statement, entry) in zip(statements, entries) where isSent {
+                    isSent = put(statement, entry, isRepeated: isRepeated)
+                }
                 close(isSent)
             }
         } catch {
@@ -179,11 +191,12 @@ final class Wire: ReactorSource, @unchecked Sendable {
         }
     }
 
-    private func put(_ statement: Statement, _ entry: PreparedStatement) -> Bool {
+    private func put(_ statement: Statement, _ entry: PreparedStatement, isRepeated: Bool) -> Bool {
         parameters.load(statement.values)
         entry.uses += 1
-        if !entry.isPrepared {
-            guard entry.uses > 1, !entry.isForgotten else {
+        if !entry.isPrepared || isRepeated {
+            // A repeated request must not depend on others of its kind, whose PREPARE may fail.
+            guard entry.uses > 1, !entry.isForgotten, !isRepeated else {
                 expected.append(.execute(entry))
                 return statement.sql.withCString { sql in
                     PQsendQueryParams(
@@ -213,12 +226,13 @@ final class Wire: ReactorSource, @unchecked Sendable {
         guard entry.isPrepared else { return }
         entry.isPrepared = false
         doomed.append(entry)
-        // In an aborted transaction it would fail, so an exclusive connection waits until it is outside of one.
-        if !isExclusive { sendDoomed() }
+        sendDoomed()
     }
 
-    /// libpq 15 has no Close message, so this is DEALLOCATE, in flights of their own.
+    /// libpq 15 has no Close message, so this is DEALLOCATE, in flights of their own. In an aborted transaction it
+    /// would fail, so an exclusive connection waits until it is outside of one.
     func sendDoomed() {
+        guard !isDraining, !doomed.isEmpty, !isExclusive || (depth == 0 && !isInTransaction) else { return }
         while let entry = doomed.popLast(), state == .open {
             housekeep("deallocate " + String(cString: entry.name))
         }
