@@ -10,10 +10,17 @@ final class LoopbackProxy: Sendable {
         case silent
     }
 
+    private struct State {
+        var mode = Mode.relaying
+        var isStopped = false
+        /// Never closed: a number must not come to mean somebody else's socket.
+        var pairs: [(client: Int32, server: Int32)] = []
+    }
+
     let port: Int
     private let listening: Int32
     private let target: String
-    private let state = Mutex<(mode: Mode, pairs: [(client: Int32, server: Int32)])>((.relaying, []))
+    private let state = Mutex(State())
 
     init(to socketPath: String) throws {
         target = socketPath
@@ -42,9 +49,11 @@ final class LoopbackProxy: Sendable {
     }
 
     func stop() {
-        shutdown(listening, Int32(SHUT_RDWR))
-        close(listening)
         state.withLock { state in
+            guard !state.isStopped else { return }
+            state.isStopped = true
+            shutdown(listening, Int32(SHUT_RDWR))
+            close(listening)
             for (client, server) in state.pairs {
                 shutdown(client, Int32(SHUT_RDWR))
                 shutdown(server, Int32(SHUT_RDWR))
