@@ -39,7 +39,10 @@ test: lint build ## everything that can be tested, on clusters of its own
 test-long: lint build ## the long rounds too: campaigns, fuzzing, storms
 	@DIGITALBANK_LONG=1 scripts/test
 
+docs: build ## rewrite the reference pages that come from the sources
+	@DIGITALBANK_WRITE_DOCS=1 scripts/test --filter RepositoryTests
+
 bench: release ## benchmarks, as ratios of one run on this machine
 	@scripts/bench
 
-.PHONY: help up down clean-data doctor deps build release lint format test test-long bench
+.PHONY: help up down clean-data doctor deps build release lint format test test-long docs bench

@@ -28,22 +28,20 @@ public enum ResourceFolder {
                 return folder.path
             }
         }
-        throw ResourceError(target: target, name: name, places: places.map(\.path))
+        throw ResourceError(
+            code: "resources_missing",
+            message:
+                "the folder digitalbank_\(target).resources/\(name) is not in \(places.map(\.path).joined(separator: " or "))",
+            hint:
+                "Keep the .resources folders beside the digitalbank program, or name their place in DIGITALBANK_RESOURCES."
+        )
     }
 
     private static var executable: URL { URL(filePath: "/proc/self/exe").resolvingSymlinksInPath() }
 }
 
 public struct ResourceError: Fault, Hashable {
-    public let target: String
-    public let name: String
-    public let places: [String]
-
-    public var code: String { "resources_missing" }
-    public var message: String {
-        "the folder digitalbank_\(target).resources/\(name) is not in \(places.joined(separator: " or "))"
-    }
-    public var hint: String {
-        "Keep the .resources folders beside the digitalbank program, or name their place in \(ResourceFolder.setting)."
-    }
+    public let code: String
+    public let message: String
+    public let hint: String
 }

@@ -56,8 +56,8 @@ import Testing
     }
 
     @Test func `a tool sees its environment and nothing of ours`() async throws {
-        setenv("DIGITALBANK_TEST_SECRET", "ours", 1)
-        defer { unsetenv("DIGITALBANK_TEST_SECRET") }
+        setenv("SECRET_OF_THE_TEST", "ours", 1)
+        defer { unsetenv("SECRET_OF_THE_TEST") }
         let run = try await ToolRun.run("/usr/bin/env", environment: ["PGUSER": "anna"])
         let lines = Set(run.outputText.split(separator: "\n").map(String.init))
         #expect(lines.contains("PGUSER=anna"))

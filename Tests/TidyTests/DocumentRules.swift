@@ -52,16 +52,10 @@ enum DocumentRules {
         }
     }
 
-    /// The settings of the environment that the sources read.
+    /// The settings of the environment that our programs, tests and scripts read.
     static func settings(in file: TextFile) -> Set<String> {
-        guard file.isSwift, file.path.hasPrefix("Sources/") else { return [] }
-        return Set(file.swift.literals.map(\.text).filter { Rules.matches($0, #"^DIGITALBANK_[A-Z_]+$"#) })
-    }
-
-    /// The error codes that the sources write as `code: "dump_not_found"`.
-    static func errorCodes(in file: TextFile) -> Set<String> {
-        guard file.isSwift, file.path.hasPrefix("Sources/") else { return [] }
-        return captures(#"\bcode: "([a-z0-9_]+)""#, in: file.text)
+        guard !file.path.hasSuffix(".md"), !file.path.hasPrefix("Tests/TidyTests/") else { return [] }
+        return captures(#"\b(DIGITALBANK_[A-Z_]+)\b"#, in: file.text)
     }
 
     static func captures(_ pattern: String, in text: String) -> Set<String> {

@@ -13,6 +13,17 @@ struct Pattern: @unchecked Sendable {
         return expression.firstMatch(in: text, range: NSRange(location: 0, length: text.utf16.count)) != nil
     }
 
+    /// The first group of each match and where the match begins, in bytes.
+    func captures(in text: String) -> [(group: String, offset: Int)] {
+        let all = expression?.matches(in: text, range: NSRange(location: 0, length: text.utf16.count)) ?? []
+        return all.compactMap { match in
+            guard let group = Range(match.range(at: 1), in: text), let whole = Range(match.range, in: text) else {
+                return nil
+            }
+            return (String(text[group]), text.utf8.distance(from: text.startIndex, to: whole.lowerBound))
+        }
+    }
+
     /// The line of each match, counted from 1.
     func lines(in text: String) -> [Int] {
         guard let expression else { return [1] }

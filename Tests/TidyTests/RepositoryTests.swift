@@ -55,14 +55,23 @@ import Testing
             Issue.record(Comment(rawValue: violation.description))
         }
         let named = DocumentRules.captures("`(DIGITALBANK_[A-Z_]+)`", in: document.text)
-        #expect(named.subtracting(settings) == [], "documented, and read nowhere")
+        #expect(named.subtracting(settings).isEmpty, "documented, and read nowhere")
     }
 
-    @Test(.enabled(if: Repository.exists("docs/reference/errors.md"))) func `every error code is documented`() throws {
-        let document = try #require(file("docs/reference/errors.md"))
-        let codes = files.reduce(into: Set<String>()) { $0.formUnion(DocumentRules.errorCodes(in: $1)) }
-        for violation in DocumentRules.undocumented(codes, in: document) {
-            Issue.record(Comment(rawValue: violation.description))
+    private static let errorPage = "docs/reference/errors.md"
+
+    /// With DIGITALBANK_WRITE_DOCS=1 (`make docs`) the page is written first.
+    @Test func `every error code is documented`() throws {
+        let entries = ErrorCatalogue.entries(in: files)
+        #expect(entries.count > 20)
+        let url = Repository.root.appending(path: Self.errorPage)
+        if ProcessInfo.processInfo.environment["DIGITALBANK_WRITE_DOCS"] == "1" {
+            try Data(ErrorCatalogue.page(entries).utf8).write(to: url)
+        }
+        guard let text = try? String(contentsOf: url, encoding: .utf8) else { return }
+        let page = TextFile(path: Self.errorPage, text: text)
+        for violation in DocumentRules.undocumented(Set(entries.map(\.code)), in: page) {
+            Issue.record("\(violation); `make docs` writes it")
         }
     }
 

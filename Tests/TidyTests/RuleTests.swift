@@ -148,12 +148,28 @@ import Testing
         #expect(DocumentRules.migrationNumbers(paths.map { "Sources/" + $0 }).isEmpty)
     }
 
-    @Test func `settings and error codes are collected and missed in a document`() {
-        let file = source("let a = \"DIGITALBANK_KEY\"\nthrow E(code: \"key_missing\", message: \"\")\n")
-        #expect(DocumentRules.settings(in: file) == ["DIGITALBANK_KEY"])
-        #expect(DocumentRules.errorCodes(in: file) == ["key_missing"])
+    @Test func `settings are collected from programs and scripts, and missed in a document`() {
+        let file = source("let a = \"DIGITALBANK_KEY\"\nexport DIGITALBANK_OTHER=1\n")
+        #expect(DocumentRules.settings(in: file) == ["DIGITALBANK_KEY", "DIGITALBANK_OTHER"])
         let document = source("`DIGITALBANK_KEY`\n", "docs/reference/settings.md")
         #expect(DocumentRules.undocumented(["DIGITALBANK_KEY"], in: document).isEmpty)
         #expect(DocumentRules.undocumented(["DIGITALBANK_OTHER"], in: document).count == 1)
+    }
+
+    @Test func `errors are read with their words, also when é or a nested text comes before`() {
+        let text = """
+            // é
+            throw BankError(
+                code: "key_missing", message: "the key \\(names.joined(separator: ", ")) is not there",
+                hint: "Make one with: digitalbank keys create")
+            let other = E(code: "plain", message: words, hint: "Wait.")
+            """
+        #expect(
+            ErrorCatalogue.entries(in: source(text)) == [
+                .init(
+                    code: "key_missing", target: "Bank", message: "the key … is not there",
+                    hint: "Make one with: digitalbank keys create"),
+                .init(code: "plain", target: "Bank", message: "", hint: "Wait."),
+            ])
     }
 }

@@ -5,12 +5,14 @@
 struct SwiftText: Sendable {
     struct Piece: Sendable {
         let line: Int
+        /// Where it begins, in bytes; the same place in `code`.
+        let start: Int
         let text: String
     }
 
     /// The file with every comment and the inside of every literal blanked out, byte by byte; lines stay.
     let code: String
-    /// The first line and the content of each string literal; an interpolation counts as one space.
+    /// The first line and the content of each string literal; an interpolation counts as `…`.
     let literals: [Piece]
     /// The first line and the content of each comment.
     let comments: [Piece]
@@ -98,7 +100,7 @@ private struct SwiftScanner {
     private mutating func scanLineComment() {
         let (first, start) = (line, position)
         while !isAtEnd, byte() != Self.newline { advance(shown: false) }
-        comments.append(.init(line: first, text: text(from: start)))
+        comments.append(.init(line: first, start: start, text: text(from: start)))
     }
 
     private mutating func scanBlockComment() {
@@ -110,7 +112,7 @@ private struct SwiftScanner {
             depth += opens ? 1 : (closes ? -1 : 0)
             advance(opens || closes ? 2 : 1, shown: false)
         } while depth > 0 && !isAtEnd
-        comments.append(.init(line: first, text: text(from: start)))
+        comments.append(.init(line: first, start: start, text: text(from: start)))
     }
 
     private mutating func scanRegularExpression() {
@@ -138,7 +140,7 @@ private struct SwiftScanner {
     }
 
     private mutating func scanLiteral(hashes: Int) {
-        let first = line
+        let (first, start) = (line, position)
         advance(hashes, shown: false)
         let quotes = byte(1) == Self.quote && byte(2) == Self.quote ? 3 : 1
         advance(quotes, shown: false)
@@ -149,7 +151,7 @@ private struct SwiftScanner {
                     advance(2 + hashes, shown: false)
                     scanCode(untilParenthesis: true)
                     advance(shown: false)
-                    content.append(UInt8(ascii: " "))
+                    content += Array("…".utf8)
                 } else {
                     content += bytes[position..<min(position + 2 + hashes, bytes.count)]
                     advance(2 + hashes, shown: false)
@@ -160,7 +162,7 @@ private struct SwiftScanner {
             }
         }
         advance(quotes + hashes, shown: false)
-        literals.append(.init(line: first, text: String(decoding: content, as: UTF8.self)))
+        literals.append(.init(line: first, start: start, text: String(decoding: content, as: UTF8.self)))
     }
 
     private func endsLiteral(quotes: Int, hashes: Int) -> Bool {

@@ -11,7 +11,7 @@ import Testing
 
     @Test func `a text inside an interpolation inside a text is read`() {
         let text = SwiftText(#"let a = "x \(f("y \(g(")"))")) z"; let b = 1"#)
-        #expect(text.literals.map(\.text) == [")", "y  ", "x   z"])
+        #expect(text.literals.map(\.text) == [")", "y …", "x … z"])
         #expect(text.code.hasSuffix("; let b = 1"))
     }
 
