@@ -1,0 +1,78 @@
+internal import Foundation
+internal import PostgresServer
+
+/// Looks for what the product needs on this machine.
+public enum Doctor {
+    public struct Examination: Sendable {
+        public let lines: [String]
+        public let isHealthy: Bool
+    }
+
+    private struct Need {
+        let what: String
+        let purpose: String
+        let install: String
+        let isRequired: Bool
+        let find: () -> String?
+    }
+
+    public static func examine() async -> Examination {
+        var lines: [String] = []
+        var missing: [String] = []
+        var isHealthy = true
+        for need in needs() {
+            if let found = need.find() {
+                lines.append("ok       \(need.what): \(found)")
+            } else {
+                lines.append("\(need.isRequired ? "MISSING" : "missing")  \(need.what): \(need.purpose)")
+                missing.append(need.install)
+                if need.isRequired { isHealthy = false }
+            }
+        }
+        if !missing.isEmpty { lines += ["", "install with: \(missing.joined(separator: "; "))"] }
+        return Examination(lines: lines, isHealthy: isHealthy)
+    }
+
+    private static func needs() -> [Need] {
+        [
+            Need(
+                what: "PostgreSQL 14 to 17", purpose: "holds the restored bank and the clean room",
+                install: "apt-get install postgresql-15", isRequired: true
+            ) {
+                (try? PostgresBinaries.find()).map { "\($0.majorVersion) in \($0.directory)" }
+            },
+            Need(
+                what: "pgcrypto and amcheck", purpose: "extensions of the restored bank",
+                install: "apt-get install postgresql-contrib", isRequired: true
+            ) {
+                guard let binaries = try? PostgresBinaries.find() else { return nil }
+                let folder = "/usr/share/postgresql/\(binaries.majorVersion)/extension"
+                let has = ["pgcrypto.control", "amcheck.control"].allSatisfy {
+                    FileManager.default.fileExists(atPath: "\(folder)/\($0)")
+                }
+                return has ? folder : nil
+            },
+            Need(
+                what: "an unprivileged user for the server", purpose: "PostgreSQL refuses to run as root",
+                install: "useradd --system --shell /usr/sbin/nologin digitalbank", isRequired: true
+            ) { serverUser() },
+            Need(
+                what: "WeasyPrint", purpose: "writes the report as PDF", install: "apt-get install weasyprint",
+                isRequired: false
+            ) { ToolRun.find("weasyprint") },
+            Need(
+                what: "space", purpose: "at least 1 GB free here", install: "free some space", isRequired: true
+            ) {
+                let attributes = try? FileManager.default.attributesOfFileSystem(forPath: ".")
+                let free = (attributes?[.systemFreeSize] as? NSNumber)?.int64Value ?? 0
+                return free > 1_000_000_000 ? "\(free / 1_000_000_000) GB free" : nil
+            },
+        ]
+    }
+
+    private static func serverUser() -> String? {
+        guard geteuid() == 0 else { return "the current one" }
+        let names = [ProcessInfo.processInfo.environment["DIGITALBANK_OS_USER"], "digitalbank", "postgres"]
+        return names.compactMap { $0 }.first { getpwnam($0) != nil }
+    }
+}

@@ -1,0 +1,133 @@
+/// Reads and writes lines of PostgreSQL's COPY text format (tab separated, `\N` for NULL, backslash escapes).
+///
+/// Format: PostgreSQL documentation, COPY, "Text Format".
+struct CopyLine {
+    /// The line without its newline.
+    private let bytes: UnsafeBufferPointer<UInt8>
+    /// Start of each field, and one past the end of the last plus one.
+    private var starts: [Int]
+
+    init(_ bytes: UnsafeBufferPointer<UInt8>) {
+        let end = bytes.last == UInt8(ascii: "\n") ? bytes.count - 1 : bytes.count
+        self.bytes = UnsafeBufferPointer(rebasing: bytes[..<max(end, 0)])
+        starts = [0]
+        for (index, byte) in self.bytes.enumerated() where byte == UInt8(ascii: "\t") { starts.append(index + 1) }
+        starts.append(self.bytes.count + 1)
+    }
+
+    var fieldCount: Int { starts.count - 1 }
+
+    /// The field as it stands, escapes and all; nil beyond the last field.
+    func raw(_ field: Int) -> UnsafeBufferPointer<UInt8>? {
+        guard field >= 0, field < fieldCount else { return nil }
+        return UnsafeBufferPointer(rebasing: bytes[starts[field]..<(starts[field + 1] - 1)])
+    }
+
+    /// The field's value; nil for NULL.
+    func value(_ field: Int) -> [UInt8]? {
+        guard let raw = raw(field) else { return nil }
+        if raw.count == 2, raw[0] == UInt8(ascii: "\\"), raw[1] == UInt8(ascii: "N") { return nil }
+        guard raw.contains(UInt8(ascii: "\\")) else { return Array(raw) }
+        return Self.unescaped(raw)
+    }
+
+    func string(_ field: Int) -> String? { value(field).map { String(decoding: $0, as: UTF8.self) } }
+
+    func integer(_ field: Int) -> Int64? { string(field).flatMap { Int64($0) } }
+
+    private static func unescaped(_ raw: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+        var out: [UInt8] = []
+        out.reserveCapacity(raw.count)
+        var index = 0
+        while index < raw.count {
+            guard raw[index] == UInt8(ascii: "\\"), index + 1 < raw.count else {
+                out.append(raw[index])
+                index += 1
+                continue
+            }
+            switch raw[index + 1] {
+            case UInt8(ascii: "b"): out.append(8)
+            case UInt8(ascii: "f"): out.append(12)
+            case UInt8(ascii: "n"): out.append(10)
+            case UInt8(ascii: "r"): out.append(13)
+            case UInt8(ascii: "t"): out.append(9)
+            case UInt8(ascii: "v"): out.append(11)
+            default: out.append(raw[index + 1])
+            }
+            index += 2
+        }
+        return out
+    }
+}
+
+/// Collects COPY text lines.
+struct CopyTextWriter {
+    private(set) var bytes: [UInt8] = []
+    private var isLineStart = true
+
+    init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
+
+    mutating func raw(_ field: UnsafeBufferPointer<UInt8>) {
+        separate()
+        bytes.append(contentsOf: field)
+    }
+
+    mutating func null() {
+        separate()
+        bytes.append(UInt8(ascii: "\\"))
+        bytes.append(UInt8(ascii: "N"))
+    }
+
+    mutating func text(_ value: some Sequence<UInt8>) {
+        separate()
+        for byte in value {
+            switch byte {
+            case UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), UInt8(ascii: "\\")]
+            case UInt8(ascii: "\n"): bytes += [UInt8(ascii: "\\"), UInt8(ascii: "n")]
+            case UInt8(ascii: "\r"): bytes += [UInt8(ascii: "\\"), UInt8(ascii: "r")]
+            case UInt8(ascii: "\t"): bytes += [UInt8(ascii: "\\"), UInt8(ascii: "t")]
+            default: bytes.append(byte)
+            }
+        }
+    }
+
+    mutating func text(_ value: String?) {
+        if let value { text(value.utf8) } else { null() }
+    }
+
+    mutating func integer(_ value: Int64?) {
+        if let value { text(String(value).utf8) } else { null() }
+    }
+
+    /// A bytea in hex form: `\\x0a1b` as COPY escapes it.
+    mutating func binary(_ value: [UInt8]?) {
+        guard let value else { return null() }
+        separate()
+        bytes.append(UInt8(ascii: "\\"))
+        bytes.append(UInt8(ascii: "\\"))
+        bytes.append(UInt8(ascii: "x"))
+        for byte in value {
+            bytes.append(Self.digits[Int(byte >> 4)])
+            bytes.append(Self.digits[Int(byte & 15)])
+        }
+    }
+
+    mutating func endLine() {
+        bytes.append(UInt8(ascii: "\n"))
+        isLineStart = true
+    }
+
+    /// Gives away what was collected.
+    mutating func take() -> [UInt8] {
+        let taken = bytes
+        bytes = []
+        bytes.reserveCapacity(taken.count)
+        return taken
+    }
+
+    private mutating func separate() {
+        if isLineStart { isLineStart = false } else { bytes.append(UInt8(ascii: "\t")) }
+    }
+
+    private static let digits: [UInt8] = Array("0123456789abcdef".utf8)
+}

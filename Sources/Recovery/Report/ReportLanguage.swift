@@ -1,0 +1,55 @@
+internal import Foundation
+
+/// The two languages of a report; the bank is French, its auditors may not be.
+public enum ReportLanguage: String, Sendable, CaseIterable {
+    case fr, en
+
+    func callAsFunction(_ fr: String, _ en: String) -> String { self == .fr ? fr : en }
+
+    func callAsFunction(_ text: BilingualText) -> String { self == .fr ? text.fr : text.en }
+
+    /// `1 234 567` or `1,234,567`.
+    func number(_ value: Int64) -> String {
+        let separator = self == .fr ? "\u{202F}" : ","
+        var digits = String(value.magnitude)
+        var groups: [Substring] = []
+        while digits.count > 3 {
+            groups.insert(digits.suffix(3), at: 0)
+            digits = String(digits.dropLast(3))
+        }
+        groups.insert(Substring(digits), at: 0)
+        return (value < 0 ? "−" : "") + groups.joined(separator: separator)
+    }
+
+    func decimal(_ value: Double, places: Int) -> String {
+        let scale = (0..<places).reduce(1.0) { scale, _ in scale * 10 }
+        let scaled = Int64((value * scale).rounded())
+        guard places > 0 else { return number(scaled) }
+        let whole = number(scaled / Int64(scale))
+        let fraction = String((scaled % Int64(scale)).magnitude)
+        let padded = String(repeating: "0", count: max(places - fraction.count, 0)) + fraction
+        return whole + (self == .fr ? "," : ".") + padded
+    }
+
+    func seconds(_ value: Double) -> String { decimal(value, places: value < 10 ? 2 : 1) + " s" }
+
+    func bytes(_ value: Int64) -> String {
+        let units = self == .fr ? ["o", "Ko", "Mo", "Go", "To"] : ["B", "kB", "MB", "GB", "TB"]
+        var amount = Double(value)
+        var unit = 0
+        while amount >= 1000, unit < units.count - 1 {
+            amount /= 1000
+            unit += 1
+        }
+        return decimal(amount, places: unit == 0 ? 0 : 1) + " " + units[unit]
+    }
+
+    /// In Paris time, as people of the bank read it.
+    func date(_ value: Date) -> String {
+        let formatter = DateFormatter()
+        formatter.locale = Locale(identifier: self == .fr ? "fr_FR" : "en_GB")
+        formatter.timeZone = TimeZone(identifier: "Europe/Paris")
+        formatter.dateFormat = self == .fr ? "d MMMM yyyy 'à' HH:mm:ss" : "d MMMM yyyy 'at' HH:mm:ss"
+        return formatter.string(from: value) + (self == .fr ? " (heure de Paris)" : " (Paris time)")
+    }
+}

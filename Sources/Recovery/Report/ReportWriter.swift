@@ -1,0 +1,39 @@
+internal import Evidence
+internal import Foundation
+internal import PostgresServer
+
+/// Writes the report in its three forms, in two languages, and signs each file.
+struct ReportWriter {
+    let directory: String
+    let signer: ReportSigner
+
+    private static let pdfTimeMax: Duration = .seconds(120)
+
+    func write(_ report: RecoveryReport) async throws -> ReportFiles {
+        try FileManager.default.createDirectory(
+            atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
+        var files = ReportFiles(
+            json: directory + "/report.json", html: directory + "/report.fr.html",
+            htmlEnglish: directory + "/report.en.html")
+        try write(report.json(), to: files.json)
+        try write(HTMLReport(report: report, language: .fr).page().markup, to: files.html)
+        try write(HTMLReport(report: report, language: .en).page().markup, to: files.htmlEnglish)
+        files.pdf = try await print(files.html, to: directory + "/report.fr.pdf")
+        files.pdfEnglish = try await print(files.htmlEnglish, to: directory + "/report.en.pdf")
+        return files
+    }
+
+    private func write(_ text: String, to path: String) throws {
+        try DurableFile.write(Data(text.utf8), to: path)
+        try signer.sign(path)
+    }
+
+    /// Nil when WeasyPrint is not installed: the HTML says the same, and `digitalbank doctor` names the package.
+    private func print(_ page: String, to path: String) async throws -> String? {
+        guard let weasyprint = ToolRun.find("weasyprint") else { return nil }
+        let result = try await ToolRun.run(weasyprint, ["--quiet", page, path], timeMax: Self.pdfTimeMax)
+        guard result.status == 0 else { return nil }
+        try signer.sign(path)
+        return path
+    }
+}

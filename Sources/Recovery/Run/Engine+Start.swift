@@ -1,0 +1,68 @@
+public import Diagnostics
+internal import Evidence
+public import Foundation
+public import PostgresServer
+
+extension RecoveryEngine {
+    static let folderName = "recovery"
+
+    /// Begins a recovery in `options.dataDirectory`, or goes on with the one begun there with the same options.
+    public static func begin(
+        _ options: RecoveryOptions, restarts: Bool, binaries: PostgresBinaries, signer: ReportSigner,
+        progress: @escaping ProgressSink, now: @escaping @Sendable () -> Date = { Date() }
+    ) throws -> RecoveryEngine {
+        let path = options.dataDirectory + "/" + folderName
+        let existing = RunDirectory(path: path)
+        if FileManager.default.fileExists(atPath: existing.optionsFile) {
+            if restarts {
+                try setAside(existing)
+            } else if existing.isFinished(.report) {
+                throw RecoveryError(
+                    code: "recovery_finished", message: "a recovery has ended in \(options.dataDirectory) already",
+                    hint: "Give --restart to begin anew (the old one is kept aside), or choose another --data-dir.",
+                    exitStatus: .conflict)
+            } else if try existing.options() != options {
+                throw RecoveryError(
+                    code: "recovery_unfinished",
+                    message: "a recovery with other options was begun in \(options.dataDirectory) and has not ended",
+                    hint: "Go on with it: digitalbank recover resume; or begin anew with --restart.",
+                    exitStatus: .conflict)
+            } else {
+                return try open(existing, binaries: binaries, signer: signer, progress: progress, now: now)
+            }
+        }
+        let run = try RunDirectory.create(at: path, options: options)
+        return try open(run, binaries: binaries, signer: signer, progress: progress, now: now)
+    }
+
+    /// Goes on with the recovery in `dataDirectory`.
+    public static func resume(
+        dataDirectory: String, binaries: PostgresBinaries, signer: ReportSigner, progress: @escaping ProgressSink,
+        now: @escaping @Sendable () -> Date = { Date() }
+    ) throws -> RecoveryEngine {
+        let run = RunDirectory(path: dataDirectory + "/" + folderName)
+        guard FileManager.default.fileExists(atPath: run.optionsFile) else {
+            throw RecoveryError(
+                code: "recovery_not_found", message: "no recovery was begun in \(dataDirectory)",
+                hint: "Begin one with: digitalbank recover DUMP --data-dir \(dataDirectory)", exitStatus: .conflict)
+        }
+        return try open(run, binaries: binaries, signer: signer, progress: progress, now: now)
+    }
+
+    private static func open(
+        _ run: RunDirectory, binaries: PostgresBinaries, signer: ReportSigner, progress: @escaping ProgressSink,
+        now: @escaping @Sendable () -> Date
+    ) throws -> RecoveryEngine {
+        RecoveryEngine(
+            run: run, options: try run.options(), binaries: binaries,
+            journal: try FileJournal.open(path: run.journalFile, key: signer.key), signer: signer, progress: progress,
+            now: now)
+    }
+
+    /// Keeps the old run beside the new one; nothing is deleted.
+    private static func setAside(_ run: RunDirectory) throws {
+        var number = 1
+        while FileManager.default.fileExists(atPath: "\(run.path).\(number)") { number += 1 }
+        guard rename(run.path, "\(run.path).\(number)") == 0 else { throw DurableFile.failure("rename", run.path) }
+    }
+}

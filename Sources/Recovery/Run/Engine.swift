@@ -1,0 +1,63 @@
+public import Diagnostics
+internal import Evidence
+public import Foundation
+public import PostgresServer
+
+/// Runs the stages of one recovery in order, each at most once.
+///
+/// The engine owns what every stage needs (options, folder, journal, progress); a stage is a function in
+/// `Stages/<Stage>.swift` that takes what earlier stages found and returns what it found.
+public final class RecoveryEngine: Sendable {
+    public let run: RunDirectory
+    public let options: RecoveryOptions
+    let binaries: PostgresBinaries
+    let journal: FileJournal
+    let progress: ProgressSink
+    let now: @Sendable () -> Date
+
+    init(
+        run: RunDirectory, options: RecoveryOptions, binaries: PostgresBinaries, journal: FileJournal,
+        progress: @escaping ProgressSink, now: @escaping @Sendable () -> Date
+    ) {
+        self.run = run
+        self.options = options
+        self.binaries = binaries
+        self.journal = journal
+        self.progress = progress
+        self.now = now
+    }
+
+    /// What a finished stage left behind: its findings and how long it took.
+    struct Record<Result: Codable & Sendable>: Codable, Sendable {
+        var startedAt: Date
+        var seconds: Double
+        var result: Result
+    }
+
+    /// The stage's earlier result when it has ended before; else does the work, journals it and saves it.
+    func perform<Result: Codable & Sendable>(
+        _ stage: Stage, _ work: () async throws -> Result
+    ) async throws -> Result {
+        if let record = try run.result(of: stage, as: Record<Result>.self) { return record.result }
+        try Task.checkCancellation()
+        progress(ProgressUpdate(stage: stage.rawValue, done: 0, total: nil, unit: ""))
+        let startedAt = now()
+        let result = try await work()
+        let record = Record(startedAt: startedAt, seconds: now().timeIntervalSince(startedAt), result: result)
+        try await journalEntry("recovery.stage.finished", subject: stage.rawValue, body: result)
+        try run.save(record, of: stage)
+        return result
+    }
+
+    func timings() throws -> [StageTiming] {
+        struct Times: Codable {
+            var startedAt: Date
+            var seconds: Double
+        }
+        return try Stage.allCases.compactMap { stage in
+            try run.result(of: stage, as: Times.self).map {
+                StageTiming(stage: stage, startedAt: $0.startedAt, seconds: $0.seconds)
+            }
+        }
+    }
+}
