@@ -1,0 +1,52 @@
+internal import Postgres
+
+/// Digests of whole tables that do not depend on the order of rows.
+enum BackupProofStore {
+    private struct TableName: RowDecodable {
+        let schema: String
+        let name: String
+
+        init(row: Row) throws {
+            schema = try row.decode(0)
+            name = try row.decode(1)
+        }
+    }
+
+    private struct Digest: RowDecodable {
+        let rows: Int64
+        let sum: String
+
+        init(row: Row) throws {
+            rows = try row.decode(0)
+            sum = try row.decode(1)
+        }
+    }
+
+    /// By table: the number of rows and the sum of two independent 64-bit hashes of each row's text.
+    static func digests(of configuration: DatabaseConfiguration) async throws -> [String: String] {
+        let database = Database(configuration)
+        do {
+            let tables = try await database.all(
+                """
+                select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                where c.relkind = 'r' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+                order by 1, 2
+                """, as: TableName.self)
+            var digests: [String: String] = [:]
+            for table in tables {
+                let digest = try await database.one(
+                    """
+                    select count(*), coalesce(sum(hashtextextended(t::text, 1)::numeric), 0)::text || '/'
+                        || coalesce(sum(hashtextextended(t::text, 2)::numeric), 0)::text
+                    from \(identifier: table.schema).\(identifier: table.name) t
+                    """, as: Digest.self)
+                digests["\(table.schema).\(table.name)"] = "\(digest.rows) \(digest.sum)"
+            }
+            await database.close()
+            return digests
+        } catch {
+            await database.close()
+            throw error
+        }
+    }
+}

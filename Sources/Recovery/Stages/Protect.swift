@@ -1,0 +1,59 @@
+internal import Crypto
+internal import Diagnostics
+internal import Foundation
+internal import Postgres
+internal import PostgresServer
+
+extension RecoveryEngine {
+    /// Makes the first backup of the restored bank and proves it: restores it into the clean room and compares every
+    /// table, row by row, through a digest that does not depend on order.
+    func protect(_ target: DatabaseConfiguration, in room: CleanRoom) async throws -> Protection {
+        let startedAt = ContinuousClock.now
+        let folder = options.dataDirectory + "/backups"
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        let path = folder + "/first.dump"
+        let aside = path + ".new"
+        try await dump(target, to: aside)
+        guard rename(aside, path) == 0 else { throw DurableFile.failure("rename", path) }
+        let differences = try await differencesAfterRestoring(path, of: target, in: room)
+        var hash = SHA256()
+        let size = try FileBytes.read(path) { hash.update($0) }
+        let detail =
+            differences.isEmpty
+            ? "restored into a second cluster, every table equal" : "differs after restore: \(differences.joined(separator: ", "))"
+        return Protection(
+            path: path, bytes: size, sha256: hash.finalize().hex, isProved: differences.isEmpty, detail: detail,
+            seconds: (ContinuousClock.now - startedAt) / .seconds(1))
+    }
+
+    private func dump(_ target: DatabaseConfiguration, to path: String) async throws {
+        let run = try await ToolRun.run(
+            binaries.path(of: "pg_dump"),
+            ["--format=custom", "--compress=1", "--no-password", "--file=\(path)", "--dbname=\(target.connectionString)"],
+            environment: ["PGPASSWORD": target.password ?? ""])
+        try run.checked("pg_dump")
+    }
+
+    /// The names of the tables that are not the same after a restore.
+    private func differencesAfterRestoring(
+        _ path: String, of target: DatabaseConfiguration, in room: CleanRoom
+    ) async throws -> [String] {
+        let name = "preuve"
+        try await room.cluster.dropDatabase(name)
+        try await room.cluster.createDatabase(name)
+        let copy = room.cluster.configuration(database: name)
+        let restore = try await ToolRun.run(
+            binaries.path(of: "pg_restore"),
+            ["--no-owner", "--no-acl", "--jobs=2", "--no-password", "--dbname=\(copy.connectionString)", path],
+            environment: ["PGPASSWORD": copy.password ?? ""])
+        let digests = try await (
+            BackupProofStore.digests(of: target), BackupProofStore.digests(of: copy)
+        )
+        try await room.cluster.dropDatabase(name)
+        let names = Set(digests.0.keys).union(digests.1.keys)
+        var differences = names.filter { digests.0[$0] != digests.1[$0] }.sorted()
+        if restore.status != 0, differences.isEmpty { differences = ["pg_restore: \(restore.errorText.prefix(200))"] }
+        return differences
+    }
+}
