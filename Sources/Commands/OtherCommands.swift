@@ -128,8 +128,8 @@ struct MigrateCommand: AsyncParsableCommand {
 
 struct KeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "keys", abstract: "Look at the encryption keys and rotate them.",
-        subcommands: [Status.self, Rotate.self], defaultSubcommand: Status.self)
+        commandName: "keys", abstract: "Look at the encryption keys.",
+        subcommands: [Status.self], defaultSubcommand: Status.self)
 
     struct Status: AsyncParsableCommand {
         static let configuration = CommandConfiguration(commandName: "status", abstract: "Which keys are in use.")
@@ -140,22 +140,6 @@ struct KeysCommand: AsyncParsableCommand {
         func run() async throws {
             try await CommandRunner.run {
                 for line in try await KeysService.status(dataDirectory: dataDir) { Terminal.output(line) }
-                return 0
-            }
-        }
-    }
-
-    struct Rotate: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "rotate",
-            abstract: "Make a new key-encryption key and wrap every client's key anew, while the bank runs.")
-
-        @Option(help: ArgumentHelp("Where the embedded cluster is.", valueName: "dir"))
-        var dataDir = "var"
-
-        func run() async throws {
-            try await CommandRunner.run {
-                for line in try await KeysService.rotate(dataDirectory: dataDir) { Terminal.output(line) }
                 return 0
             }
         }

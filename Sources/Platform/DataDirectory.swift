@@ -14,6 +14,8 @@ struct DataDirectory: Sendable {
     var keys: String { path + "/keys" }
     /// The key-encryption key of the vault.
     var vaultKey: String { keys + "/vault.key" }
+    /// Root of the blind indexes: stays when the vault key is rotated.
+    var indexKey: String { keys + "/index.key" }
     /// Signs journals and reports.
     var evidenceKey: String { keys + "/evidence.pem" }
     var simulation: String { path + "/simulation" }

@@ -1,3 +1,4 @@
+internal import Diagnostics
 internal import Foundation
 internal import PostgresServer
 
@@ -59,7 +60,7 @@ public enum Doctor {
             Need(
                 what: "WeasyPrint", purpose: "writes the report as PDF", install: "apt-get install weasyprint",
                 isRequired: false
-            ) { ToolRun.find("weasyprint") },
+            ) { Tools.find("weasyprint") },
             Need(
                 what: "space", purpose: "at least 1 GB free here", install: "free some space", isRequired: true
             ) {

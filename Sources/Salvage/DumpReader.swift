@@ -39,6 +39,9 @@ public struct DumpReader: Sendable {
         }
     }
 
+    /// Throws when nothing of a dump is found at `path`; reads as little as that takes.
+    public static func check(_ path: String) throws { _ = try DumpFormat.detect(path) }
+
     /// What is known of a table of this dump.
     public func shape(of table: String) -> TableShape? { catalog.shape(of: table) }
 

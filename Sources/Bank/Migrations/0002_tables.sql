@@ -192,3 +192,30 @@ create table public.journees (
     close_le timestamptz
 );
 create unique index journees_une_seule_ouverte on public.journees ((true)) where close_le is null;
+
+-- The bank's own account of a role and a currency ("reprise", "historique"): made on first use.
+create table public.comptes_internes (
+    role text not null,
+    devise char(3) not null,
+    compte_id bigint not null,
+    primary key (role, devise)
+);
+alter table public.comptes_internes enable row level security;
+revoke all on public.comptes_internes from public, anon, authenticated, service_role;
+
+create function public.compte_interne(p_role text, p_devise char(3)) returns bigint
+    language plpgsql security definer
+    set search_path = ''
+    as $$
+declare
+    v_id bigint;
+begin
+    select compte_id into v_id from public.comptes_internes where role = p_role and devise = p_devise;
+    if v_id is null then
+        insert into public.comptes (type, devise) values ('interne', p_devise) returning id into v_id;
+        insert into public.comptes_internes (role, devise, compte_id) values (p_role, p_devise, v_id);
+    end if;
+    return v_id;
+end
+$$;
+revoke all on function public.compte_interne(text, char) from public;

@@ -4,7 +4,8 @@
 alter table public.clients
     add constraint clients_numero_unique unique (numero),
     add constraint clients_utilisateur_unique unique (utilisateur_id);
-create unique index clients_email_unique on public.clients (email_index) where email_index is not null;
+-- Couples share addresses and telephones: neither is unique.
+create index clients_email on public.clients (email_index) where email_index is not null;
 create index clients_telephone on public.clients (telephone_index) where telephone_index is not null;
 
 alter table public.comptes
@@ -43,3 +44,7 @@ alter table public.virements
     add constraint virements_cle_unique unique (donneur_id, cle_idempotence);
 
 create index logs_horodatage on public.logs using brin (horodatage);
+
+alter table public.comptes_internes
+    add constraint comptes_internes_compte_existe foreign key (compte_id) references public.comptes (id),
+    add constraint comptes_internes_devise_connue foreign key (devise) references public.devises (code);

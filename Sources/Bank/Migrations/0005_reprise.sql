@@ -1,32 +1,5 @@
 -- Taking over balances: one balanced posting pair per account against the bank's own account "reprise".
 
--- The bank's own account of a role (its label is its BIC-less `iban_fin`): made on first use.
-create table public.comptes_internes (
-    role text not null,
-    devise char(3) not null references public.devises (code),
-    compte_id bigint not null references public.comptes (id),
-    primary key (role, devise)
-);
-alter table public.comptes_internes enable row level security;
-revoke all on public.comptes_internes from public, anon, authenticated, service_role;
-
-create function public.compte_interne(p_role text, p_devise char(3)) returns bigint
-    language plpgsql security definer
-    set search_path = ''
-    as $$
-declare
-    v_id bigint;
-begin
-    select compte_id into v_id from public.comptes_internes where role = p_role and devise = p_devise;
-    if v_id is null then
-        insert into public.comptes (type, devise) values ('interne', p_devise) returning id into v_id;
-        insert into public.comptes_internes (role, devise, compte_id) values (p_role, p_devise, v_id);
-    end if;
-    return v_id;
-end
-$$;
-revoke all on function public.compte_interne(text, char) from public;
-
 -- Books the opening balance of every client account that has a balance and no posting yet. Returns how many.
 create function public.reprendre_les_soldes() returns bigint
     language plpgsql security definer

@@ -11,40 +11,35 @@ struct CleanRoom: Sendable {
     private let loaderPassword: String
 
     /// How long one statement may run there, how much it may sort in memory and spill to disk.
-    private static let limits: [String: String] = [
-        "statement_timeout": "30min", "temp_file_limit": "20GB", "log_min_messages": "warning",
-        "max_connections": "20",
-    ]
+    private static let limits = ["temp_file_limit": "20GB", "max_connections": "20"]
+    private static let statementMillisecondsMax = 30 * 60 * 1000
 
     /// Starts the room, making it first when it is not there.
     static func open(
         in run: RunDirectory, binaries: PostgresBinaries, password: String
     ) async throws -> CleanRoom {
+        let ready = run.cleanRoomDirectory + "/ready"
+        let exists = FileManager.default.fileExists(atPath: ready)
+        if !exists { try? FileManager.default.removeItem(atPath: run.cleanRoomDirectory) }
         var options = Cluster.Options(directory: run.cleanRoomDirectory)
         options.isDurable = false
-        options.outlivesOwner = false
         options.settings = limits
-        let exists = FileManager.default.fileExists(atPath: run.cleanRoomDirectory + "/ready")
-        if !exists { try? FileManager.default.removeItem(atPath: run.cleanRoomDirectory) }
+        options.limits.statementMillisecondsMax = statementMillisecondsMax
         let cluster =
             exists
-            ? try Cluster.attach(options, binaries: binaries) : try await Cluster.create(options, binaries: binaries)
+            ? try Cluster.attach(run.cleanRoomDirectory, binaries) : try await Cluster.create(options, binaries)
         try await cluster.start()
         let room = CleanRoom(cluster: cluster, loaderPassword: password)
         if !exists {
             try await room.furnish()
-            try DurableFile.write(Data(), to: run.cleanRoomDirectory + "/ready")
+            try DurableFile.write(Data(), to: ready)
         }
         return room
     }
 
     /// The unprivileged role's connection.
     func configuration() -> DatabaseConfiguration {
-        var configuration = cluster.configuration(database: CleanRoomStore.database)
-        configuration.connectionString = configuration.connectionString.replacing(
-            "user=\(cluster.options.superuser)", with: "user=\(CleanRoomStore.role)")
-        configuration.password = loaderPassword
-        return configuration
+        cluster.configuration(database: CleanRoomStore.database, user: CleanRoomStore.role, password: loaderPassword)
     }
 
     private func furnish() async throws {

@@ -23,12 +23,14 @@ enum CleanRoomStore {
         Statement(unchecked: "revoke all on database \(Statement.quoted(database)) from public"),
         Statement(
             unchecked: "grant connect, temporary on database \(Statement.quoted(database)) to \(Statement.quoted(role))"),
+        Statement(unchecked: "alter role \(Statement.quoted(role)) set search_path = \(schema)"),
         Statement(unchecked: "create schema \(schema) authorization \(Statement.quoted(role))"),
         Statement(unchecked: "create schema \(olderSchema) authorization \(Statement.quoted(role))"),
     ]
 
     static let begin: Statement = "begin"
     static let commit: Statement = "commit"
+    static let rollback: Statement = "rollback"
     static let savepoint: Statement = "savepoint morceau"
     static let releaseSavepoint: Statement = "release savepoint morceau"
     static let rollbackToSavepoint: Statement = "rollback to savepoint morceau"

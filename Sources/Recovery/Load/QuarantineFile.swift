@@ -35,6 +35,16 @@ final class QuarantineFile: Sendable {
         handle = Mutex(FileHandle(fileDescriptor: descriptor, closeOnDealloc: true))
     }
 
+    /// Marks that the lines of `table` so far do not count: the table is being read anew.
+    func forget(table: String) throws {
+        let data = Data("{\"forget\":\(try Self.quoted(table))}\n".utf8)
+        try handle.withLock { try $0.write(contentsOf: data) }
+    }
+
+    private static func quoted(_ text: String) throws -> String {
+        String(decoding: try encoder.encode(text), as: UTF8.self)
+    }
+
     func add(_ batch: RowBatch, kind: Kind, reason: String) throws {
         for row in 0..<batch.rowCount {
             try add(

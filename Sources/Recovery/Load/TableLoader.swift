@@ -7,7 +7,7 @@ internal import Salvage
 ///
 /// A row that PostgreSQL refuses is set aside with the server's reason and the rest goes in: the server names the
 /// line, so that each good row is sent at most twice.
-struct TableLoader {
+struct TableLoader: ~Copyable {
     /// Enough for COPY to run at full speed, little enough to send twice.
     static let chunkBytesMax = 4 << 20
 
@@ -17,18 +17,19 @@ struct TableLoader {
     private let quarantine: QuarantineFile
     private var pending: [RowBatch] = []
     private var pendingBytes = 0
-    private var hash = SHA256()
+    private var hash: SHA256
     private(set) var outcome: TableOutcome
     private let startedAt = ContinuousClock.now
 
     init(
         table: String, columns: [String], into relation: Statement, connection: Connection, quarantine: QuarantineFile
-    ) {
+    ) throws {
         self.table = table
         self.connection = connection
         self.quarantine = quarantine
         copy = CleanRoomStore.copy(into: relation, columns: columns)
         outcome = TableOutcome(name: table)
+        hash = try SHA256()
     }
 
     /// Takes a batch; rows that are not data go to quarantine at once.

@@ -1,11 +1,13 @@
 internal import Evidence
+internal import Diagnostics
 internal import Foundation
 internal import PostgresServer
 
 /// Writes the report in its three forms, in two languages, and signs each file.
 struct ReportWriter {
     let directory: String
-    let signer: ReportSigner
+    let signer: FileSigner
+    let now: Date
 
     private static let pdfTimeMax: Duration = .seconds(120)
 
@@ -25,15 +27,15 @@ struct ReportWriter {
 
     private func write(_ text: String, to path: String) throws {
         try DurableFile.write(Data(text.utf8), to: path)
-        try signer.sign(path)
+        try signer.sign(path, at: now)
     }
 
     /// Nil when WeasyPrint is not installed: the HTML says the same, and `digitalbank doctor` names the package.
     private func print(_ page: String, to path: String) async throws -> String? {
-        guard let weasyprint = ToolRun.find("weasyprint") else { return nil }
+        guard let weasyprint = Tools.find("weasyprint") else { return nil }
         let result = try await ToolRun.run(weasyprint, ["--quiet", page, path], timeMax: Self.pdfTimeMax)
         guard result.status == 0 else { return nil }
-        try signer.sign(path)
+        try signer.sign(path, at: now)
         return path
     }
 }

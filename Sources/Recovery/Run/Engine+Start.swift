@@ -1,5 +1,5 @@
 public import Diagnostics
-internal import Evidence
+public import Evidence
 public import Foundation
 public import PostgresServer
 
@@ -8,7 +8,7 @@ extension RecoveryEngine {
 
     /// Begins a recovery in `options.dataDirectory`, or goes on with the one begun there with the same options.
     public static func begin(
-        _ options: RecoveryOptions, restarts: Bool, binaries: PostgresBinaries, signer: ReportSigner,
+        _ options: RecoveryOptions, restarts: Bool, binaries: PostgresBinaries, key: SigningKey, vault: VaultKeys,
         progress: @escaping ProgressSink, now: @escaping @Sendable () -> Date = { Date() }
     ) throws -> RecoveryEngine {
         let path = options.dataDirectory + "/" + folderName
@@ -28,16 +28,16 @@ extension RecoveryEngine {
                     hint: "Go on with it: digitalbank recover resume; or begin anew with --restart.",
                     exitStatus: .conflict)
             } else {
-                return try open(existing, binaries: binaries, signer: signer, progress: progress, now: now)
+                return try open(existing, binaries: binaries, key: key, vault: vault, progress: progress, now: now)
             }
         }
         let run = try RunDirectory.create(at: path, options: options)
-        return try open(run, binaries: binaries, signer: signer, progress: progress, now: now)
+        return try open(run, binaries: binaries, key: key, vault: vault, progress: progress, now: now)
     }
 
     /// Goes on with the recovery in `dataDirectory`.
     public static func resume(
-        dataDirectory: String, binaries: PostgresBinaries, signer: ReportSigner, progress: @escaping ProgressSink,
+        dataDirectory: String, binaries: PostgresBinaries, key: SigningKey, vault: VaultKeys, progress: @escaping ProgressSink,
         now: @escaping @Sendable () -> Date = { Date() }
     ) throws -> RecoveryEngine {
         let run = RunDirectory(path: dataDirectory + "/" + folderName)
@@ -46,16 +46,17 @@ extension RecoveryEngine {
                 code: "recovery_not_found", message: "no recovery was begun in \(dataDirectory)",
                 hint: "Begin one with: digitalbank recover DUMP --data-dir \(dataDirectory)", exitStatus: .conflict)
         }
-        return try open(run, binaries: binaries, signer: signer, progress: progress, now: now)
+        return try open(run, binaries: binaries, key: key, vault: vault, progress: progress, now: now)
     }
 
     private static func open(
-        _ run: RunDirectory, binaries: PostgresBinaries, signer: ReportSigner, progress: @escaping ProgressSink,
+        _ run: RunDirectory, binaries: PostgresBinaries, key: SigningKey, vault: VaultKeys, progress: @escaping ProgressSink,
         now: @escaping @Sendable () -> Date
     ) throws -> RecoveryEngine {
         RecoveryEngine(
             run: run, options: try run.options(), binaries: binaries,
-            journal: try FileJournal.open(path: run.journalFile, key: signer.key), signer: signer, progress: progress,
+            journal: try FileJournal.open(path: run.journalFile, key: key), key: key, vault: vault,
+            progress: progress,
             now: now)
     }
 

@@ -1,7 +1,7 @@
-public import Diagnostics
+internal import Diagnostics
 internal import Evidence
-public import Foundation
-public import PostgresServer
+internal import Foundation
+internal import PostgresServer
 
 /// Runs the stages of one recovery in order, each at most once.
 ///
@@ -12,17 +12,21 @@ public final class RecoveryEngine: Sendable {
     public let options: RecoveryOptions
     let binaries: PostgresBinaries
     let journal: FileJournal
+    let key: SigningKey
+    let vault: VaultKeys
     let progress: ProgressSink
     let now: @Sendable () -> Date
 
     init(
-        run: RunDirectory, options: RecoveryOptions, binaries: PostgresBinaries, journal: FileJournal,
-        progress: @escaping ProgressSink, now: @escaping @Sendable () -> Date
+        run: RunDirectory, options: RecoveryOptions, binaries: PostgresBinaries, journal: FileJournal, key: SigningKey,
+        vault: VaultKeys, progress: @escaping ProgressSink, now: @escaping @Sendable () -> Date
     ) {
         self.run = run
         self.options = options
         self.binaries = binaries
         self.journal = journal
+        self.key = key
+        self.vault = vault
         self.progress = progress
         self.now = now
     }
@@ -44,7 +48,8 @@ public final class RecoveryEngine: Sendable {
         let startedAt = now()
         let result = try await work()
         let record = Record(startedAt: startedAt, seconds: now().timeIntervalSince(startedAt), result: result)
-        try await journalEntry("recovery.stage.finished", subject: stage.rawValue, body: result)
+        let body = String(decoding: try RunDirectory.encoder.encode(result), as: UTF8.self)
+        try await journal.append(kind: "recovery.stage.finished", subject: stage.rawValue, body: body, at: now())
         try run.save(record, of: stage)
         return result
     }

@@ -40,6 +40,11 @@ public struct RunDirectory: Sendable {
 
     func save(_ result: some Codable, of stage: Stage) throws { try write(result, to: resultFile(of: stage)) }
 
+    /// Whether this run has written to the target: what stands there is ours to remove.
+    var hasBegunRebuild: Bool { FileManager.default.fileExists(atPath: path + "/rebuild-begun") }
+
+    func markRebuildBegun() throws { try DurableFile.write(Data(), to: path + "/rebuild-begun") }
+
     func read<Value: Decodable>(_ type: Value.Type, from file: String) throws -> Value {
         do {
             return try Self.decoder.decode(type, from: Data(contentsOf: URL(filePath: file)))

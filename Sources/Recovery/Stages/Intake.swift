@@ -1,5 +1,7 @@
 internal import Crypto
+internal import Diagnostics
 internal import Foundation
+internal import Salvage
 
 /// What came in, and its fingerprint: the first link of the chain of custody.
 struct Intake: Codable, Sendable {
@@ -23,12 +25,12 @@ extension RecoveryEngine {
     func takeIn() throws -> Intake {
         let names = try DumpPath.files(of: options.dump)
         let isFolder = DumpPath.isFolder(options.dump)
-        let total = try names.reduce(Int64(0)) { try $0 + DumpPath.size(of: isFolder ? "\(options.dump)/\($1)" : $1) }
+        let total = names.reduce(Int64(0)) { $0 + DumpPath.size(of: isFolder ? "\(options.dump)/\($1)" : $1) }
         var done: Int64 = 0
         var items: [Intake.Item] = []
         for name in names {
             let path = isFolder ? "\(options.dump)/\(name)" : name
-            var hash = SHA256()
+            var hash = try SHA256()
             let size = try FileBytes.read(path) { chunk in
                 hash.update(chunk)
                 done += Int64(chunk.count)
@@ -79,6 +81,9 @@ enum DumpPath {
         }
         return names.filter { !isFolder("\(path)/\($0)") }
     }
+
+    /// Opens the dump once: what holds nothing of a dump is refused with the reader's own words.
+    static func refuseUnlessDump(_ path: String) throws { try DumpReader.check(path) }
 
     static func size(of path: String) -> Int64 {
         let attributes = try? FileManager.default.attributesOfItem(atPath: path)

@@ -17,7 +17,7 @@ extension RecoveryEngine {
         try await dump(target, to: aside)
         guard rename(aside, path) == 0 else { throw DurableFile.failure("rename", path) }
         let differences = try await differencesAfterRestoring(path, of: target, in: room)
-        var hash = SHA256()
+        var hash = try SHA256()
         let size = try FileBytes.read(path) { hash.update($0) }
         let detail =
             differences.isEmpty

@@ -28,60 +28,25 @@ extension RecoveryEngine {
     func load(
         _ reader: DumpReader, schema: String, database: Database, quarantine: QuarantineFile
     ) async throws -> (ReadReport, [TableOutcome], [String: [String]]) {
-        let channel = BatchChannel<RowBatch>(capacity: 32)
-        let reading = ReadingThread(reader: reader, channel: channel, stage: Stage.salvage.rawValue, progress: progress)
+        let channel = BatchChannel<ReadEvent>(capacity: 32)
+        let reading = ReadingThread(reader: reader, channel: channel, progress: progress)
         reading.start()
         defer { channel.cancel() }
         let loaded = try await database.withConnection { connection in
-            var outcomes: [TableOutcome] = []
-            var columns: [String: [String]] = [:]
-            var loader: TableLoader?
-            for try await batch in channel {
-                if loader?.table != batch.table {
-                    if var previous = loader { outcomes.append(try await Self.close(&previous, connection)) }
-                    columns[batch.table] = batch.columns
-                    loader = try await Self.open(
-                        batch, shape: reader.shape(of: batch.table), schema: schema, connection, quarantine)
-                }
-                try await loader?.take(batch)
-            }
-            if var last = loader { outcomes.append(try await Self.close(&last, connection)) }
-            return (outcomes, columns)
+            var room = RoomLoader(reader: reader, schema: schema, connection: connection, quarantine: quarantine)
+            for try await event in channel { try await room.take(event) }
+            return (room.outcomes, room.columns)
         }
-        return (try await reading.report(), loaded.0, loaded.1)
-    }
-
-    private static func open(
-        _ batch: RowBatch, shape: TableShape?, schema: String, _ connection: Connection, _ quarantine: QuarantineFile
-    ) async throws -> TableLoader {
-        let relation = CleanRoomStore.relation(batch.table, schema: schema)
-        let types = Dictionary(
-            (shape?.columns ?? []).map { ($0.name, $0.type.safeSQL) }, uniquingKeysWith: { first, _ in first })
-        try await connection.run(CleanRoomStore.begin)
-        try await connection.run(CleanRoomStore.dropTable(relation))
-        try await connection.run(
-            CleanRoomStore.createTable(relation, columns: batch.columns.map { ($0, types[$0] ?? "text") }))
-        return TableLoader(
-            table: batch.table, columns: batch.columns, into: relation, connection: connection, quarantine: quarantine)
-    }
-
-    private static func close(_ loader: inout TableLoader, _ connection: Connection) async throws -> TableOutcome {
-        let outcome = try await loader.finish()
-        try await connection.run(CleanRoomStore.commit)
-        return outcome
+        return (try reading.report(), loaded.0, loaded.1)
     }
 
     /// The reader's counts know of rows and tables that never reached the loader.
     private static func merge(_ loaded: [TableOutcome], with report: ReadReport) -> [TableOutcome] {
         var outcomes = loaded
-        for table in report.tables {
-            if let index = outcomes.firstIndex(where: { $0.name == table.name }) {
-                outcomes[index].lost = table.lost.map(Int64.init)
-            } else {
-                var outcome = TableOutcome(name: table.name)
-                outcome.lost = table.lost.map(Int64.init)
-                outcomes.append(outcome)
-            }
+        for summary in report.tables where !outcomes.contains(where: { $0.name == summary.table }) {
+            var outcome = TableOutcome(name: summary.table)
+            outcome.lost = summary.lost.map(Int64.init)
+            outcomes.append(outcome)
         }
         return outcomes
     }
@@ -97,15 +62,13 @@ extension RecoveryEngine {
 final class ReadingThread: @unchecked Sendable {
     // SAFETY: `outcome` is written by the thread before the channel is finished and read after it.
     private let reader: DumpReader
-    private let channel: BatchChannel<RowBatch>
-    private let stage: String
+    private let channel: BatchChannel<ReadEvent>
     private let progress: ProgressSink
     private var outcome: Result<ReadReport, any Error>?
 
-    init(reader: DumpReader, channel: BatchChannel<RowBatch>, stage: String, progress: @escaping ProgressSink) {
+    init(reader: DumpReader, channel: BatchChannel<ReadEvent>, progress: @escaping ProgressSink) {
         self.reader = reader
         self.channel = channel
-        self.stage = stage
         self.progress = progress
     }
 
@@ -113,8 +76,8 @@ final class ReadingThread: @unchecked Sendable {
     func start() {
         let thread = Thread { [self] in
             do {
-                let report = try reader.read(progress: progress) { batch in
-                    guard channel.send(batch) else { throw CancellationError() }
+                let report = try reader.read(progress: progress) { [channel] event in
+                    guard channel.send(event) else { throw CancellationError() }
                 }
                 outcome = .success(report)
                 channel.finish()

@@ -1,0 +1,94 @@
+internal import Postgres
+
+/// The SQL of the rebuild on the target's side.
+enum RebuildStore {
+    static func copy(_ table: String, _ columns: [String]) -> Statement {
+        let schema = table.contains(".") ? "" : "public."
+        let list = columns.map(Statement.quoted).joined(separator: ", ")
+        return Statement(unchecked: "copy \(schema)\(table) (\(list)) from stdin")
+    }
+
+    /// Tables and other relations of the user that stand in the database already.
+    static let occupants: Statement = """
+        select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where c.relkind in ('r', 'p', 'v', 'm', 'S') and n.nspname !~ '^pg_'
+            and n.nspname not in ('information_schema', 'auth', 'storage', 'realtime', 'extensions', 'graphql',
+                'graphql_public', 'supabase_functions', 'vault', 'pgbouncer', 'cron')
+        """
+
+    /// What this program made in an earlier, interrupted rebuild.
+    static let wipe: [Statement] = [
+        "drop schema if exists archive cascade", "drop schema if exists meta cascade",
+        "drop schema if exists vault cascade", "drop schema if exists public cascade", "create schema public",
+    ]
+
+    static let makeArchive: [Statement] = [
+        "create schema if not exists archive",
+        "comment on schema archive is 'Source tables that have no canonical place, as they were.'",
+        "revoke all on schema archive from public",
+    ]
+
+    static func createArchived(_ table: String, columns: [(name: String, type: String)]) -> [Statement] {
+        let relation: Statement = "archive.\(identifier: table)"
+        return [
+            CleanRoomStore.createTable(relation, columns: columns),
+            "alter table \(fragment: relation) enable row level security",
+        ]
+    }
+
+    static func currencies(_ query: Statement) -> Statement {
+        "select distinct coalesce(devise, 'EUR') from (\(fragment: query)) lignes where devise is null or devise ~ '^[A-Z]{3}$'"
+    }
+
+    static func periods(_ query: Statement) -> Statement {
+        "select min(booked_at)::date::text, max(booked_at)::date::text from (\(fragment: query)) periode"
+    }
+
+    static func makePartitions(from first: String, to last: String) -> Statement {
+        "select public.creer_partitions(least(\(first)::date, current_date), greatest(\(last)::date, current_date + 90))"
+    }
+
+    static func internalAccount(_ role: String, _ currency: String) -> Statement {
+        "select public.compte_interne(\(role), \(currency))"
+    }
+
+    static let takeOverBalances: Statement = "select public.reprendre_les_soldes()"
+
+    static let synchroniseSequences: [Statement] = ["clients.numero", "comptes.id", "cartes.id", "beneficiaires.id", "logs.id", "transactions.id"]
+        .map { name in
+            let parts = name.split(separator: ".")
+            return Statement(
+                unchecked: """
+                    select setval(pg_get_serial_sequence('public.\(parts[0])', '\(parts[1])'), \
+                    greatest(coalesce(max(\(parts[1])), 0), 1)) from public.\(parts[0])
+                    """)
+        }
+
+    static let analyze: Statement = "analyze"
+
+    static let trialBalance: Statement = "select coalesce(sum(abs(somme_ecritures) + abs(somme_soldes)), 0)::bigint from public.balance_generale()"
+
+    static let invalidConstraints: Statement = "select count(*) from pg_constraint where not convalidated"
+
+    static let invalidIndexes: Statement = "select count(*) from pg_index where not indisvalid or not indisready"
+
+    static let tablesWithoutRowSecurity: Statement = """
+        select count(*) from pg_class where relnamespace in ('public'::regnamespace, to_regnamespace('archive'))
+            and relkind in ('r', 'p') and not relrowsecurity
+        """
+
+    static let foreignOwners: Statement = """
+        select count(*) from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+        where n.nspname = 'public' and p.prosecdef and not coalesce(p.proconfig::text like '%search_path%', false)
+            and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
+        """
+
+    static let eventTriggers: Statement = "select count(*) from pg_event_trigger where evtenabled <> 'D' and evtowner = (select oid from pg_roles where rolname = current_user)"
+
+    static let balancesDiffer: Statement = """
+        select count(*) from public.comptes k
+        where k.solde_minor <> coalesce((select sum(montant_minor) from public.ecritures e where e.compte_id = k.id), 0)
+        """
+
+    static let serverVersion: Statement = "show server_version"
+}

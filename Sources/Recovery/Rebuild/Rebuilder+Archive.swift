@@ -1,0 +1,35 @@
+internal import Postgres
+internal import Synchronization
+internal import Salvage
+
+extension Rebuilder {
+    /// Source tables without a canonical place, kept as they are. Returns their names.
+    func archive(_ tables: [String], types: (String) -> [(name: String, type: String)]) async throws {
+        for statement in RebuildStore.makeArchive { try await target.run(statement) }
+        for table in tables {
+            let name = table.hasPrefix("public.") ? String(table.dropFirst(7)) : table
+            guard mapping.targets.values.allSatisfy({ $0.from != name }), mapping.discarded[name] == nil,
+                !isSource(name)
+            else { continue }
+            let columns = types(table)
+            for statement in RebuildStore.createArchived(name, columns: columns) { try await target.run(statement) }
+            let relation = CleanRoomStore.relation(table)
+            let count = try await Pump.run(
+                from: room, "select * from \(fragment: relation)", into: target,
+                CleanRoomStore.copy(into: "archive.\(identifier: name)", columns: columns.map(\.name))
+            ) { line, out in
+                for field in 0..<line.fieldCount { if let raw = line.raw(field) { out.raw(raw) } }
+                return true
+            }
+            state.withLock { $0.rows["archive." + name] = count }
+        }
+    }
+
+    /// Whether a canonical table is made of this source table.
+    private func isSource(_ name: String) -> Bool {
+        guard mapping.archived[name] == nil else { return false }
+        return mapping.targets.values.contains { target in
+            target.from.split { !($0.isLetter || $0.isNumber || $0 == "_") }.contains { $0 == name }
+        }
+    }
+}

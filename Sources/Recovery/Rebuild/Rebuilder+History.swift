@@ -1,0 +1,131 @@
+internal import Bank
+internal import Crypto
+internal import Foundation
+internal import Postgres
+internal import Synchronization
+internal import Vault
+
+extension Rebuilder {
+    /// Operations, in the order and with the dates they had; the bank's own account "historique" is their other side.
+    func copyOperations() async throws {
+        guard let source = mapping.targets["transactions"] else { return }
+        try await makePartitions(source)
+        var internalAccounts: [String: Int64] = [:]
+        for currency in try await room.all(
+            RebuildStore.currencies(SourceQuery(target: source).statement(["devise"])), as: String.self)
+        {
+            internalAccounts[currency] = try await target.one(
+                RebuildStore.internalAccount("historique", currency), as: Int64.self)
+        }
+        let others = internalAccounts
+        let index = BlindIndex(root: keys.indexing, purpose: "iban")
+        let accounts = state.withLock { $0.accounts }
+        try await copy(
+            "transactions",
+            columns: [
+                "id", "compte_id", "booked_at", "date_valeur", "date_comptable", "montant", "devise", "type", "libelle",
+                "reference", "carte_id", "contrepartie_iban",
+            ],
+            into: [
+                "id", "booked_at", "date_valeur", "date_comptable", "type", "montant_minor", "devise", "compte_debit_id",
+                "compte_credit_id", "libelle", "reference", "carte_id", "contrepartie_index", "contrepartie_fin",
+                "historique",
+            ]
+        ) { [self] line, out in
+            guard let account = line.integer(1), accounts.contains(account) else {
+                try refuse("transactions", line, "its account is not in the restored bank")
+                return false
+            }
+            let code = line.string(6) ?? Self.defaultCurrency
+            guard let currency = Currency.known[code], let other = others[code], let amount = line.money(5, currency),
+                amount != 0, amount != .min, let id = line.raw(0), let booked = line.raw(2), line.value(2) != nil,
+                line.value(0) != nil, let value = line.raw(line.value(3) == nil ? 4 : 3),
+                let day = line.raw(line.value(4) == nil ? 3 : 4), line.value(3) != nil || line.value(4) != nil
+            else {
+                try refuse("transactions", line, "the amount, the currency or a date can not be read")
+                return false
+            }
+            out.raw(id)
+            out.raw(booked)
+            out.raw(value)
+            out.raw(day)
+            out.text(line.string(7) ?? "divers")
+            out.integer(abs(amount))
+            out.text(code.utf8)
+            out.integer(amount < 0 ? account : other)
+            out.integer(amount < 0 ? other : account)
+            for field in [8, 9, 10] { if let raw = line.raw(field) { out.raw(raw) } else { out.null() } }
+            let iban = line.value(11)
+            out.binary(iban.map { index.code(Normaliser.iban(String(decoding: $0, as: UTF8.self))) })
+            if let iban { out.text(iban.suffix(4)) } else { out.null() }
+            out.text("t".utf8)
+            return true
+        }
+    }
+
+    private func makePartitions(_ source: Mapping.TargetTable) async throws {
+        let query = SourceQuery(target: source).statement(["booked_at"])
+        guard let row = try await room.run(RebuildStore.periods(query)).first,
+            let first = try row.decodeIfPresent(0, as: String.self), let last = try row.decodeIfPresent(1, as: String.self)
+        else { return }
+        try await target.run(RebuildStore.makePartitions(from: first, to: last))
+    }
+
+    /// Past orders, under keys of their own so that none is executed again.
+    func copyOrders() async throws {
+        let ids = BlindIndex(root: keys.indexing, purpose: "virements.id")
+        try await copy(
+            "virements",
+            columns: ["id", "compte_id", "beneficiaire_id", "montant", "motif", "statut", "demande_le", "transaction_id"],
+            into: [
+                "id", "donneur_id", "cle_idempotence", "empreinte", "compte_debit_id", "beneficiaire_id", "montant_minor",
+                "motif", "canal", "statut", "demande_le", "transaction_id",
+            ]
+        ) { [self] line, out in
+            guard let id = line.string(0), let account = line.integer(1),
+                let owner = state.withLock({ $0.accountOwners[account] }), let (client, _) = client(owner),
+                let amount = line.money(3, .eur), amount > 0
+            else {
+                try refuse("virements", line, "its account or its amount can not stand")
+                return false
+            }
+            let beneficiary = line.integer(2).flatMap { id in state.withLock { $0.beneficiaries.contains(id) ? id : nil } }
+            var status = line.word(5, among: ["execute", "refuse", "en_attente"], else: "refuse")
+            if status == "execute", line.integer(7) == nil { status = "refuse" }
+            out.text(Self.uuid(ids.code(Array(id.utf8))).uuidString)
+            out.text(client.uuidString)
+            out.text("reprise:" + id)
+            out.binary(SHA256.hash(line.whole))
+            out.integer(account)
+            out.integer(beneficiary)
+            out.integer(amount)
+            out.text(line.string(4))
+            out.text("reprise")
+            out.text(status)
+            if let asked = line.raw(6), line.value(6) != nil { out.raw(asked) } else { out.text("now") }
+            out.integer(line.integer(7))
+            return true
+        }
+    }
+
+    /// Logs: who, where from and on what become pseudonyms that nothing turns back.
+    func copyLogs() async throws {
+        let tokens = BlindIndex(root: keys.indexing, purpose: "logs")
+        try await copy(
+            "logs", columns: ["id", "horodatage", "adresse", "acteur", "action", "objet"],
+            into: ["id", "horodatage", "adresse_jeton", "acteur_jeton", "action", "objet_jeton"]
+        ) { [self] line, out in
+            guard let id = line.raw(0), line.value(0) != nil, let at = line.raw(1), line.value(1) != nil else {
+                try refuse("logs", line, "a log entry without id or time")
+                return false
+            }
+            out.raw(id)
+            out.raw(at)
+            out.text(line.string(2).map { tokens.token("adresse/" + $0) })
+            out.text(line.string(3).map { tokens.token("acteur/" + $0) })
+            out.text(line.string(4) ?? "inconnue")
+            out.text(line.string(5).map { tokens.token("objet/" + $0) })
+            return true
+        }
+    }
+}

@@ -1,0 +1,97 @@
+internal import Bank
+internal import Crypto
+internal import Diagnostics
+internal import Foundation
+internal import Migrations
+internal import Postgres
+internal import Synchronization
+internal import Vault
+
+/// Makes the canonical bank out of the clean room's rows: sealed, keyed, booked.
+///
+/// One file per family of tables adds its part in an extension; this one holds what they share.
+final class Rebuilder: Sendable {
+    let mapping: Mapping
+    let room: Database
+    let target: Database
+    let keys: VaultKeys
+    let quarantine: QuarantineFile
+    let progress: ProgressSink
+    let state = Mutex(State())
+
+    /// What earlier tables leave for later ones.
+    struct State {
+        /// The client's new id by its number in the source.
+        var clients: [Int64: UUID] = [:]
+        var dataKeys: [UUID: DataKey] = [:]
+        var accounts: Set<Int64> = []
+        var accountOwners: [Int64: Int64] = [:]
+        var cards: Set<Int64> = []
+        var beneficiaries: Set<Int64> = []
+        var rows: [String: Int64] = [:]
+        var refused: [String: Int64] = [:]
+        var notes: [String: Int64] = [:]
+    }
+
+    init(
+        mapping: Mapping, room: Database, target: Database, keys: VaultKeys, quarantine: QuarantineFile,
+        progress: @escaping ProgressSink
+    ) {
+        self.mapping = mapping
+        self.room = room
+        self.target = target
+        self.keys = keys
+        self.quarantine = quarantine
+        self.progress = progress
+    }
+
+    /// Copies one canonical table when the mapping has it.
+    func copy(
+        _ table: String, columns: [String], into targetColumns: [String],
+        _ transform: @escaping @Sendable (CopyLine, inout CopyTextWriter) throws -> Bool
+    ) async throws {
+        guard let source = mapping.targets[table] else { return }
+        progress(ProgressUpdate(stage: Stage.rebuild.rawValue, subject: table, done: 0, total: nil, unit: "rows"))
+        let count = try await Pump.run(
+            from: room, SourceQuery(target: source).statement(columns), into: target,
+            RebuildStore.copy(table, targetColumns), transform: transform)
+        state.withLock { $0.rows[table] = count }
+    }
+
+    /// Sets a row aside that can not stand in the canonical bank, with the reason.
+    func refuse(_ table: String, _ line: CopyLine, _ reason: String) throws {
+        state.withLock { $0.refused[table, default: 0] += 1 }
+        try quarantine.add(table: table, row: line.whole, kind: .refused, reason: reason, place: "rebuild")
+    }
+
+    func note(_ what: String) { state.withLock { $0.notes[what, default: 0] += 1 } }
+
+    /// The same client number gives the same id in every run with the same keys, so that a resumed rebuild is the same.
+    func clientID(_ number: Int64) -> UUID {
+        let index = BlindIndex(root: keys.indexing, purpose: "clients.id")
+        return Self.uuid(index.code(Array(String(number).utf8)))
+    }
+
+    /// A version 8 UUID (RFC 9562) of the first 16 bytes.
+    static func uuid(_ bytes: [UInt8]) -> UUID {
+        var raw = Array(bytes.prefix(16))
+        raw[6] = raw[6] & 0x0F | 0x80
+        raw[8] = raw[8] & 0x3F | 0x80
+        return raw.withUnsafeBytes { UUID(uuid: $0.loadUnaligned(as: uuid_t.self)) }
+    }
+}
+
+extension CopyLine {
+    var whole: [UInt8] { (0..<fieldCount).map { Array(raw($0) ?? .init(start: nil, count: 0)) }.joined(separator: [9]) + [10] }
+
+    /// An amount in minor units; nil when it is NULL or no decimal of the currency.
+    func money(_ field: Int, _ currency: Currency) -> Int64? {
+        string(field).flatMap { Money(decimal: $0, currency: currency)?.minor }
+    }
+
+    /// The field when it is one of `allowed`, else `other`.
+    func word(_ field: Int, among allowed: Set<String>, else other: String) -> String {
+        guard let text = string(field)?.lowercased(), allowed.contains(text) else { return other }
+        return text
+    }
+}

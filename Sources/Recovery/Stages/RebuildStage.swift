@@ -1,0 +1,85 @@
+internal import Bank
+internal import Diagnostics
+internal import Foundation
+internal import Migrations
+internal import Postgres
+internal import PostgresServer
+internal import Salvage
+internal import Synchronization
+internal import Vault
+
+/// What stands in the restored bank.
+struct Rebuilt: Codable, Sendable {
+    var bank: RestoredBank
+    var checks: [CheckResult]
+    /// Rows refused on the way, by canonical table.
+    var refused: [String: Int64]
+    var notes: [String: Int64]
+}
+
+extension RecoveryEngine {
+    static let databaseName = "digitalbank_restored"
+
+    /// The canonical bank, made of the clean room's rows: schema, rows, then keys and indexes, then checks.
+    func rebuild(
+        _ salvaged: Salvaged, _ mapping: Mapping, from room: CleanRoom, into place: RebuildTarget
+    ) async throws -> Rebuilt {
+        try await place.empty(hasBegun: run.hasBegunRebuild)
+        try run.markRebuildBegun()
+        let target = Database(place.configuration)
+        let source = Database(room.configuration())
+        do {
+            let rebuilt = try await rebuild(salvaged, mapping, source, target, place)
+            await source.close()
+            await target.close()
+            return rebuilt
+        } catch {
+            await source.close()
+            await target.close()
+            throw error
+        }
+    }
+
+    private func rebuild(
+        _ salvaged: Salvaged, _ mapping: Mapping, _ source: Database, _ target: Database, _ place: RebuildTarget
+    ) async throws -> Rebuilt {
+        let bank = try BankMigrations.set()
+        let tables = MigrationSet(
+            owner: bank.owner, migrations: Array(bank.migrations.prefix(BankMigrations.beforeBulkLoad)))
+        try await Migrator(target).apply([tables, VaultMigrations.set()])
+        let rebuilder = Rebuilder(
+            mapping: mapping, room: source, target: target, keys: vault,
+            quarantine: try QuarantineFile(path: run.quarantineDirectory + "/rebuild.jsonl"), progress: progress)
+        try await rebuilder.copyClients()
+        try await rebuilder.copyAccounts()
+        try await rebuilder.copyCards()
+        try await rebuilder.copyBeneficiaries()
+        for statement in RebuildStore.synchroniseSequences { try await target.run(statement) }
+        try await rebuilder.copyOperations()
+        try await rebuilder.copyOrders()
+        try await rebuilder.copyLogs()
+        try await archive(salvaged, rebuilder)
+        try await Migrator(target).apply([bank, VaultMigrations.set()])
+        try await target.run(RebuildStore.takeOverBalances)
+        for statement in RebuildStore.synchroniseSequences { try await target.run(statement) }
+        try await target.run(RebuildStore.analyze)
+        let (rows, refused, notes) = rebuilder.state.withLock { ($0.rows, $0.refused, $0.notes) }
+        let balance = try await target.one(RebuildStore.trialBalance, as: Int64.self)
+        return Rebuilt(
+            bank: RestoredBank(
+                database: place.databaseName,
+                serverVersion: try await target.one(RebuildStore.serverVersion, as: String.self),
+                connectionLine: place.connectionLine, mapping: mapping.name, rows: rows, trialBalanceMinor: balance),
+            checks: try await check(target, place), refused: refused, notes: notes)
+    }
+
+    private func archive(_ salvaged: Salvaged, _ rebuilder: Rebuilder) async throws {
+        let reader = try DumpReader(path: options.dump, shapes: rebuilder.mapping.shapes)
+        try await rebuilder.archive(salvaged.tables.filter { $0.loaded > 0 }.map(\.name)) { table in
+            let shape = reader.shape(of: table)
+            return (salvaged.columns[table] ?? []).map { name in
+                (name, shape?.columns.first { $0.name == name }?.type.safeSQL ?? "text")
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+internal import Crypto
+internal import Diagnostics
+internal import Evidence
+internal import Foundation
+
+extension RecoveryEngine {
+    /// Puts together what the stages found, writes it in every form and signs it.
+    func report(
+        _ intake: Intake, _ inspected: Inspected, _ salvaged: Salvaged, _ disinfected: Disinfected?, _ rebuilt: Rebuilt?,
+        _ protection: Protection?
+    ) async throws -> (RecoveryReport, ReportFiles) {
+        var report = RecoveryReport(
+            run: RunSummary(
+                id: String(intake.sha256.prefix(12)), startedAt: try timings().first?.startedAt ?? now(),
+                finishedAt: now(), version: Self.version, target: rebuilt?.bank.database ?? ""),
+            dump: inspected.summary, outcome: .complete, tables: tables(salvaged, rebuilt), damage: salvaged.damage,
+            objects: disinfected?.findings ?? [], findings: rebuilt.map(Self.notes) ?? [], checks: rebuilt?.checks ?? [],
+            restored: rebuilt?.bank, protection: protection, timings: try timings(),
+            evidence: EvidenceSummary(
+                journal: run.journalFile, entryCount: await journal.entryCount, headHash: await journal.headHash,
+                publicKeyFingerprint: key.publicKey.fingerprint))
+        report.outcome = Self.outcome(of: report)
+        let final = report
+        let files = try await perform(.report) {
+            try await ReportWriter(directory: options.reportDirectory, signer: FileSigner(key: key), now: now())
+                .write(final)
+        }
+        return (final, files)
+    }
+
+    private func tables(_ salvaged: Salvaged, _ rebuilt: Rebuilt?) -> [TableOutcome] {
+        salvaged.tables.map { table in
+            var table = table
+            let name = table.name.hasPrefix("public.") ? String(table.name.dropFirst(7)) : table.name
+            for candidate in [name, "archive." + name] {
+                if let count = rebuilt?.bank.rows[candidate] {
+                    table.restored = count
+                    table.restoredAs = candidate
+                }
+            }
+            return table
+        }
+    }
+
+    /// What the rebuild had to refuse or adapt, as findings.
+    private static func notes(_ rebuilt: Rebuilt) -> [DataFinding] {
+        let refused = rebuilt.refused.sorted { $0.key < $1.key }.map { table, count in
+            DataFinding(
+                rule: "rebuild-refused", severity: "high", table: table, rowCount: count, samples: [],
+                reason: BilingualText(
+                    fr: "lignes qui ne peuvent pas tenir dans la banque restaurée ; elles sont en quarantaine avec leur motif",
+                    en: "rows that can not stand in the restored bank; they are quarantined with the reason"),
+                repair: nil, repaired: 0)
+        }
+        let notes = rebuilt.notes.sorted { $0.key < $1.key }.map { note, count in
+            DataFinding(
+                rule: "overdraft-raised", severity: "low", table: "comptes", rowCount: count, samples: [],
+                reason: BilingualText(
+                    fr: "comptes au-delà de leur découvert autorisé : la limite a été portée au solde", en: note),
+                repair: "decouvert_minor", repaired: count)
+        }
+        return refused + notes
+    }
+
+    static func outcome(of report: RecoveryReport) -> RecoveryReport.Outcome {
+        guard report.tables.contains(where: { $0.loaded > 0 }) else { return .nothing }
+        let isWhole =
+            report.damage.isEmpty && report.objects.isEmpty && report.findings.isEmpty
+            && report.tables.allSatisfy { $0.quarantined == 0 && ($0.lost ?? 0) == 0 }
+            && report.checks.allSatisfy(\.passed) && report.protection?.isProved != false
+        return isWhole ? .complete : .partial
+    }
+}
