@@ -20,3 +20,8 @@ public struct DigitalBank: AsyncParsableCommand {
 
 /// The version of the whole product.
 let productVersion = "0.1.0"
+
+/// What the executable calls.
+public enum CommandLineTool {
+    public static func run() async { await DigitalBank.main() }
+}

@@ -1,3 +1,3 @@
 import Commands
 
-await DigitalBank.main()
+await CommandLineTool.run()

@@ -12,7 +12,8 @@ public struct RunDirectory: Sendable {
     var optionsFile: String { path + "/options.json" }
     var journalFile: String { path + "/journal.jsonl" }
     public var quarantineDirectory: String { path + "/quarantine" }
-    public var cleanRoomDirectory: String { path + "/clean-room" }
+    /// Beside the run, not in it: the user that runs PostgreSQL may not enter this folder.
+    public var cleanRoomDirectory: String { path + ".clean-room" }
     public var repairPlanFile: String { path + "/repair-plan.json" }
 
     func resultFile(of stage: Stage) -> String { "\(path)/stages/\(stage.number)-\(stage.rawValue).json" }
