@@ -34,7 +34,8 @@ struct RecoverCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Rebuild in this database instead of an embedded cluster.", valueName: "dsn"))
         var into: String?
 
-        @Option(help: ArgumentHelp("Where clean room, quarantine, journal, keys and cluster are kept.", valueName: "dir"))
+        @Option(
+            help: ArgumentHelp("Where clean room, quarantine, journal, keys and cluster are kept.", valueName: "dir"))
         var dataDir: String = "var"
 
         @Option(help: ArgumentHelp("Where the report goes; by default DATA-DIR/report.", valueName: "dir"))

@@ -22,7 +22,10 @@ public struct DumpInspection: Sendable {
             [["table", "proven", "intact", "suspect"]]
                 + tables.map { [$0.table, "\($0.proven)", "\($0.intact)", "\($0.suspect + $0.inferred)"] })
         let kinds = Dictionary(grouping: inspection.objects, by: \.kind).mapValues(\.count).sorted { $0.key < $1.key }
-        lines += ["", "definitions  " + (kinds.isEmpty ? "none" : kinds.map { "\($0.value) \($0.key)" }.joined(separator: ", "))]
+        lines += [
+            "",
+            "definitions  " + (kinds.isEmpty ? "none" : kinds.map { "\($0.value) \($0.key)" }.joined(separator: ", ")),
+        ]
         lines.append("damage       " + (damage.isEmpty ? "none found" : "\(damage.count) found"))
         lines += damage.prefix(40).map {
             "  \($0.kind.rawValue) at byte \($0.range.lowerBound)\($0.table.map { " in " + $0 } ?? ""): \($0.explanation)"

@@ -11,7 +11,10 @@ public enum KeysService {
         let keys = try data.vaultKeys()
         return try await BankDatabase.with(data) { database in
             let counts = try await VaultKeyStore(database: database).counts()
-            return ["key-encryption key  \(keys.wrapping.id)", "client keys         \(counts.live)", "destroyed           \(counts.destroyed)"]
+            return [
+                "key-encryption key  \(keys.wrapping.id)", "client keys         \(counts.live)",
+                "destroyed           \(counts.destroyed)",
+            ]
                 + counts.byKEK.map { "wrapped by \($0.id)  \($0.count)" }
         }
     }
@@ -30,7 +33,8 @@ enum BankDatabase {
         let cluster = try Cluster.attach(data.cluster)
         guard cluster.isRunning else {
             throw RecoveryError(
-                code: "bank_stopped", message: "the bank in \(data.path) is stopped", hint: "Start it with: digitalbank up",
+                code: "bank_stopped", message: "the bank in \(data.path) is stopped",
+                hint: "Start it with: digitalbank up",
                 exitStatus: .environment)
         }
         let database = Database(cluster.configuration(database: UpService.databaseName))

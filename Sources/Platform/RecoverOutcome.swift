@@ -56,7 +56,8 @@ public struct RecoverOutcome: Sendable {
     private var headline: String {
         switch report.outcome {
         case .complete: "The bank is back, whole."
-        case .partial: "The bank is back. Some things are missing, quarantined, left behind or repaired: see the report."
+        case .partial:
+            "The bank is back. Some things are missing, quarantined, left behind or repaired: see the report."
         case .nothing: "No row could be recovered from this dump."
         }
     }

@@ -46,7 +46,8 @@ public enum UpService {
         guard FileManager.default.fileExists(atPath: data.path) else { return "There is nothing in \(data.path)." }
         guard FileManager.default.fileExists(atPath: data.keys) || Cluster.exists(in: data.cluster) else {
             throw RecoveryError(
-                code: "not_a_data_directory", message: "\(data.path) is not a data directory of ours; nothing was removed",
+                code: "not_a_data_directory",
+                message: "\(data.path) is not a data directory of ours; nothing was removed",
                 hint: "Remove it by hand if that is what you want.", exitStatus: .badInput)
         }
         if Cluster.exists(in: data.cluster) { try await Cluster.attach(data.cluster).stop() }

@@ -4,7 +4,8 @@ import Testing
 @testable import Recovery
 
 @Suite struct BatchChannelTests {
-    @Test func `everything sent arrives in order, and the sender never runs more than the capacity ahead`() async throws {
+    @Test func `everything sent arrives in order, and the sender never runs more than the capacity ahead`() async throws
+    {
         let channel = BatchChannel<Int>(capacity: 4)
         let thread = Thread {
             for number in 0..<10_000 where !channel.send(number) { break }

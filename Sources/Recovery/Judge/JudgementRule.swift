@@ -11,10 +11,12 @@ struct JudgementRule: Sendable {
     }
 
     static let copyNotFromStdin = JudgementRule(
-        "copy-not-from-stdin", "critical", fr: "une instruction COPY qui lit un fichier ou lance un programme du serveur",
+        "copy-not-from-stdin", "critical",
+        fr: "une instruction COPY qui lit un fichier ou lance un programme du serveur",
         en: "a COPY statement that reads a file or runs a program of the server")
     static let reachesOutside = JudgementRule(
-        "reaches-outside", "critical", fr: "atteint le système : programme, fichier, réseau ou droits de superutilisateur",
+        "reaches-outside", "critical",
+        fr: "atteint le système : programme, fichier, réseau ou droits de superutilisateur",
         en: "reaches outside the database: program, file, network or superuser rights")
     static let metaCommand = JudgementRule(
         "meta-command", "critical", fr: "une commande de psql, qui s’exécuterait sur la machine de restauration",
@@ -36,7 +38,8 @@ struct JudgementRule: Sendable {
         "view", "medium", fr: "une vue d’origine inconnue, qui peut cacher des lignes ou appeler du code",
         en: "a view of unknown origin, which can hide rows or call code")
     static let materializedView = JudgementRule(
-        "materialized-view", "high", fr: "une requête exécutée pendant la restauration", en: "a query that runs during a restore")
+        "materialized-view", "high", fr: "une requête exécutée pendant la restauration",
+        en: "a query that runs during a restore")
     static let policy = JudgementRule(
         "policy", "medium", fr: "une règle de visibilité d’origine inconnue ; celles de la banque viennent du produit",
         en: "a visibility policy of unknown origin; the bank's own come from the product")
@@ -47,14 +50,16 @@ struct JudgementRule: Sendable {
     static let role = JudgementRule(
         "role", "high", fr: "un rôle créé ou modifié par le fichier", en: "a role made or changed by the dump")
     static let extensionUnknown = JudgementRule(
-        "extension", "high", fr: "une extension qui n’est pas de la liste permise", en: "an extension outside the allow-list")
+        "extension", "high", fr: "une extension qui n’est pas de la liste permise",
+        en: "an extension outside the allow-list")
     static let foreignAccess = JudgementRule(
         "foreign-access", "high", fr: "un accès à un serveur extérieur", en: "access to a foreign server")
     static let replication = JudgementRule(
         "replication", "high", fr: "une copie continue des données vers l’extérieur ou depuis l’extérieur",
         en: "a continuous copy of data to or from the outside")
     static let defaultCallsFunction = JudgementRule(
-        "default-calls-function", "high", fr: "une valeur par défaut qui appelle du code", en: "a default value that calls code")
+        "default-calls-function", "high", fr: "une valeur par défaut qui appelle du code",
+        en: "a default value that calls code")
     static let generatedColumn = JudgementRule(
         "generated-column", "high", fr: "une colonne calculée, évaluée pendant la restauration",
         en: "a generated column, evaluated during a restore")
@@ -62,24 +67,32 @@ struct JudgementRule: Sendable {
         "constraint-calls-function", "high", fr: "une contrainte qui appelle du code à chaque ligne restaurée",
         en: "a constraint that calls code for each restored row")
     static let indexCallsFunction = JudgementRule(
-        "index-calls-function", "high", fr: "un index qui appelle du code à sa construction", en: "an index that calls code when it is built")
+        "index-calls-function", "high", fr: "un index qui appelle du code à sa construction",
+        en: "an index that calls code when it is built")
     static let domain = JudgementRule(
-        "domain", "high", fr: "un domaine, dont les contraintes s’exécutent à chaque ligne", en: "a domain, whose constraints run for each row")
+        "domain", "high", fr: "un domaine, dont les contraintes s’exécutent à chaque ligne",
+        en: "a domain, whose constraints run for each row")
     static let operatorOrCast = JudgementRule(
-        "operator-or-cast", "high", fr: "un opérateur, une conversion ou un agrégat qui détourne des requêtes ordinaires",
+        "operator-or-cast", "high",
+        fr: "un opérateur, une conversion ou un agrégat qui détourne des requêtes ordinaires",
         en: "an operator, cast or aggregate that hijacks ordinary statements")
     static let language = JudgementRule(
-        "language", "critical", fr: "un langage de programmation installé dans la base", en: "a programming language installed in the database")
+        "language", "critical", fr: "un langage de programmation installé dans la base",
+        en: "a programming language installed in the database")
     static let largeObject = JudgementRule(
-        "large-object", "medium", fr: "un objet binaire, qui peut porter un programme", en: "a large object, which can carry a program")
+        "large-object", "medium", fr: "un objet binaire, qui peut porter un programme",
+        en: "a large object, which can carry a program")
     static let dangerousSetting = JudgementRule(
-        "setting", "high", fr: "un réglage qui change le comportement du serveur", en: "a setting that changes how the server behaves")
+        "setting", "high", fr: "un réglage qui change le comportement du serveur",
+        en: "a setting that changes how the server behaves")
     static let inheritance = JudgementRule(
-        "inheritance", "medium", fr: "une table héritée, qui mêle ses lignes à celles d’une autre", en: "an inherited table, which mixes its rows with another's")
+        "inheritance", "medium", fr: "une table héritée, qui mêle ses lignes à celles d’une autre",
+        en: "an inherited table, which mixes its rows with another's")
     static let unknownSchema = JudgementRule(
         "schema", "low", fr: "un schéma qui n’est pas celui de la banque", en: "a schema that is not the bank's")
     static let statement = JudgementRule(
-        "statement", "high", fr: "une instruction qu’une sauvegarde ne contient pas", en: "a statement that no dump holds")
+        "statement", "high", fr: "une instruction qu’une sauvegarde ne contient pas",
+        en: "a statement that no dump holds")
     static let undecidable = JudgementRule(
         "undecidable", "medium", fr: "un objet que les règles ne savent pas juger : il est refusé",
         en: "an object that the rules can not judge: it is refused")
@@ -87,7 +100,8 @@ struct JudgementRule: Sendable {
     static let byKind: [String: JudgementRule] = [
         "FUNCTION": function, "PROCEDURE": function, "AGGREGATE": operatorOrCast, "TRIGGER": trigger,
         "EVENT TRIGGER": eventTrigger, "RULE": rule, "VIEW": view, "MATERIALIZED VIEW": materializedView,
-        "MATERIALIZED VIEW DATA": materializedView, "POLICY": policy, "ROW SECURITY": policy, "ROLE": role, "USER": role,
+        "MATERIALIZED VIEW DATA": materializedView, "POLICY": policy, "ROW SECURITY": policy, "ROLE": role,
+        "USER": role,
         "GROUP": role, "SERVER": foreignAccess, "USER MAPPING": foreignAccess, "FOREIGN TABLE": foreignAccess,
         "FOREIGN DATA WRAPPER": foreignAccess, "FOREIGN SERVER": foreignAccess, "PUBLICATION": replication,
         "PUBLICATION TABLE": replication, "PUBLICATION TABLES IN SCHEMA": replication, "SUBSCRIPTION": replication,
@@ -102,7 +116,8 @@ struct JudgementRule: Sendable {
     private static let outsideWords = [
         "program '", "program'", "lo_export", "lo_import", "pg_read_file", "pg_read_binary_file", "pg_ls_dir", "dblink",
         "pg_write_file", "adminpack", "plpython", "plperlu", "pltclu", "language c", "alter role", "alter user",
-        "create role", "superuser", "pg_execute_server_program", "pg_reload_conf", "session_preload_libraries", "alter system",
+        "create role", "superuser", "pg_execute_server_program", "pg_reload_conf", "session_preload_libraries",
+        "alter system",
         "to program", "from program",
     ]
 

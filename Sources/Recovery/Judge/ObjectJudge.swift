@@ -29,7 +29,9 @@ enum ObjectJudge {
         case "DEFAULT": return callsUnknownFunction(sql) ? [.defaultCallsFunction] : []
         case "SCHEMA": return object.name == "public" ? [] : [.unknownSchema]
         case "DATABASE", "DATABASE PROPERTIES": return []
-        case "EXTENSION": return ["pgcrypto", "plpgsql", "uuid-ossp", "citext", "pg_trgm"].contains(object.name) ? [] : [.extensionUnknown]
+        case "EXTENSION":
+            return ["pgcrypto", "plpgsql", "uuid-ossp", "citext", "pg_trgm"].contains(object.name)
+                ? [] : [.extensionUnknown]
         case "ACL", "DEFAULT ACL": return aclRules(sql)
         case "SET": return sql.contains("search_path") || isHarmlessSetting(sql) ? [] : [.dangerousSetting]
         case "META-COMMAND":
@@ -43,13 +45,17 @@ enum ObjectJudge {
     private static func tableRules(_ sql: String) -> [JudgementRule] {
         var rules: [JudgementRule] = []
         if sql.contains("generated always as (") { rules.append(.generatedColumn) }
-        if callsUnknownFunction(sql) { rules.append(sql.contains("check (") ? .constraintCallsFunction : .defaultCallsFunction) }
+        if callsUnknownFunction(sql) {
+            rules.append(sql.contains("check (") ? .constraintCallsFunction : .defaultCallsFunction)
+        }
         if sql.contains("inherits (") { rules.append(.inheritance) }
         return rules
     }
 
     private static func aclRules(_ sql: String) -> [JudgementRule] {
-        if sql.contains(" to public") && sql.hasPrefix("grant") && !sql.contains("on schema public") { return [.grantToPublic] }
+        if sql.contains(" to public") && sql.hasPrefix("grant") && !sql.contains("on schema public") {
+            return [.grantToPublic]
+        }
         if sql.contains("with grant option") { return [.grantOption] }
         return []
     }
@@ -69,50 +75,65 @@ enum ObjectJudge {
 
     private static let innocentFunctions: Set<String> = [
         "nextval", "now", "gen_random_uuid", "lower", "upper", "length", "char_length", "octet_length", "abs", "round",
-        "coalesce", "nullif", "date_trunc", "btrim", "trim", "numeric", "varchar", "character", "char", "timestamp", "time",
-        "bit", "check", "in", "any", "all", "array", "values", "key", "unique", "references", "using", "btree", "gin", "gist",
-        "hash", "brin", "with", "include", "and", "or", "not", "as", "varying", "decimal", "interval", "default", "date_part",
-        "extract", "clock_timestamp", "array_position", "cast", "table", "on", "float", "exclude", "is", "then", "when", "case",
+        "coalesce", "nullif", "date_trunc", "btrim", "trim", "numeric", "varchar", "character", "char", "timestamp",
+        "time",
+        "bit", "check", "in", "any", "all", "array", "values", "key", "unique", "references", "using", "btree", "gin",
+        "gist",
+        "hash", "brin", "with", "include", "and", "or", "not", "as", "varying", "decimal", "interval", "default",
+        "date_part",
+        "extract", "clock_timestamp", "array_position", "cast", "table", "on", "float", "exclude", "is", "then", "when",
+        "case",
     ]
 
-    /// A word directly before an opening parenthesis that is no type, no keyword and no harmless built-in.
+    private static let relationWords: Set<String> = [
+        "table", "references", "only", "on", "exists", "index", "into", "of",
+    ]
+
+    /// Whether a word stands before an opening parenthesis that is no type, keyword, relation or harmless built-in.
     private static func callsUnknownFunction(_ sql: String) -> Bool {
-        var word = ""
-        var quote: Character?
-        var previous = ""
-        for character in sql {
-            if let open = quote {
-                if character == open { quote = nil }
-                if open == "\"" { word.append(character) }
+        let words = words(of: sql)
+        for (index, word) in words.enumerated() where word == "(" && index > 0 {
+            let name = words[index - 1]
+            let before = index > 1 ? words[index - 2] : ""
+            guard name.first.map({ $0.isLetter || $0 == "_" }) == true, !relationWords.contains(before) else {
                 continue
             }
-            if character == "'" || character == "\"" {
-                quote = character
-            } else if character.isLetter || character.isNumber || character == "_" || character == "." {
-                word.append(character)
-            } else if character == "(" {
-                let name = word.isEmpty ? previous : word
-                let last = name.split(separator: ".").last.map(String.init) ?? ""
-                let isRelation = previous == "table" || previous == "references" || previous == "only" || previous == "on" || previous == "exists" || previous == "index"
-                let isQualified = name.contains(".") && !name.hasPrefix("pg_catalog.") && !isRelation
-                if !last.isEmpty, !isRelation, isQualified || (!innocentFunctions.contains(last) && isCalled(word)) { return true }
-                word = ""
-                previous = ""
-            } else {
-                if !word.isEmpty {
-                    previous = word
-                    word = ""
-                }
-            }
+            let parts = name.split(separator: ".").map(String.init)
+            let isForeign = parts.count > 1 && parts.first != "pg_catalog"
+            if isForeign || !innocentFunctions.contains(parts.last ?? "") { return true }
         }
         return false
     }
 
-    private static func isCalled(_ word: String) -> Bool { !word.isEmpty }
+    /// Names (with their dots, without their quotes) and single symbols; strings are passed over.
+    private static func words(of sql: String) -> [String] {
+        var words: [String] = []
+        var word = ""
+        var quote: Character?
+        func end() {
+            if !word.isEmpty { words.append(word) }
+            word = ""
+        }
+        for character in sql {
+            if let open = quote {
+                if character == open { quote = nil } else if open == "\"" { word.append(character) }
+            } else if character == "'" || character == "\"" {
+                quote = character
+            } else if character.isLetter || character.isNumber || character == "_" || character == "." {
+                word.append(character)
+            } else {
+                end()
+                if !character.isWhitespace { words.append(String(character)) }
+            }
+        }
+        end()
+        return words
+    }
 
     private static func finding(_ rule: JudgementRule, _ object: DumpObject) -> ObjectFinding {
         let name = object.schema.isEmpty ? object.name : "\(object.schema).\(object.name)"
-        let text = [object.sql, object.copyStatement, object.dropStatement].filter { !$0.isEmpty }.joined(separator: "\n")
+        let text = [object.sql, object.copyStatement, object.dropStatement].filter { !$0.isEmpty }.joined(
+            separator: "\n")
         return ObjectFinding(
             rule: rule.id, severity: rule.severity, kind: object.kind, name: name,
             decision: rule.id == JudgementRule.undecidable.id ? "refused" : "left-behind", reason: rule.reason,

@@ -22,7 +22,8 @@ enum CleanRoomStore {
         Statement(unchecked: "revoke all on schema public from public"),
         Statement(unchecked: "revoke all on database \(Statement.quoted(database)) from public"),
         Statement(
-            unchecked: "grant connect, temporary on database \(Statement.quoted(database)) to \(Statement.quoted(role))"),
+            unchecked: "grant connect, temporary on database \(Statement.quoted(database)) to \(Statement.quoted(role))"
+        ),
         Statement(unchecked: "alter role \(Statement.quoted(role)) set search_path = \(schema)"),
         Statement(unchecked: "create schema \(schema) authorization \(Statement.quoted(role))"),
         Statement(unchecked: "create schema \(olderSchema) authorization \(Statement.quoted(role))"),

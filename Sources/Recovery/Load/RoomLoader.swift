@@ -59,6 +59,7 @@ struct RoomLoader {
         try await connection.run(
             CleanRoomStore.createTable(relation, columns: names.map { ($0, types[$0] ?? "text") }))
         open = OpenTable(
-            try TableLoader(table: table, columns: names, into: relation, connection: connection, quarantine: quarantine))
+            try TableLoader(
+                table: table, columns: names, into: relation, connection: connection, quarantine: quarantine))
     }
 }

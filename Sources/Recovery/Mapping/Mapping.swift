@@ -22,6 +22,14 @@ public struct Mapping: Sendable {
         public let columns: [String: MappedColumn]
     }
 
+    /// The canonical table whose rows are this source table's, when its `from` begins with it.
+    func canonicalTable(of source: String) -> String? {
+        targets.filter {
+            $0.value.from.split { !($0.isLetter || $0.isNumber || $0 == "_") }.first.map(String.init) == source
+        }
+        .keys.sorted().first
+    }
+
     private struct File: Decodable {
         let mapping: String
         let title: BilingualText

@@ -7,7 +7,8 @@ public enum MappingLibrary {
     /// The shipped mappings, by name.
     public static func shipped() throws -> [(mapping: Mapping, path: String)] {
         let folder = try ResourceFolder.find(target: "Recovery", name: "Mappings")
-        let names = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".yaml") }.sorted()
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".yaml") }
+            .sorted()
         return try names.map { (try Mapping.read(path: "\(folder)/\($0)"), "\(folder)/\($0)") }
     }
 

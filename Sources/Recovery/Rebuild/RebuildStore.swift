@@ -54,19 +54,22 @@ enum RebuildStore {
 
     static let takeOverBalances: Statement = "select public.reprendre_les_soldes()"
 
-    static let synchroniseSequences: [Statement] = ["clients.numero", "comptes.id", "cartes.id", "beneficiaires.id", "logs.id", "transactions.id"]
-        .map { name in
-            let parts = name.split(separator: ".")
-            return Statement(
-                unchecked: """
-                    select setval(pg_get_serial_sequence('public.\(parts[0])', '\(parts[1])'), \
-                    greatest(coalesce(max(\(parts[1])), 0), 1)) from public.\(parts[0])
-                    """)
-        }
+    static let synchroniseSequences: [Statement] = [
+        "clients.numero", "comptes.id", "cartes.id", "beneficiaires.id", "logs.id", "transactions.id",
+    ]
+    .map { name in
+        let parts = name.split(separator: ".")
+        return Statement(
+            unchecked: """
+                select setval(pg_get_serial_sequence('public.\(parts[0])', '\(parts[1])'), \
+                greatest(coalesce(max(\(parts[1])), 0), 1)) from public.\(parts[0])
+                """)
+    }
 
     static let analyze: Statement = "analyze"
 
-    static let trialBalance: Statement = "select coalesce(sum(abs(somme_ecritures) + abs(somme_soldes)), 0)::bigint from public.balance_generale()"
+    static let trialBalance: Statement =
+        "select coalesce(sum(abs(somme_ecritures) + abs(somme_soldes)), 0)::bigint from public.balance_generale()"
 
     static let invalidConstraints: Statement = "select count(*) from pg_constraint where not convalidated"
 
@@ -83,7 +86,8 @@ enum RebuildStore {
             and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
         """
 
-    static let eventTriggers: Statement = "select count(*) from pg_event_trigger where evtenabled <> 'D' and evtowner = (select oid from pg_roles where rolname = current_user)"
+    static let eventTriggers: Statement =
+        "select count(*) from pg_event_trigger where evtenabled <> 'D' and evtowner = (select oid from pg_roles where rolname = current_user)"
 
     static let balancesDiffer: Statement = """
         select count(*) from public.comptes k

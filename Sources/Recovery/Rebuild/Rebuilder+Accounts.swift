@@ -13,7 +13,9 @@ extension Rebuilder {
         let sealer = SharedSealer()
         try await copy(
             "comptes",
-            columns: ["id", "client_numero", "type", "devise", "iban", "bic", "solde", "decouvert", "statut", "ouvert_le"],
+            columns: [
+                "id", "client_numero", "type", "devise", "iban", "bic", "solde", "decouvert", "statut", "ouvert_le",
+            ],
             into: [
                 "id", "client_id", "type", "devise", "iban_chiffre", "iban_index", "iban_fin", "bic", "solde_minor",
                 "decouvert_minor", "statut", "ouvert_le",
@@ -41,7 +43,8 @@ extension Rebuilder {
             out.text(line.word(2, among: ["courant", "epargne", "joint"], else: "courant"))
             out.text(code)
             let iban = line.string(4)
-            try out.binary(iban.map { try sealer.seal(Array($0.utf8), key, table: "comptes", column: "iban", row: String(id)) })
+            try out.binary(
+                iban.map { try sealer.seal(Array($0.utf8), key, table: "comptes", column: "iban", row: String(id)) })
             out.binary(iban.map { index.code(Normaliser.iban($0)) })
             out.text(iban.map { String($0.suffix(4)) })
             out.text(line.string(5))

@@ -27,7 +27,8 @@ extension Rebuilder {
                 "reference", "carte_id", "contrepartie_iban",
             ],
             into: [
-                "id", "booked_at", "date_valeur", "date_comptable", "type", "montant_minor", "devise", "compte_debit_id",
+                "id", "booked_at", "date_valeur", "date_comptable", "type", "montant_minor", "devise",
+                "compte_debit_id",
                 "compte_credit_id", "libelle", "reference", "carte_id", "contrepartie_index", "contrepartie_fin",
                 "historique",
             ]
@@ -66,7 +67,8 @@ extension Rebuilder {
     private func makePartitions(_ source: Mapping.TargetTable) async throws {
         let query = SourceQuery(target: source).statement(["booked_at"])
         guard let row = try await room.run(RebuildStore.periods(query)).first,
-            let first = try row.decodeIfPresent(0, as: String.self), let last = try row.decodeIfPresent(1, as: String.self)
+            let first = try row.decodeIfPresent(0, as: String.self),
+            let last = try row.decodeIfPresent(1, as: String.self)
         else { return }
         try await target.run(RebuildStore.makePartitions(from: first, to: last))
     }
@@ -76,9 +78,12 @@ extension Rebuilder {
         let ids = BlindIndex(root: keys.indexing, purpose: "virements.id")
         try await copy(
             "virements",
-            columns: ["id", "compte_id", "beneficiaire_id", "montant", "motif", "statut", "demande_le", "transaction_id"],
+            columns: [
+                "id", "compte_id", "beneficiaire_id", "montant", "motif", "statut", "demande_le", "transaction_id",
+            ],
             into: [
-                "id", "donneur_id", "cle_idempotence", "empreinte", "compte_debit_id", "beneficiaire_id", "montant_minor",
+                "id", "donneur_id", "cle_idempotence", "empreinte", "compte_debit_id", "beneficiaire_id",
+                "montant_minor",
                 "motif", "canal", "statut", "demande_le", "transaction_id",
             ]
         ) { [self] line, out in
@@ -89,7 +94,9 @@ extension Rebuilder {
                 try refuse("virements", line, "its account or its amount can not stand")
                 return false
             }
-            let beneficiary = line.integer(2).flatMap { id in state.withLock { $0.beneficiaries.contains(id) ? id : nil } }
+            let beneficiary = line.integer(2).flatMap { id in
+                state.withLock { $0.beneficiaries.contains(id) ? id : nil }
+            }
             var status = line.word(5, among: ["execute", "refuse", "en_attente"], else: "refuse")
             if status == "execute", line.integer(7) == nil { status = "refuse" }
             out.text(Self.uuid(ids.code(Array(id.utf8))).uuidString)

@@ -40,7 +40,9 @@ extension Rebuilder {
                 (8, "nir"),
             ] {
                 try out.binary(
-                    line.value(field).map { try sealer.seal($0, key, table: "clients", column: column, row: id.uuidString) })
+                    line.value(field).map {
+                        try sealer.seal($0, key, table: "clients", column: column, row: id.uuidString)
+                    })
             }
             out.binary(line.string(4).map { emails.code(Normaliser.email($0)) })
             out.binary(line.string(5).map { telephones.code(Normaliser.telephone($0)) })
@@ -51,7 +53,9 @@ extension Rebuilder {
     }
 
     private func copyDataKeys(_ sealer: SharedSealer) async throws {
-        let all = state.withLock { Array($0.dataKeys.values) }.sorted { $0.clientID.uuidString < $1.clientID.uuidString }
+        let all = state.withLock { Array($0.dataKeys.values) }.sorted {
+            $0.clientID.uuidString < $1.clientID.uuidString
+        }
         let keys = self.keys
         let target = self.target
         try await target.withConnection { connection in
@@ -77,7 +81,10 @@ extension Rebuilder {
         let sealer = SharedSealer()
         try await copy(
             "beneficiaires", columns: ["id", "client_numero", "nom", "iban", "bic", "ajoute_le"],
-            into: ["id", "client_id", "nom_chiffre", "iban_chiffre", "iban_index", "iban_fin", "bic", "statut", "ajoute_le"]
+            into: [
+                "id", "client_id", "nom_chiffre", "iban_chiffre", "iban_index", "iban_fin", "bic", "statut",
+                "ajoute_le",
+            ]
         ) { [self] line, out in
             guard let id = line.integer(0), let number = line.integer(1), let (client, key) = client(number) else {
                 try refuse("beneficiaires", line, "its client is not in the restored bank")
@@ -90,7 +97,8 @@ extension Rebuilder {
             let row = String(id)
             out.integer(id)
             out.text(client.uuidString)
-            try out.binary(line.value(2).map { try sealer.seal($0, key, table: "beneficiaires", column: "nom", row: row) })
+            try out.binary(
+                line.value(2).map { try sealer.seal($0, key, table: "beneficiaires", column: "nom", row: row) })
             try out.binary(sealer.seal(Array(iban.utf8), key, table: "beneficiaires", column: "iban", row: row))
             out.binary(index.code(Normaliser.iban(iban)))
             out.text(String(iban.suffix(4)))

@@ -82,7 +82,9 @@ final class Rebuilder: Sendable {
 }
 
 extension CopyLine {
-    var whole: [UInt8] { (0..<fieldCount).map { Array(raw($0) ?? .init(start: nil, count: 0)) }.joined(separator: [9]) + [10] }
+    var whole: [UInt8] {
+        (0..<fieldCount).map { Array(raw($0) ?? .init(start: nil, count: 0)) }.joined(separator: [9]) + [10]
+    }
 
     /// An amount in minor units; nil when it is NULL or no decimal of the currency.
     func money(_ field: Int, _ currency: Currency) -> Int64? {

@@ -34,12 +34,15 @@ struct HTMLReport {
         let text =
             switch report.outcome {
             case .complete:
-                l("La banque est revenue entière : chaque ligne du fichier est dans la base restaurée.",
-                  "The bank is back, whole: every row of the dump is in the restored database.")
+                l(
+                    "La banque est revenue entière : chaque ligne du fichier est dans la base restaurée.",
+                    "The bank is back, whole: every row of the dump is in the restored database.")
             case .partial:
-                l("La banque est revenue. Des éléments manquent, sont en quarantaine, ont été écartés ou réparés : "
-                    + "ils sont nommés ci-dessous.",
-                  "The bank is back. Some things are missing, quarantined, left behind or repaired: they are named below.")
+                l(
+                    "La banque est revenue. Des éléments manquent, sont en quarantaine, ont été écartés ou réparés : "
+                        + "ils sont nommés ci-dessous.",
+                    "The bank is back. Some things are missing, quarantined, left behind or repaired: they are named below."
+                )
             case .nothing:
                 l("Aucune ligne n’a pu être récupérée de ce fichier.", "No row could be recovered from this dump.")
             }
@@ -56,7 +59,10 @@ struct HTMLReport {
             (l.number(quarantined), l("en quarantaine", "quarantined")),
             (l.number(lost), l("lignes perdues connues", "rows known lost")),
             (l.number(Int64(report.objects.count)), l("objets écartés", "objects left behind")),
-            (l.number(report.findings.reduce(0) { $0 + $1.rowCount }), l("lignes suspectes de fraude ou d’erreur", "rows tampered with or wrong")),
+            (
+                l.number(report.findings.reduce(0) { $0 + $1.rowCount }),
+                l("lignes suspectes de fraude ou d’erreur", "rows tampered with or wrong")
+            ),
             (l.number(report.findings.reduce(0) { $0 + $1.repaired }), l("lignes réparées", "rows repaired")),
         ]
         let items = values.map { "<div class=\"tile\"><b>\($0.0)</b><span>\($0.1)</span></div>" as HTML }
@@ -105,7 +111,8 @@ struct HTMLReport {
     private func damage() -> HTML {
         let l = language
         guard !report.damage.isEmpty else {
-            return "<h2>\(l("Dommages", "Damage"))</h2><p class=\"good\">\(l("Aucun dommage trouvé dans le fichier.", "No damage was found in the dump."))</p>"
+            return
+                "<h2>\(l("Dommages", "Damage"))</h2><p class=\"good\">\(l("Aucun dommage trouvé dans le fichier.", "No damage was found in the dump."))</p>"
         }
         let rows = report.damage.prefix(Self.rowsMax).map { item -> HTML in
             """
@@ -125,7 +132,8 @@ struct HTMLReport {
         let l = language
         let title: HTML = "<h2>\(l("Objets écartés", "Objects left behind"))</h2>"
         guard !report.objects.isEmpty else {
-            return "\(title)<p class=\"good\">\(l("Aucun objet du fichier ne sort de la liste permise.", "No object of the dump is outside the allow-list."))</p>"
+            return
+                "\(title)<p class=\"good\">\(l("Aucun objet du fichier ne sort de la liste permise.", "No object of the dump is outside the allow-list."))</p>"
         }
         let items = report.objects.prefix(Self.rowsMax).map { object -> HTML in
             """
@@ -145,7 +153,8 @@ struct HTMLReport {
         let l = language
         let title: HTML = "<h2>\(l("Contrôle des données", "Reconciliation"))</h2>"
         guard !report.findings.isEmpty else {
-            return "\(title)<p class=\"good\">\(l("Clés, soldes, relevés, IBAN et cartes concordent.", "Keys, balances, statements, IBANs and cards agree."))</p>"
+            return
+                "\(title)<p class=\"good\">\(l("Clés, soldes, relevés, IBAN et cartes concordent.", "Keys, balances, statements, IBANs and cards agree."))</p>"
         }
         let rows = report.findings.prefix(Self.rowsMax).map { finding -> HTML in
             """
@@ -202,7 +211,8 @@ struct HTMLReport {
             (l("Compression", "Compression"), report.dump.compression),
             (l("Version d’archive", "Archive version"), report.dump.archiveVersion),
             (l("Serveur d’origine", "Source server"), report.dump.serverVersion),
-            ("pg_dump", report.dump.dumpToolVersion), (l("Base d’origine", "Source database"), report.dump.databaseName),
+            ("pg_dump", report.dump.dumpToolVersion),
+            (l("Base d’origine", "Source database"), report.dump.databaseName),
             (l("Daté du", "Dated"), report.dump.createdAt),
         ]
         let rows = facts.compactMap { fact in

@@ -37,7 +37,8 @@ extension RecoveryEngine {
 
     /// Goes on with the recovery in `dataDirectory`.
     public static func resume(
-        dataDirectory: String, binaries: PostgresBinaries, key: SigningKey, vault: VaultKeys, progress: @escaping ProgressSink,
+        dataDirectory: String, binaries: PostgresBinaries, key: SigningKey, vault: VaultKeys,
+        progress: @escaping ProgressSink,
         now: @escaping @Sendable () -> Date = { Date() }
     ) throws -> RecoveryEngine {
         let run = RunDirectory(path: dataDirectory + "/" + folderName)
@@ -50,7 +51,8 @@ extension RecoveryEngine {
     }
 
     private static func open(
-        _ run: RunDirectory, binaries: PostgresBinaries, key: SigningKey, vault: VaultKeys, progress: @escaping ProgressSink,
+        _ run: RunDirectory, binaries: PostgresBinaries, key: SigningKey, vault: VaultKeys,
+        progress: @escaping ProgressSink,
         now: @escaping @Sendable () -> Date
     ) throws -> RecoveryEngine {
         RecoveryEngine(

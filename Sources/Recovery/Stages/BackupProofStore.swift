@@ -2,6 +2,15 @@ internal import Postgres
 
 /// Digests of whole tables that do not depend on the order of rows.
 enum BackupProofStore {
+    /// The roles that policies of the restored bank name; in the clean room nobody logs in with them.
+    static let makeRoles: [Statement] = ["anon", "authenticated", "service_role"].map { name in
+        Statement(
+            unchecked: """
+                do $$ begin if not exists (select from pg_roles where rolname = '\(name)') then
+                    create role \(name) nologin; end if; end $$
+                """)
+    }
+
     private struct TableName: RowDecodable {
         let schema: String
         let name: String

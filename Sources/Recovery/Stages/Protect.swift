@@ -21,7 +21,8 @@ extension RecoveryEngine {
         let size = try FileBytes.read(path) { hash.update($0) }
         let detail =
             differences.isEmpty
-            ? "restored into a second cluster, every table equal" : "differs after restore: \(differences.joined(separator: ", "))"
+            ? "restored into a second cluster, every table equal"
+            : "differs after restore: \(differences.joined(separator: ", "))"
         return Protection(
             path: path, bytes: size, sha256: hash.finalize().hex, isProved: differences.isEmpty, detail: detail,
             seconds: (ContinuousClock.now - startedAt) / .seconds(1))
@@ -30,7 +31,10 @@ extension RecoveryEngine {
     private func dump(_ target: DatabaseConfiguration, to path: String) async throws {
         let run = try await ToolRun.run(
             binaries.path(of: "pg_dump"),
-            ["--format=custom", "--compress=1", "--no-password", "--file=\(path)", "--dbname=\(target.connectionString)"],
+            [
+                "--format=custom", "--compress=1", "--no-password", "--file=\(path)",
+                "--dbname=\(target.connectionString)",
+            ],
             environment: ["PGPASSWORD": target.password ?? ""])
         try run.checked("pg_dump")
     }
@@ -42,6 +46,9 @@ extension RecoveryEngine {
         let name = "preuve"
         try await room.cluster.dropDatabase(name)
         try await room.cluster.createDatabase(name)
+        try await room.cluster.withSuperuser { connection in
+            for statement in BackupProofStore.makeRoles { try await connection.run(statement) }
+        }
         let copy = room.cluster.configuration(database: name)
         let restore = try await ToolRun.run(
             binaries.path(of: "pg_restore"),

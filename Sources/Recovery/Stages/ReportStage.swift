@@ -6,15 +6,18 @@ internal import Foundation
 extension RecoveryEngine {
     /// Puts together what the stages found, writes it in every form and signs it.
     func report(
-        _ intake: Intake, _ inspected: Inspected, _ salvaged: Salvaged, _ disinfected: Disinfected?, _ rebuilt: Rebuilt?,
-        _ protection: Protection?
+        _ intake: Intake, _ inspected: Inspected, _ salvaged: Salvaged, _ disinfected: Disinfected?,
+        _ rebuilt: Rebuilt?,
+        _ protection: Protection?, _ mapping: Mapping
     ) async throws -> (RecoveryReport, ReportFiles) {
         var report = RecoveryReport(
             run: RunSummary(
                 id: String(intake.sha256.prefix(12)), startedAt: try timings().first?.startedAt ?? now(),
                 finishedAt: now(), version: Self.version, target: rebuilt?.bank.database ?? ""),
-            dump: inspected.summary, outcome: .complete, tables: tables(salvaged, rebuilt), damage: salvaged.damage,
-            objects: disinfected?.findings ?? [], findings: rebuilt.map(Self.notes) ?? [], checks: rebuilt?.checks ?? [],
+            dump: inspected.summary, outcome: .complete, tables: tables(salvaged, rebuilt, mapping),
+            damage: salvaged.damage,
+            objects: disinfected?.findings ?? [], findings: rebuilt.map(Self.notes) ?? [],
+            checks: rebuilt?.checks ?? [],
             restored: rebuilt?.bank, protection: protection, timings: try timings(),
             evidence: EvidenceSummary(
                 journal: run.journalFile, entryCount: await journal.entryCount, headHash: await journal.headHash,
@@ -28,11 +31,11 @@ extension RecoveryEngine {
         return (final, files)
     }
 
-    private func tables(_ salvaged: Salvaged, _ rebuilt: Rebuilt?) -> [TableOutcome] {
+    private func tables(_ salvaged: Salvaged, _ rebuilt: Rebuilt?, _ mapping: Mapping) -> [TableOutcome] {
         salvaged.tables.map { table in
             var table = table
             let name = table.name.hasPrefix("public.") ? String(table.name.dropFirst(7)) : table.name
-            for candidate in [name, "archive." + name] {
+            for candidate in [mapping.canonicalTable(of: name), name, "archive." + name].compactMap({ $0 }) {
                 if let count = rebuilt?.bank.rows[candidate] {
                     table.restored = count
                     table.restoredAs = candidate
@@ -48,7 +51,8 @@ extension RecoveryEngine {
             DataFinding(
                 rule: "rebuild-refused", severity: "high", table: table, rowCount: count, samples: [],
                 reason: BilingualText(
-                    fr: "lignes qui ne peuvent pas tenir dans la banque restaurée ; elles sont en quarantaine avec leur motif",
+                    fr:
+                        "lignes qui ne peuvent pas tenir dans la banque restaurée ; elles sont en quarantaine avec leur motif",
                     en: "rows that can not stand in the restored bank; they are quarantined with the reason"),
                 repair: nil, repaired: 0)
         }
