@@ -48,6 +48,10 @@ enum CleanRoomStore {
         "copy \(fragment: relation) (\(fragment: list(columns))) from stdin"
     }
 
+    static func copyOut(_ query: Statement) -> Statement { "copy (\(fragment: query)) to stdout" }
+
+    static func everything(of relation: Statement) -> Statement { "select * from \(fragment: relation)" }
+
     static func createTable(_ relation: Statement, columns: [(name: String, type: String)]) -> Statement {
         let definitions = columns.map { "\(Statement.quoted($0.name)) \($0.type)" }.joined(separator: ", ")
         return "create table \(fragment: relation) (\(fragment: Statement(unchecked: definitions)))"

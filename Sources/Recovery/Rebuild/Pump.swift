@@ -27,7 +27,7 @@ enum Pump {
             group.addTask {
                 do {
                     try await source.withConnection { connection in
-                        try await connection.copyOut("copy (\(fragment: select)) to stdout") { bytes in
+                        try await connection.copyOut(CleanRoomStore.copyOut(select)) { bytes in
                             let line = CopyLine(bytes.bindMemory(to: UInt8.self))
                             guard try transform(line, &state.writer) else { return }
                             state.writer.endLine()

@@ -15,7 +15,7 @@ extension Rebuilder {
             for statement in RebuildStore.createArchived(name, columns: columns) { try await target.run(statement) }
             let relation = CleanRoomStore.relation(table)
             let count = try await Pump.run(
-                from: room, "select * from \(fragment: relation)", into: target,
+                from: room, CleanRoomStore.everything(of: relation), into: target,
                 CleanRoomStore.copy(into: "archive.\(identifier: name)", columns: columns.map(\.name))
             ) { line, out in
                 for field in 0..<line.fieldCount { if let raw = line.raw(field) { out.raw(raw) } }

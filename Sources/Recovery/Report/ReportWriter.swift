@@ -20,8 +20,8 @@ struct ReportWriter {
         try write(report.json(), to: files.json)
         try write(HTMLReport(report: report, language: .fr).page().markup, to: files.html)
         try write(HTMLReport(report: report, language: .en).page().markup, to: files.htmlEnglish)
-        files.pdf = try await print(files.html, to: directory + "/report.fr.pdf")
-        files.pdfEnglish = try await print(files.htmlEnglish, to: directory + "/report.en.pdf")
+        files.pdf = try await typeset(files.html, to: directory + "/report.fr.pdf")
+        files.pdfEnglish = try await typeset(files.htmlEnglish, to: directory + "/report.en.pdf")
         return files
     }
 
@@ -31,7 +31,7 @@ struct ReportWriter {
     }
 
     /// Nil when WeasyPrint is not installed: the HTML says the same, and `digitalbank doctor` names the package.
-    private func print(_ page: String, to path: String) async throws -> String? {
+    private func typeset(_ page: String, to path: String) async throws -> String? {
         guard let weasyprint = Tools.find("weasyprint") else { return nil }
         let result = try await ToolRun.run(weasyprint, ["--quiet", page, path], timeMax: Self.pdfTimeMax)
         guard result.status == 0 else { return nil }
