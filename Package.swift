@@ -99,7 +99,7 @@ let package = Package(
         tests("EvidenceTests", ["Evidence", "Crypto", "Migrations", "Postgres", "TestSupport"]),
         tests("BankTests", ["Bank", "Vault", "Crypto", "Migrations", "Postgres", "TestSupport"]),
         tests("SalvageTests", ["Salvage", "TestSupport"]),
-        tests("SimulatorTests", ["Simulator", "Postgres", "PostgresServer", "TestSupport"]),
+        tests("SimulatorTests", ["Simulator", "Bank", "Crypto", "Postgres", "PostgresServer", "TestSupport"]),
         tests(
             "RecoveryTests",
             [

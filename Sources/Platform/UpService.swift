@@ -2,6 +2,7 @@ public import Diagnostics
 internal import Foundation
 internal import PostgresServer
 internal import Recovery
+internal import Simulator
 
 /// The bank of this machine: made once, started and stopped after that.
 public enum UpService {
