@@ -12,7 +12,7 @@ enum Layers {
         "PostgresServer": ["Diagnostics", "Postgres", "CSpawn"],
         "Migrations": ["Diagnostics", "Postgres"],
         "Crypto": ["Diagnostics", "CLibCrypto"],
-        "Vault": foundations,
+        "Vault": foundations.union(["CZlib", "CSpawn"]),
         "Evidence": foundations,
         "Salvage": ["Diagnostics", "CZlib", "CZstd", "CLZ4"],
         "Bank": foundations.union(["Vault"]),
