@@ -6,8 +6,11 @@ struct CopyLine {
     private let bytes: UnsafeBufferPointer<UInt8>
     /// Start of each field, and one past the end of the last plus one.
     private var starts: [Int]
+    /// The line as the source had it, when its fields were opened since; what a quarantine keeps.
+    let original: [UInt8]?
 
-    init(_ bytes: UnsafeBufferPointer<UInt8>) {
+    init(_ bytes: UnsafeBufferPointer<UInt8>, original: [UInt8]? = nil) {
+        self.original = original
         let end = bytes.last == UInt8(ascii: "\n") ? bytes.count - 1 : bytes.count
         self.bytes = UnsafeBufferPointer(rebasing: bytes[..<max(end, 0)])
         starts = [0]

@@ -36,6 +36,16 @@ enum RebuildStore {
         ]
     }
 
+    static let makeClosedColumns: [Statement] = [
+        """
+        create table archive.colonnes_non_ouvertes (
+            source text not null, colonne text not null, ligne text, motif text not null, chiffre bytea
+        )
+        """,
+        "alter table archive.colonnes_non_ouvertes enable row level security",
+        "comment on table archive.colonnes_non_ouvertes is 'Values under the old bank''s key that did not open.'",
+    ]
+
     static func currencies(_ query: Statement) -> Statement {
         "select distinct coalesce(devise, 'EUR') from (\(fragment: query)) lignes where devise is null or devise ~ '^[A-Z]{3}$'"
     }

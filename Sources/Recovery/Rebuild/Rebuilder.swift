@@ -16,6 +16,7 @@ final class Rebuilder: Sendable {
     let target: Database
     let keys: VaultKeys
     let quarantine: QuarantineFile
+    let legacy: LegacyColumns
     let progress: ProgressSink
     let state = Mutex(State())
 
@@ -31,17 +32,20 @@ final class Rebuilder: Sendable {
         var rows: [String: Int64] = [:]
         var refused: [String: Int64] = [:]
         var notes: [String: Int64] = [:]
+        /// Rows whose legacy encrypted column did not open.
+        var closed: [ClosedColumn: Set<String>] = [:]
     }
 
     init(
         mapping: Mapping, room: Database, target: Database, keys: VaultKeys, quarantine: QuarantineFile,
-        progress: @escaping ProgressSink
+        legacy: LegacyColumns, progress: @escaping ProgressSink
     ) {
         self.mapping = mapping
         self.room = room
         self.target = target
         self.keys = keys
         self.quarantine = quarantine
+        self.legacy = legacy
         self.progress = progress
     }
 
@@ -54,7 +58,8 @@ final class Rebuilder: Sendable {
         progress(ProgressUpdate(stage: Stage.rebuild.rawValue, subject: table, done: 0, total: nil, unit: "rows"))
         let count = try await Pump.run(
             from: room, SourceQuery(target: source).statement(columns), into: target,
-            RebuildStore.copy(table, targetColumns), transform: transform)
+            RebuildStore.copy(table, targetColumns),
+            transform: opening(legacyFields(of: source, columns), of: table, before: transform))
         state.withLock { $0.rows[table] = count }
     }
 
@@ -83,7 +88,8 @@ final class Rebuilder: Sendable {
 
 extension CopyLine {
     var whole: [UInt8] {
-        (0..<fieldCount).map { Array(raw($0) ?? .init(start: nil, count: 0)) }.joined(separator: [9]) + [10]
+        if let original { return original }
+        return (0..<fieldCount).map { Array(raw($0) ?? .init(start: nil, count: 0)) }.joined(separator: [9]) + [10]
     }
 
     /// An amount in minor units; nil when it is NULL or no decimal of the currency.

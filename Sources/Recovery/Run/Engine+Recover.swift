@@ -11,6 +11,8 @@ extension RecoveryEngine {
 
     /// Runs what is left to run and returns the report and where it was written.
     public func recover() async throws -> (RecoveryReport, ReportFiles) {
+        // Read now, so that a wrong path is told before anything is done.
+        _ = try LegacyColumns(keyFile: options.legacyKeyFile)
         let place = try await openTarget()
         if !run.hasBegunRebuild { try await place.refuseUnlessEmpty() }
         let intake = try await perform(.intake) { try takeIn() }

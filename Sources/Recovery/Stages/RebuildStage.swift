@@ -15,6 +15,8 @@ struct Rebuilt: Codable, Sendable {
     /// Rows refused on the way, by canonical table.
     var refused: [String: Int64]
     var notes: [String: Int64]
+    /// Legacy encrypted columns that did not open.
+    var closed: [ClosedCount]?
 }
 
 extension RecoveryEngine {
@@ -49,7 +51,8 @@ extension RecoveryEngine {
         try await Migrator(target).apply([tables, VaultMigrations.set()])
         let rebuilder = Rebuilder(
             mapping: mapping, room: source, target: target, keys: vault,
-            quarantine: try QuarantineFile(path: run.quarantineDirectory + "/rebuild.jsonl"), progress: progress)
+            quarantine: try QuarantineFile(path: run.quarantineDirectory + "/rebuild.jsonl"),
+            legacy: try LegacyColumns(keyFile: options.legacyKeyFile), progress: progress)
         try await rebuilder.copyClients()
         try await rebuilder.copyAccounts()
         try await rebuilder.copyCards()
@@ -59,18 +62,21 @@ extension RecoveryEngine {
         try await rebuilder.copyOrders()
         try await rebuilder.copyLogs()
         try await archive(salvaged, rebuilder)
+        try await rebuilder.archiveClosedColumns()
         try await Migrator(target).apply([bank, VaultMigrations.set()])
         try await target.run(RebuildStore.takeOverBalances)
         for statement in RebuildStore.synchroniseSequences { try await target.run(statement) }
         try await target.run(RebuildStore.analyze)
         let (rows, refused, notes) = rebuilder.state.withLock { ($0.rows, $0.refused, $0.notes) }
+        let closed = rebuilder.state.withLock { $0.closed }.sorted { $0.key < $1.key }
+            .map { ClosedCount(place: $0.key, count: Int64($0.value.count)) }
         let balance = try await target.one(RebuildStore.trialBalance, as: Int64.self)
         return Rebuilt(
             bank: RestoredBank(
                 database: place.databaseName,
                 serverVersion: try await target.one(RebuildStore.serverVersion, as: String.self),
                 connectionLine: place.connectionLine, mapping: mapping.name, rows: rows, trialBalanceMinor: balance),
-            checks: try await check(target, place), refused: refused, notes: notes)
+            checks: try await check(target, place), refused: refused, notes: notes, closed: closed)
     }
 
     private func archive(_ salvaged: Salvaged, _ rebuilder: Rebuilder) async throws {

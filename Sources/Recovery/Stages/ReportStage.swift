@@ -63,7 +63,7 @@ extension RecoveryEngine {
                     fr: "comptes au-delà de leur découvert autorisé : la limite a été portée au solde", en: note),
                 repair: "decouvert_minor", repaired: count)
         }
-        return refused + notes
+        return refused + notes + (rebuilt.closed ?? []).map(\.finding)
     }
 
     static func outcome(of report: RecoveryReport) -> RecoveryReport.Outcome {
