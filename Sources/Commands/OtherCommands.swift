@@ -126,52 +126,6 @@ struct MigrateCommand: AsyncParsableCommand {
     }
 }
 
-struct KeysCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "keys", abstract: "Look at the encryption keys.",
-        subcommands: [Status.self], defaultSubcommand: Status.self)
-
-    struct Status: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "status", abstract: "Which keys are in use.")
-
-        @Option(help: ArgumentHelp("Where the embedded cluster is.", valueName: "dir"))
-        var dataDir = "var"
-
-        func run() async throws {
-            try await CommandRunner.run {
-                for line in try await KeysService.status(dataDirectory: dataDir) { Terminal.output(line) }
-                return 0
-            }
-        }
-    }
-}
-
-struct EvidenceCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "evidence", abstract: "Verify journals, exports and reports, off line.",
-        subcommands: [Verify.self])
-
-    struct Verify: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "verify",
-            abstract: "Verify a report, a recovery journal or a journal export; no server is needed.")
-
-        @Argument(help: "The file.")
-        var file: String
-
-        @Option(help: ArgumentHelp("The fingerprint the signing key must have.", valueName: "hex"))
-        var key: String?
-
-        func run() async throws {
-            try await CommandRunner.run {
-                let verdict = try EvidenceService.verify(file: file, fingerprint: key)
-                for line in verdict.lines { Terminal.output(line) }
-                return verdict.isValid ? 0 : 1
-            }
-        }
-    }
-}
-
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Say what is missing on this machine, and the command that installs it.")

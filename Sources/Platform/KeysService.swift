@@ -1,6 +1,5 @@
 internal import Foundation
 internal import Postgres
-internal import PostgresServer
 internal import Recovery
 internal import Vault
 
@@ -8,43 +7,115 @@ internal import Vault
 public enum KeysService {
     public static func status(dataDirectory: String) async throws -> [String] {
         let data = DataDirectory(dataDirectory)
-        let keys = try data.vaultKeys()
+        let folder = KeyFolder(data.keys)
+        let keyring = try await folder.keyring()
         return try await BankDatabase.with(data) { database in
             let counts = try await VaultKeyStore(database: database).counts()
-            return [
-                "key-encryption key  \(keys.wrapping.id)", "client keys         \(counts.live)",
+            let used = Set(counts.byKEK.map(\.id))
+            var lines = [
+                "key-encryption key  \(keyring.current.kekID)", "client keys         \(counts.live)",
                 "destroyed           \(counts.destroyed)",
             ]
-                + counts.byKEK.map { "wrapped by \($0.id)  \($0.count)" }
+            lines += counts.byKEK.map { kek in
+                let place = keyring.holds(kek.id) ? "" : "  NOT HERE: these clients can not be read"
+                return "wrapped by \(kek.id)  \(kek.count)\(place)"
+            }
+            if used.contains(where: { $0 != keyring.current.kekID }) {
+                lines.append("a rotation has not ended; go on with: digitalbank keys rotate")
+            }
+            lines += folder.oldIDs().filter { !used.contains($0) }.map {
+                "old key \($0)  wraps nothing here; older backups need it until: digitalbank keys forget \($0)"
+            }
+            return lines
         }
     }
-}
 
-/// The embedded bank's database, for one piece of work.
-enum BankDatabase {
-    static func with<Value: Sendable>(
-        _ data: DataDirectory, _ body: @Sendable (Database) async throws -> Value
-    ) async throws -> Value {
-        guard Cluster.exists(in: data.cluster) else {
+    /// Puts a new key-encryption key in place and re-wraps all data keys; goes on with a rotation that was interrupted.
+    public static func rotate(
+        dataDirectory: String, progress: @escaping @Sendable (_ rewrapped: Int) -> Void
+    ) async throws -> [String] {
+        let data = DataDirectory(dataDirectory)
+        let folder = KeyFolder(data.keys)
+        return try await BankDatabase.with(data) { database in
+            let before = try await folder.keyring().current.kekID
+            let counts = try await VaultKeyStore(database: database).counts()
+            let isResumed = counts.byKEK.contains { $0.id != before }
+            if !isResumed { try folder.renew() }
+            let keyring = try await folder.keyring()
+            guard keyring.current.kekID != before || isResumed else {
+                return ["the key-encryption key \(before) is still the current one: change it with its keeper first"]
+            }
+            let done = try await KeyRotation(database: database, keyring: keyring).run { progress($0.rewrapped) }
+            try await EvidenceTrail.record(
+                "keys.rotated", keyring.current.kekID, ["before": before, "rewrapped": "\(done.rewrapped)"],
+                in: database)
+            return [
+                (isResumed ? "went on with a rotation: " : "") + "\(done.rewrapped) client keys re-wrapped",
+                "key-encryption key  \(keyring.current.kekID)",
+            ]
+        }
+    }
+
+    /// Gives one client a new data key for what is written from now on.
+    public static func rotateClient(number: Int64, dataDirectory: String) async throws -> [String] {
+        let data = DataDirectory(dataDirectory)
+        let keyring = try await KeyFolder(data.keys).keyring()
+        return try await BankDatabase.with(data) { database in
+            let client = try await client(number, in: database)
+            let version = try await Vault(database: database, keyring: keyring).rotateDataKey(of: client)
+            try await EvidenceTrail.record(
+                "keys.client.rotated", client.uuidString, ["version": "\(version)"], in: database)
+            return ["client \(number) seals with version \(version) of its key from now on"]
+        }
+    }
+
+    /// Destroys a client's keys: all that they sealed can not be read any more.
+    public static func shred(number: Int64, dataDirectory: String) async throws -> [String] {
+        let data = DataDirectory(dataDirectory)
+        let keyring = try await KeyFolder(data.keys).keyring()
+        return try await BankDatabase.with(data) { database in
+            let client = try await client(number, in: database)
+            let vault = Vault(database: database, keyring: keyring)
+            let destroyed = try await database.transaction { tx in
+                let count = try await vault.shred(client, in: tx)
+                if count > 0 {
+                    try await tx.run(ClientKeyStore.forgetIndexes(of: client))
+                    try await EvidenceTrail.record(
+                        "keys.client.destroyed", client.uuidString, ["versions": "\(count)"], in: tx)
+                }
+                return count
+            }
+            guard destroyed > 0 else { return ["the key of client \(number) was destroyed before"] }
+            try await VaultKeyStore(database: database).vacuum()
+            return [
+                "the key of client \(number) is destroyed: what it sealed can not be read any more",
+                "backups still hold it, wrapped; to end that too: digitalbank keys rotate, then keys forget the old key",
+            ]
+        }
+    }
+
+    /// Destroys an old key-encryption key that wraps nothing any more.
+    public static func forget(_ id: String, dataDirectory: String) async throws -> [String] {
+        let data = DataDirectory(dataDirectory)
+        return try await BankDatabase.with(data) { database in
+            let used = try await VaultKeyStore(database: database).counts().byKEK.first { $0.id == id }
+            if let used {
+                throw RecoveryError(
+                    code: "vault_key_used", message: "\(used.count) client keys are still wrapped by \(id)",
+                    hint: "Re-wrap them first with: digitalbank keys rotate", exitStatus: .conflict)
+            }
+            try KeyFolder(data.keys).forget(id)
+            try await EvidenceTrail.record("keys.forgotten", id, [:], in: database)
+            return ["the key \(id) is destroyed; backups made under it can not be opened any more"]
+        }
+    }
+
+    private static func client(_ number: Int64, in database: Database) async throws -> UUID {
+        guard let id: UUID = try await database.run(ClientKeyStore.client(number)).first?.decode(0) else {
             throw RecoveryError(
-                code: "bank_not_found", message: "there is no bank in \(data.path)",
-                hint: "Make one with: digitalbank up, or digitalbank recover DUMP", exitStatus: .conflict)
+                code: "client_not_found", message: "there is no client number \(number)",
+                hint: "Give the number in column numero of public.clients.", exitStatus: .badInput)
         }
-        let cluster = try Cluster.attach(data.cluster)
-        guard cluster.isRunning else {
-            throw RecoveryError(
-                code: "bank_stopped", message: "the bank in \(data.path) is stopped",
-                hint: "Start it with: digitalbank up",
-                exitStatus: .environment)
-        }
-        let database = Database(cluster.configuration(database: UpService.databaseName))
-        do {
-            let value = try await body(database)
-            await database.close()
-            return value
-        } catch {
-            await database.close()
-            throw error
-        }
+        return id
     }
 }

@@ -1,4 +1,5 @@
 internal import Bank
+internal import Evidence
 internal import Migrations
 internal import Postgres
 internal import Recovery
@@ -22,7 +23,9 @@ public enum MigrateService {
     }
 
     private static func migrate(_ database: Database) async throws -> [String] {
-        let report = try await Migrator(database).apply([BankMigrations.set(), VaultMigrations.set()])
+        let report = try await Migrator(database).apply([
+            BankMigrations.set(), VaultMigrations.set(), EvidenceMigrations.set(),
+        ])
         let lines = report.applied.map { "applied  \($0.owner) \($0.migration.fileName)" }
         return lines + ["\(report.applied.count) applied, \(report.alreadyAppliedCount) there already"]
     }

@@ -39,9 +39,10 @@ public enum RecoverService {
         try data.prepare()
         let lock = try RecoveryLock(dataDirectory: data.path)
         defer { withExtendedLifetime(lock) {} }
+        let vault = try await data.vaultKeys()
         let engine = try RecoveryEngine.begin(
             options(request, data), restarts: request.restarts, binaries: binaries, key: data.signingKey(),
-            vault: data.vaultKeys(), progress: progress)
+            vault: vault, progress: progress)
         return try await run(engine)
     }
 
@@ -56,8 +57,9 @@ public enum RecoverService {
         try data.prepare()
         let lock = try RecoveryLock(dataDirectory: data.path)
         defer { withExtendedLifetime(lock) {} }
+        let vault = try await data.vaultKeys()
         let engine = try RecoveryEngine.resume(
-            dataDirectory: data.path, binaries: binaries, key: data.signingKey(), vault: data.vaultKeys(),
+            dataDirectory: data.path, binaries: binaries, key: data.signingKey(), vault: vault,
             progress: progress)
         return try await run(engine)
     }
@@ -105,9 +107,9 @@ enum DumpPathCheck {
 extension DataDirectory {
     func signingKey() throws -> SigningKey { try SigningKey.open(path: evidenceKey) }
 
-    func vaultKeys() throws -> VaultKeys {
-        try KeyProvider.createIfMissing(vaultKey)
+    func vaultKeys() async throws -> VaultKeys {
         try KeyProvider.createIfMissing(indexKey)
-        return VaultKeys(wrapping: try KeyProvider.file(vaultKey).key(), indexing: try KeyProvider.file(indexKey).key())
+        return VaultKeys(
+            wrapping: try await KeyFolder(keys).keyring().current, indexing: try KeyProvider.file(indexKey).key())
     }
 }

@@ -20,9 +20,9 @@ public struct DataKey: Sendable {
     public let version: Int
     let bytes: [UInt8]
 
-    public init(newFor clientID: UUID) throws {
+    public init(newFor clientID: UUID, version: Int = 1) throws {
         self.clientID = clientID
-        version = 1
+        self.version = version
         bytes = try SecureRandom.bytes(32)
     }
 
@@ -60,6 +60,16 @@ public struct Sealer: ~Copyable {
             associated: Self.associated(place, version: key.version))
     }
 
+    /// The version of the key that sealed a value.
+    public static func version(of sealed: [UInt8]) throws -> Int {
+        guard sealed.count >= 33, sealed[0] == 1 else {
+            throw VaultError(
+                code: "vault_value_unknown", message: "the sealed value is of another format",
+                hint: "It was not sealed by this version, or it is cut off.")
+        }
+        return sealed[1..<5].reduce(0) { $0 << 8 | Int($1) }
+    }
+
     /// The data key as it is stored: nonce, ciphertext and tag under the key-encryption key.
     public func wrap(_ key: DataKey, under kek: KeyEncryptionKey) throws -> [UInt8] {
         let nonce = try SecureRandom.bytes(AESGCM.nonceBytes)
@@ -70,10 +80,11 @@ public struct Sealer: ~Copyable {
     public func unwrap(
         _ wrapped: [UInt8], clientID: UUID, version: Int, under kek: KeyEncryptionKey
     ) throws -> DataKey {
+        guard !wrapped.isEmpty else { throw VaultError.destroyed(clientID) }
         guard wrapped.count == 60 else {
             throw VaultError(
-                code: "vault_key_destroyed", message: "the key of client \(clientID) was destroyed",
-                hint: "What it sealed can not be read any more; that was the purpose.")
+                code: "vault_key_foreign", message: "the key of client \(clientID) was wrapped by another keeper",
+                hint: "Name that keeper in the folder of keys; docs/reference/vault.md says how.")
         }
         let bytes = try cipher.open(
             Array(wrapped[12...]), key: kek.bytes, nonce: Array(wrapped[..<12]),
@@ -81,7 +92,7 @@ public struct Sealer: ~Copyable {
         return DataKey(clientID: clientID, version: version, bytes: bytes)
     }
 
-    private static func wrapping(_ clientID: UUID, _ version: Int) -> [UInt8] {
+    static func wrapping(_ clientID: UUID, _ version: Int) -> [UInt8] {
         Array("digitalbank/data-key".utf8) + withUnsafeBytes(of: clientID.uuid) { Array($0) } + bigEndian(version)
     }
 

@@ -49,28 +49,28 @@ extension Rebuilder {
             if let created = line.raw(9), line.value(9) != nil { out.raw(created) } else { out.text("now") }
             return true
         }
-        try await copyDataKeys(sealer)
+        try await copyDataKeys()
     }
 
-    private func copyDataKeys(_ sealer: SharedSealer) async throws {
+    private func copyDataKeys() async throws {
         let all = state.withLock { Array($0.dataKeys.values) }.sorted {
             $0.clientID.uuidString < $1.clientID.uuidString
         }
-        let keys = self.keys
-        let target = self.target
-        try await target.withConnection { connection in
-            try await connection.copyIn(
-                RebuildStore.copy("vault.data_keys", ["client_id", "version", "kek_id", "wrapped"])
-            ) { writer in
-                var out = CopyTextWriter()
-                for key in all {
-                    out.text(key.clientID.uuidString)
-                    out.integer(Int64(key.version))
-                    out.text(keys.wrapping.id)
-                    out.binary(try sealer.wrap(key, under: keys.wrapping))
-                    out.endLine()
-                    try writer.write(out.take())
-                }
+        for start in stride(from: 0, to: all.count, by: KeyWrapping.batchMax) {
+            let batch = Array(all[start..<min(start + KeyWrapping.batchMax, all.count)])
+            var out = CopyTextWriter()
+            for key in try await keys.wrapping.wrap(batch) {
+                out.text(key.clientID.uuidString)
+                out.integer(Int64(key.version))
+                out.text(key.kekID)
+                out.binary(key.bytes)
+                out.endLine()
+            }
+            let lines = out.take()
+            try await target.withConnection { connection in
+                try await connection.copyIn(
+                    RebuildStore.copy("vault.data_keys", ["client_id", "version", "kek_id", "wrapped"])
+                ) { try $0.write(lines) }
             }
         }
     }
@@ -134,9 +134,5 @@ final class SharedSealer: @unchecked Sendable {
         try lock.withLock {
             try sealer.get().sealer.seal(value, with: key, at: SealedPlace(table: table, column: column, row: row))
         }
-    }
-
-    func wrap(_ key: DataKey, under kek: KeyEncryptionKey) throws -> [UInt8] {
-        try lock.withLock { try sealer.get().sealer.wrap(key, under: kek) }
     }
 }

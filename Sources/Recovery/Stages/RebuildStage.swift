@@ -1,5 +1,6 @@
 internal import Bank
 internal import Diagnostics
+internal import Evidence
 internal import Foundation
 internal import Migrations
 internal import Postgres
@@ -63,7 +64,7 @@ extension RecoveryEngine {
         try await rebuilder.copyLogs()
         try await archive(salvaged, rebuilder)
         try await rebuilder.archiveClosedColumns()
-        try await Migrator(target).apply([bank, VaultMigrations.set()])
+        try await Migrator(target).apply([bank, VaultMigrations.set(), EvidenceMigrations.set()])
         try await target.run(RebuildStore.takeOverBalances)
         for statement in RebuildStore.synchroniseSequences { try await target.run(statement) }
         try await target.run(RebuildStore.analyze)

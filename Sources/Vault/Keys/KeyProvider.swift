@@ -31,23 +31,46 @@ public enum KeyProvider: Sendable {
     case file(String)
     /// An environment variable of 64 hexadecimal digits.
     case environment(String)
+    /// A program that keeps it: a client of a KMS.
+    case command(KeyCommand)
 
-    /// The key, and beside it the root of the blind indexes, which outlives the key's rotation.
+    /// The key as a wrapper: the only form in which a keeper gives it.
+    public func wrapper() async throws -> any KeyWrapper {
+        if case .command(let command) = self { return try await command.wrapper() }
+        return try key()
+    }
+
+    /// The key itself.
     public func key() throws -> KeyEncryptionKey {
         switch self {
         case .file(let path): try Self.read(path)
         case .environment(let name): try Self.environment(name)
+        case .command:
+            throw VaultError(
+                code: "vault_key_kept", message: "the key stays with its keeper",
+                hint: "Wrap and unwrap with it; a root of blind indexes comes from a file or the environment.")
         }
     }
 
     /// Makes the file with a new random key when it is not there.
     public static func createIfMissing(_ path: String) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        if descriptor < 0, errno == EEXIST { return }
+        if access(path, F_OK) == 0 { return }
+        try write(KeyEncryptionKey(bytes: SecureRandom.bytes(32)), to: path)
+    }
+
+    /// Writes a key where none is yet; a file that is there stays. It appears whole, even when the machine dies.
+    static func write(_ key: KeyEncryptionKey, to path: String) throws {
+        let aside = "\(path).\(UInt64.random(in: 0 ... .max)).new"
+        let descriptor = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw unreadable(path, String(cString: strerror(errno))) }
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        try handle.write(contentsOf: Data((SecureRandom.bytes(32).hex + "\n").utf8))
+        try handle.write(contentsOf: Data((key.bytes.hex + "\n").utf8))
         try handle.synchronize()
+        defer { unlink(aside) }
+        // A link, not a rename: whoever was first keeps the name.
+        guard link(aside, path) == 0 || errno == EEXIST else {
+            throw unreadable(path, String(cString: strerror(errno)))
+        }
     }
 
     private static func read(_ path: String) throws -> KeyEncryptionKey {

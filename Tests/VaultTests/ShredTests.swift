@@ -1,0 +1,66 @@
+import Foundation
+import Postgres
+import TestSupport
+import Testing
+import Vault
+
+@Suite struct ShredTests {
+    @Test func `a client whose keys were destroyed can not be read any more; all others can`() async throws {
+        try await withTestDatabase(vaultTemplate) { database in
+            let keyring = Keyring(current: try newKEK())
+            let vault = Vault(database: database, keyring: keyring)
+            let sealed = try await seal(5, with: vault)
+            let victim = sealed[2]
+            try await vault.rotateDataKey(of: victim.client)
+            #expect(try await vault.shred(victim.client, in: database) == 2)
+            for reader in [vault, Vault(database: database, keyring: keyring)] {
+                for value in sealed where value.client != victim.client {
+                    #expect(try await reader.open(value.bytes, of: value.client, at: value.place) == value.plain)
+                }
+                for _ in 0..<2 {
+                    let error = await #expect(throws: VaultError.self) {
+                        try await reader.open(victim.bytes, of: victim.client, at: victim.place)
+                    }
+                    #expect(error?.code == "vault_key_destroyed")
+                }
+                await #expect(throws: VaultError.self) {
+                    try await reader.seal([1], for: victim.client, at: victim.place)
+                }
+                await #expect(throws: VaultError.self) { try await reader.rotateDataKey(of: victim.client) }
+            }
+            #expect(try await vault.shred(victim.client, in: database) == 0)
+        }
+    }
+
+    @Test func `a shredding that is rolled back leaves the client readable`() async throws {
+        try await withTestDatabase(vaultTemplate) { database in
+            let vault = Vault(database: database, keyring: Keyring(current: try newKEK()))
+            let value = try await seal(1, with: vault)[0]
+            struct Undone: Error {}
+            await #expect(throws: Undone.self) {
+                try await database.transaction { tx in
+                    try await vault.shred(value.client, in: tx)
+                    throw Undone()
+                }
+            }
+            #expect(try await vault.open(value.bytes, of: value.client, at: value.place) == value.plain)
+        }
+    }
+
+    @Test func `rows of keys are never deleted, revived or moved to another client`() async throws {
+        try await withTestDatabase(vaultTemplate) { database in
+            let vault = Vault(database: database, keyring: Keyring(current: try newKEK()))
+            let client = try await seal(1, with: vault)[0].client
+            try await vault.shred(client, in: database)
+            let attempts: [Statement] = [
+                "delete from vault.data_keys", "truncate vault.data_keys",
+                "update vault.data_keys set client_id = gen_random_uuid()",
+                "update vault.data_keys set wrapped = repeat('x', 60)::bytea, destroyed_at = null",
+            ]
+            for attempt in attempts {
+                let error = await #expect(throws: PostgresError.self) { try await database.run(attempt) }
+                #expect(error?.sqlState == "55000")
+            }
+        }
+    }
+}
