@@ -41,6 +41,10 @@ enum AccessJudge {
         if case .word(let word) = tokens.first { word } else { "" }
     }
 
+    /// `SELECT pg_catalog.set_config('search_path', '', false);`
+    private static let searchPathIsEmpty =
+        SQLTokens("SELECT pg_catalog.set_config('search_path', '', false)").tokens
+
     private static let harmless: Set<String> = [
         "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "transaction_timeout",
         "client_encoding", "standard_conforming_strings", "check_function_bodies", "xmloption", "client_min_messages",
@@ -48,9 +52,20 @@ enum AccessJudge {
         "escape_string_warning", "bytea_output", "datestyle", "intervalstyle", "extra_float_digits",
     ]
 
+    /// `ALTER … OWNER TO …` and nothing else, as a plain dump adds it to each object. Owners are not carried over.
+    static func onlySetsOwner(_ sql: String) -> Bool {
+        let scanned = SQLTokens(sql)
+        guard !scanned.isUnclear, !scanned.statements.isEmpty else { return false }
+        return scanned.statements.allSatisfy { tokens in
+            guard tokens.first == .word("alter"), tokens.count >= 5, case .word = tokens.last else { return false }
+            return tokens[tokens.count - 3] == .word("owner") && tokens[tokens.count - 2] == .word("to")
+        }
+    }
+
     /// What pg_dump sets at the head of a file.
     static func isHarmlessSetting(_ sql: String) -> Bool {
         let scanned = SQLTokens(sql)
+        if scanned.tokens.filter({ $0 != .symbol(";") }) == searchPathIsEmpty { return true }
         let words = scanned.words
         guard !scanned.isUnclear, scanned.statements.count == 1, words.count >= 2, words[0] == "set" else {
             return false

@@ -29,7 +29,7 @@ struct ObjectJudge {
         var guilty: Set<String> = []
         var written: Set<String> = []
         for object in objects where object.kind == "FUNCTION" || object.kind == "PROCEDURE" {
-            guard let name = Self.functionName(object.sql) else { continue }
+            guard !AccessJudge.onlySetsOwner(object.sql), let name = Self.functionName(object.sql) else { continue }
             if baseline?.holds(object) == true || CodeJudge.isInnocentFunction(object.sql) {
                 innocent.insert(name)
             } else {
@@ -68,7 +68,7 @@ struct ObjectJudge {
         if object.name.contains(where: \.isNewline) || object.schema.contains(where: \.isNewline) {
             rules.append(.nameWithNewline)
         }
-        if baseline?.holds(object) != true {
+        if baseline?.holds(object) != true, !AccessJudge.onlySetsOwner(object.sql) {
             if KindForm.hides(object) { rules.append(.hiddenStatement) }
             rules += kindRules(object)
             if baseline?.knowsName(of: object) == true { rules.append(.changedSinceBaseline) }
@@ -136,7 +136,6 @@ struct ObjectJudge {
     /// A plain dump gives owners, defaults and keys by ALTER.
     private func alterRules(_ sql: String) -> [JudgementRule] {
         let tokens = SQLTokens(sql).tokens
-        if tokens.contains(words: "owner to") { return [] }
         if tokens.begins(with: "alter sequence"), tokens.contains(words: "owned by") { return [] }
         if tokens.begins(with: "alter table"), tokens.contains(words: "primary key") || tokens.contains(words: "foreign key")
             || tokens.contains(words: "set default") || tokens.contains(.word("unique")),

@@ -67,11 +67,7 @@ enum ReconcileStore {
 
     /// The role's rows; operations come with the id that follows and the latest time among lower ids.
     static func layOut(_ source: RoleSource) -> Statement {
-        let columns = source.role.columns.map { column -> String in
-            let expression = source.expression(of: column.name) ?? "null"
-            return "\(read(expression, column.form)) as \(column.name)"
-        }
-        let rows = "select \(source.alias).ctid as ligne, \(columns.joined(separator: ", ")) from \(source.from)"
+        let rows = rows(source)
         let time = source.role == .transactions ? "booked_at" : source.role == .logs ? "horodatage" : nil
         guard let time else {
             return Statement(unchecked: "create temporary table rapp_\(source.role.rawValue) as \(rows)")
@@ -83,6 +79,14 @@ enum ReconcileStore {
                     max(\(time)) over (suite rows between unbounded preceding and 1 preceding) as plus_tard
                 from (\(rows)) lignes window suite as (order by id)
                 """)
+    }
+
+    static func rows(_ source: RoleSource) -> String {
+        let columns = source.role.columns.map { column -> String in
+            let expression = source.expression(of: column.name) ?? "null"
+            return "\(read(expression, column.form)) as \(column.name)"
+        }
+        return "select \(source.alias).ctid as ligne, \(columns.joined(separator: ", ")) from \(source.from)"
     }
 
     /// What does not fit its form (NaN, infinity, beyond a bank's amounts) is NULL: it must not stop the rules.

@@ -51,6 +51,7 @@ struct Reconciler {
         try await rule("duplicates") { try await $0.findDuplicates() }
         try await rule("chain") { try await $0.makeChain() }
         try await rule("sequence") { try await $0.findForgedOperations() }
+        try await rule("older dump") { try await $0.compareWithOlder() }
         try await rule("gaps") { try await $0.findMissingRows() }
         try await rule("breaks") { try await $0.judgeBreaks() }
         try await rule("balances") { try await $0.checkBalances() }

@@ -37,6 +37,8 @@ struct Repair: Codable, Sendable, Equatable {
     var changes: [Change] = []
     /// For an insert: the row whose other columns it takes (dates of the neighbour in time).
     var like: String?
+    /// For an insert: the whole row is that of the older dump.
+    var fromOlder: Bool?
     let reason: BilingualText
     let certainty: Certainty
     /// Set by the person who goes through the plan.

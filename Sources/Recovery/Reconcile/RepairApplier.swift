@@ -24,9 +24,16 @@ struct RepairApplier {
             for row in try await connection.run(RepairStore.places(role, keys)) {
                 places[try row.decode(0), default: []].append(try row.decode(1, as: String.self))
             }
+            var older: [String: String] = [:]
+            let olderKeys = chosen.filter { $0.fromOlder == true }.map(\.key)
+            if !olderKeys.isEmpty {
+                for row in try await connection.run(OlderStore.places(role, olderKeys)) {
+                    older[try row.decode(0)] = try row.decode(1, as: String.self)
+                }
+            }
             try await quarantineRows(chosen, role, source, places)
             for repair in chosen.sorted(by: { $0.id < $1.id }) {
-                if let reason = try await apply(repair, role, source, places) {
+                if let reason = try await apply(repair, role, source, places, older[repair.key]) {
                     refused[repair.id] = reason
                 } else {
                     applied.append(repair)
@@ -37,7 +44,8 @@ struct RepairApplier {
 
     /// Returns why not, when it is not.
     private func apply(
-        _ repair: Repair, _ role: RoleTable, _ source: RoleSource, _ places: [String: [String]]
+        _ repair: Repair, _ role: RoleTable, _ source: RoleSource, _ places: [String: [String]],
+        _ older: String?
     ) async throws -> String? {
         let rows = places[repair.key] ?? []
         switch repair.action {
@@ -58,6 +66,10 @@ struct RepairApplier {
             }
         case .insert:
             guard rows.isEmpty else { return "a row bears this key already" }
+            if repair.fromOlder == true {
+                guard let older else { return "the older dump has no such row" }
+                return try await guarded { OlderStore.insert(repair, source, place: older) }
+            }
             let model = repair.like.map { places[$0] ?? [] }
             if let model, model.count != 1 { return "the neighbouring row is not there" }
             guard let (_, json) = try Self.values(repair, source, isInsert: true) else {

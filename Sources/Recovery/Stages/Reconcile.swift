@@ -20,11 +20,13 @@ extension RecoveryEngine {
         _ salvaged: Salvaged, _ inspected: Inspected, _ mapping: Mapping, in room: CleanRoom
     ) async throws -> Reconciled {
         let approved = try options.repairPlan.map { try RepairPlan.read($0) }
+        let logs = try options.logs.map { try LogEvidence.read(folder: $0) }
         try await makeReconciliationSchema(room)
         let database = Database(room.configuration())
         do {
+            try await loadOlder(mapping, database)
             let reconciled = try await database.withConnection { connection in
-                try await self.reconcile(salvaged, inspected, mapping, approved, connection)
+                try await self.reconcile(salvaged, inspected, mapping, approved, logs, connection)
             }
             await database.close()
             return reconciled
@@ -45,9 +47,18 @@ extension RecoveryEngine {
         }
     }
 
+    /// The rows of a baseline that is an older dump, beside those of this one. Tables are made anew each time.
+    private func loadOlder(_ mapping: Mapping, _ database: Database) async throws {
+        guard let path = options.baseline else { return }
+        let reader = try DumpReader(path: path, shapes: mapping.shapes)
+        guard reader.inspection.objects.contains(where: { $0.kind == "TABLE DATA" }) else { return }
+        let quarantine = try QuarantineFile(path: run.quarantineDirectory + "/older.jsonl")
+        _ = try await load(reader, schema: CleanRoomStore.olderSchema, database: database, quarantine: quarantine)
+    }
+
     private func reconcile(
         _ salvaged: Salvaged, _ inspected: Inspected, _ mapping: Mapping, _ approved: RepairPlan?,
-        _ connection: Connection
+        _ logs: LogEvidence?, _ connection: Connection
     ) async throws -> Reconciled {
         for statement in ReconcileStore.makeTables { try await connection.run(statement) }
         if let json = try await connection.first(ReconcileStore.result, as: String.self) {
@@ -61,6 +72,7 @@ extension RecoveryEngine {
                 lastIDs: Self.lastIDs(inspected.objects, mapping), dumpedAt: inspected.summary.createdAt,
                 progress: progress)
             try await reconciler.run()
+            if let logs { reconciler.add(logs, zone: TimeZone(identifier: mapping.timeZone) ?? .gmt) }
             let plan = RepairPlan(dump: inspected.summary.sha256, repairs: reconciler.repairs)
             let chosen = try plan.applicable(approvedPlan: approved, appliesCertain: options.appliesRepairs)
             var applier = RepairApplier(
@@ -101,6 +113,13 @@ extension RecoveryEngine {
                 + "\"approved\":\(repair.approved),\"changes\":\"\(SHA256.hash(Array(values)).hex)\"}"
             try await journal.append(kind: "recovery.repair.applied", subject: repair.id, body: body, at: now())
         }
+    }
+
+    /// Beneficiaries that a repair marked for a person.
+    func unverifiedBeneficiaries(_ room: Database) async throws -> Set<Int64> {
+        guard try await room.one(ReconcileStore.hasMarks, as: Bool.self) else { return [] }
+        let keys = try await room.all(ReconcileStore.marked(RoleTable.beneficiaires.rawValue), as: String.self)
+        return Set(keys.compactMap { Int64($0) })
     }
 
     /// Roles whose rows all came through: nothing lost, nothing set aside.
