@@ -83,7 +83,8 @@ import Testing
 }
 
 @Suite struct `The judge of definitions` {
-    static func rules(_ kind: String, _ sql: String, name: String = "x", copy: String = "", owner: String = "banque",
+    static func rules(
+        _ kind: String, _ sql: String, name: String = "x", copy: String = "", owner: String = "banque",
         baseline: Baseline? = nil, drop: String = ""
     ) -> [String] {
         ObjectJudge.findings(
@@ -95,78 +96,101 @@ import Testing
         ).map(\.rule)
     }
 
-    @Test(arguments: [
-        ("TABLE DATA", "", "COPY public.clients (id, nom) FROM stdin;", nil),
-        ("TABLE DATA", "", "COPY public.clients (id) FROM PROGRAM 'id';", "copy-not-from-stdin"),
-        ("TABLE DATA", "", "COPY public.clients FROM stdin; COPY x TO '/tmp/x'", "copy-not-from-stdin"),
-        ("TABLE DATA", "", "COPY (SELECT 1) TO /**/ PROGRAM 'id' -- from stdin;", "copy-not-from-stdin"),
-        ("TABLE DATA", "", "COPY public.clients (id) FROM stdin WHERE f(id);", "copy-not-from-stdin"),
-        ("TYPE", "CREATE TYPE public.x AS ENUM ('a'); COPY (SELECT 1) TO PROGRAM 'id';", "", "reaches-outside"),
-        ("COMMENT", "COMMENT ON TABLE public.clients IS 'x'; DROP TABLE public.clients;", "", "hidden-statement"),
-        ("COMMENT", "COMMENT ON TABLE public.clients IS 'a; drop table b';", "", nil),
-        ("SECURITY LABEL", "SECURITY LABEL FOR s ON TABLE x IS 'y';", "", "setting"),
-        ("SEQUENCE SET", "SELECT pg_catalog.setval('s', 1, true);", "", nil),
-        ("SEQUENCE SET", "SELECT pg_catalog.setval('s', evil(), true);", "", "hidden-statement"),
-        ("SEARCHPATH", "SELECT pg_catalog.set_config('search_path', '', false);", "", nil),
-        ("SEARCHPATH", "SELECT pg_catalog.set_config('search_path', x.evil(), false);", "", "hidden-statement"),
-        ("META-COMMAND", "\\! id", "", "meta-command"), ("META-COMMAND", "\\restrict abc", "", nil),
-        ("META-COMMAND", "\\unrestrict `id`", "", "meta-command"),
-        ("ACL", "GRANT SELECT ON TABLE public.clients TO PUBLIC;", "", "grant-to-public"),
-        ("ACL", "GRANT USAGE ON SCHEMA public TO PUBLIC;", "", nil),
-        ("ACL", "GRANT postgres TO intruder;", "", "role"),
-        ("ACL", "GRANT ALL ON TABLE public.clients TO intruder;", "", "all-rights"),
-        ("ACL", "GRANT ALL ON TABLE public.clients TO banque;", "", nil),
-        ("ACL", "GRANT SELECT ON TABLE public.clients TO app WITH GRANT OPTION;", "", "grant-option"),
-        ("ACL", "SET SESSION AUTHORIZATION postgres; GRANT SELECT ON TABLE x TO app;", "", "session-authorization"),
-        ("ACL", "GRANT SELECT ON TABLE x TO app; ALTER ROLE app SUPERUSER;", "", "reaches-outside"),
-        ("DEFAULT ACL", "ALTER DEFAULT PRIVILEGES FOR ROLE a GRANT SELECT ON TABLES TO PUBLIC;", "", "grant-to-public"),
-        ("POLICY", "CREATE POLICY p ON public.clients USING (true);", "", "policy"),
-        ("DEFAULT", "ALTER TABLE ONLY public.clients ALTER COLUMN a SET DEFAULT public.f();", "", "default-calls-function"),
-        ("DEFAULT", "ALTER TABLE ONLY public.clients ALTER COLUMN a SET DEFAULT \"public\" . \"now\"();", "",
-            "default-calls-function"),
-        ("DEFAULT", "ALTER TABLE ONLY public.clients ALTER COLUMN a SET DEFAULT now();", "", nil),
-        ("TABLE", "CREATE TABLE public.clients (a int, b int GENERATED ALWAYS AS (a + 1) STORED);", "", "generated-column"),
-        ("TABLE", "CREATE TABLE public.clients (a int CHECK (f(a)));", "", "constraint-calls-function"),
-        ("TABLE", "CREATE TABLE public.clients (a numeric(15,2), CHECK (a > 0), UNIQUE (a));", "", nil),
-        ("TABLE", "CREATE TABLE public.clients (a int) INHERITS (public.b);", "", "inheritance"),
-        ("TABLE", "CREATE TABLE public.clients (a int); CREATE RULE r AS ON SELECT TO b DO ALSO NOTHING;", "",
-            "hidden-statement"),
-        ("DOMAIN", "CREATE DOMAIN public.d AS text CHECK (public.f(VALUE));", "", "domain"),
-        ("DOMAIN", "CREATE DOMAIN public.d AS text CHECK (VALUE > 'a');", "", nil),
-        ("TYPE", "CREATE TYPE public.t AS ENUM ('a', 'b');", "", nil),
-        ("TYPE", "CREATE TYPE public.t (INPUT = f, OUTPUT = g);", "", "domain"),
-        ("CHECK CONSTRAINT", "ALTER TABLE public.c ADD CONSTRAINT k CHECK (public.f(a));", "", "constraint-calls-function"),
-        ("INDEX", "CREATE INDEX i ON public.clients USING btree (lower(email));", "", nil),
-        ("INDEX", "CREATE INDEX i ON public.clients USING btree (public.lower(email));", "", "index-calls-function"),
-        ("INDEX", "CREATE INDEX i ON public.clients USING btree ((a OPERATOR(public.+) b));", "", "index-calls-function"),
-        ("OPERATOR", "CREATE OPERATOR public.= (FUNCTION = f, LEFTARG = int);", "", "operator-or-cast"),
-        ("CAST", "CREATE CAST (text AS int) WITH FUNCTION f(text);", "", "operator-or-cast"),
-        ("EVENT TRIGGER", "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION f();", "", "event-trigger"),
-        ("RULE", "CREATE RULE r AS ON INSERT TO public.l DO INSTEAD NOTHING;", "", "rewrite-rule"),
-        ("SUBSCRIPTION", "CREATE SUBSCRIPTION s CONNECTION 'host=x' PUBLICATION p;", "", "replication"),
-        ("PUBLICATION", "CREATE PUBLICATION p FOR ALL TABLES;", "", "replication"),
-        ("BLOB", "SELECT pg_catalog.lo_create('1');", "", "large-object"),
-        ("MATERIALIZED VIEW", "CREATE MATERIALIZED VIEW m AS SELECT f();", "", "materialized-view"),
-        ("VIEW", "CREATE VIEW public.v AS SELECT c.id, c.nom FROM public.clients c;", "", nil),
-        ("VIEW", "CREATE VIEW public.v AS SELECT c.mot_de_passe FROM public.clients c;", "", "view-shows-secrets"),
-        ("VIEW", "CREATE VIEW public.v AS SELECT id FROM public.employes WHERE login <> 'svc';", "", "view"),
-        ("VIEW", "CREATE VIEW public.v AS SELECT public.f(id) FROM public.clients;", "", "view"),
-        ("EXTENSION", "CREATE EXTENSION dblink;", "", "extension"),
-        ("SERVER", "CREATE SERVER s FOREIGN DATA WRAPPER w;", "", "foreign-access"),
-        ("PROCEDURAL LANGUAGE", "CREATE LANGUAGE plpython3u;", "", "language"),
-        ("ROLE", "CREATE ROLE x SUPERUSER;", "", "role"),
-        ("DATABASE PROPERTIES", "ALTER DATABASE d SET session_preload_libraries = 'x';", "", "setting"),
-        ("DATABASE PROPERTIES", "ALTER DATABASE d SET \"TimeZone\" = 'x';", "", "setting"),
-        ("SET", "SET role = 'postgres';", "", "setting"), ("SET", "SET statement_timeout = 0;", "", nil),
-        ("VIEW", "ALTER TABLE public.v OWNER TO banque;", "", nil),
-        ("VIEW", "ALTER TABLE public.v OWNER TO banque; DROP TABLE x;", "", "view"),
-        ("SET", "SELECT pg_catalog.set_config('search_path', '', false);", "", nil),
-        ("SET", "SELECT pg_catalog.set_config('role', 'postgres', false);", "", "setting"),
-        ("DO", "DO $$ begin end $$;", "", "statement"), ("ALTER", "ALTER TABLE public.x OWNER TO y;", "", nil),
-        ("ALTER", "ALTER TABLE public.x ENABLE REPLICA TRIGGER t;", "", "undecidable"),
-        ("NOVELTY", "CREATE NOVELTY n;", "", "undecidable"),
-        ("TABLE", "CREATE TABLE U&\"\\0063lients\" (a int);", "", "hidden-statement"),
-    ] as [(String, String, String, String?)])
+    @Test(
+        arguments: [
+            ("TABLE DATA", "", "COPY public.clients (id, nom) FROM stdin;", nil),
+            ("TABLE DATA", "", "COPY public.clients (id) FROM PROGRAM 'id';", "copy-not-from-stdin"),
+            ("TABLE DATA", "", "COPY public.clients FROM stdin; COPY x TO '/tmp/x'", "copy-not-from-stdin"),
+            ("TABLE DATA", "", "COPY (SELECT 1) TO /**/ PROGRAM 'id' -- from stdin;", "copy-not-from-stdin"),
+            ("TABLE DATA", "", "COPY public.clients (id) FROM stdin WHERE f(id);", "copy-not-from-stdin"),
+            ("TYPE", "CREATE TYPE public.x AS ENUM ('a'); COPY (SELECT 1) TO PROGRAM 'id';", "", "reaches-outside"),
+            ("COMMENT", "COMMENT ON TABLE public.clients IS 'x'; DROP TABLE public.clients;", "", "hidden-statement"),
+            ("COMMENT", "COMMENT ON TABLE public.clients IS 'a; drop table b';", "", nil),
+            ("SECURITY LABEL", "SECURITY LABEL FOR s ON TABLE x IS 'y';", "", "setting"),
+            ("SEQUENCE SET", "SELECT pg_catalog.setval('s', 1, true);", "", nil),
+            ("SEQUENCE SET", "SELECT pg_catalog.setval('s', evil(), true);", "", "hidden-statement"),
+            ("SEARCHPATH", "SELECT pg_catalog.set_config('search_path', '', false);", "", nil),
+            ("SEARCHPATH", "SELECT pg_catalog.set_config('search_path', x.evil(), false);", "", "hidden-statement"),
+            ("META-COMMAND", "\\! id", "", "meta-command"), ("META-COMMAND", "\\restrict abc", "", nil),
+            ("META-COMMAND", "\\unrestrict `id`", "", "meta-command"),
+            ("ACL", "GRANT SELECT ON TABLE public.clients TO PUBLIC;", "", "grant-to-public"),
+            ("ACL", "GRANT USAGE ON SCHEMA public TO PUBLIC;", "", nil),
+            ("ACL", "GRANT postgres TO intruder;", "", "role"),
+            ("ACL", "GRANT ALL ON TABLE public.clients TO intruder;", "", "all-rights"),
+            ("ACL", "GRANT ALL ON TABLE public.clients TO banque;", "", nil),
+            ("ACL", "GRANT SELECT ON TABLE public.clients TO app WITH GRANT OPTION;", "", "grant-option"),
+            ("ACL", "SET SESSION AUTHORIZATION postgres; GRANT SELECT ON TABLE x TO app;", "", "session-authorization"),
+            ("ACL", "GRANT SELECT ON TABLE x TO app; ALTER ROLE app SUPERUSER;", "", "reaches-outside"),
+            (
+                "DEFAULT ACL", "ALTER DEFAULT PRIVILEGES FOR ROLE a GRANT SELECT ON TABLES TO PUBLIC;", "",
+                "grant-to-public"
+            ),
+            ("POLICY", "CREATE POLICY p ON public.clients USING (true);", "", "policy"),
+            (
+                "DEFAULT", "ALTER TABLE ONLY public.clients ALTER COLUMN a SET DEFAULT public.f();", "",
+                "default-calls-function"
+            ),
+            (
+                "DEFAULT", "ALTER TABLE ONLY public.clients ALTER COLUMN a SET DEFAULT \"public\" . \"now\"();", "",
+                "default-calls-function"
+            ),
+            ("DEFAULT", "ALTER TABLE ONLY public.clients ALTER COLUMN a SET DEFAULT now();", "", nil),
+            (
+                "TABLE", "CREATE TABLE public.clients (a int, b int GENERATED ALWAYS AS (a + 1) STORED);", "",
+                "generated-column"
+            ),
+            ("TABLE", "CREATE TABLE public.clients (a int CHECK (f(a)));", "", "constraint-calls-function"),
+            ("TABLE", "CREATE TABLE public.clients (a numeric(15,2), CHECK (a > 0), UNIQUE (a));", "", nil),
+            ("TABLE", "CREATE TABLE public.clients (a int) INHERITS (public.b);", "", "inheritance"),
+            (
+                "TABLE", "CREATE TABLE public.clients (a int); CREATE RULE r AS ON SELECT TO b DO ALSO NOTHING;", "",
+                "hidden-statement"
+            ),
+            ("DOMAIN", "CREATE DOMAIN public.d AS text CHECK (public.f(VALUE));", "", "domain"),
+            ("DOMAIN", "CREATE DOMAIN public.d AS text CHECK (VALUE > 'a');", "", nil),
+            ("TYPE", "CREATE TYPE public.t AS ENUM ('a', 'b');", "", nil),
+            ("TYPE", "CREATE TYPE public.t (INPUT = f, OUTPUT = g);", "", "domain"),
+            (
+                "CHECK CONSTRAINT", "ALTER TABLE public.c ADD CONSTRAINT k CHECK (public.f(a));", "",
+                "constraint-calls-function"
+            ),
+            ("INDEX", "CREATE INDEX i ON public.clients USING btree (lower(email));", "", nil),
+            (
+                "INDEX", "CREATE INDEX i ON public.clients USING btree (public.lower(email));", "",
+                "index-calls-function"
+            ),
+            (
+                "INDEX", "CREATE INDEX i ON public.clients USING btree ((a OPERATOR(public.+) b));", "",
+                "index-calls-function"
+            ),
+            ("OPERATOR", "CREATE OPERATOR public.= (FUNCTION = f, LEFTARG = int);", "", "operator-or-cast"),
+            ("CAST", "CREATE CAST (text AS int) WITH FUNCTION f(text);", "", "operator-or-cast"),
+            ("EVENT TRIGGER", "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION f();", "", "event-trigger"),
+            ("RULE", "CREATE RULE r AS ON INSERT TO public.l DO INSTEAD NOTHING;", "", "rewrite-rule"),
+            ("SUBSCRIPTION", "CREATE SUBSCRIPTION s CONNECTION 'host=x' PUBLICATION p;", "", "replication"),
+            ("PUBLICATION", "CREATE PUBLICATION p FOR ALL TABLES;", "", "replication"),
+            ("BLOB", "SELECT pg_catalog.lo_create('1');", "", "large-object"),
+            ("MATERIALIZED VIEW", "CREATE MATERIALIZED VIEW m AS SELECT f();", "", "materialized-view"),
+            ("VIEW", "CREATE VIEW public.v AS SELECT c.id, c.nom FROM public.clients c;", "", nil),
+            ("VIEW", "CREATE VIEW public.v AS SELECT c.mot_de_passe FROM public.clients c;", "", "view-shows-secrets"),
+            ("VIEW", "CREATE VIEW public.v AS SELECT id FROM public.employes WHERE login <> 'svc';", "", "view"),
+            ("VIEW", "CREATE VIEW public.v AS SELECT public.f(id) FROM public.clients;", "", "view"),
+            ("EXTENSION", "CREATE EXTENSION dblink;", "", "extension"),
+            ("SERVER", "CREATE SERVER s FOREIGN DATA WRAPPER w;", "", "foreign-access"),
+            ("PROCEDURAL LANGUAGE", "CREATE LANGUAGE plpython3u;", "", "language"),
+            ("ROLE", "CREATE ROLE x SUPERUSER;", "", "role"),
+            ("DATABASE PROPERTIES", "ALTER DATABASE d SET session_preload_libraries = 'x';", "", "setting"),
+            ("DATABASE PROPERTIES", "ALTER DATABASE d SET \"TimeZone\" = 'x';", "", "setting"),
+            ("SET", "SET role = 'postgres';", "", "setting"), ("SET", "SET statement_timeout = 0;", "", nil),
+            ("VIEW", "ALTER TABLE public.v OWNER TO banque;", "", nil),
+            ("VIEW", "ALTER TABLE public.v OWNER TO banque; DROP TABLE x;", "", "view"),
+            ("SET", "SELECT pg_catalog.set_config('search_path', '', false);", "", nil),
+            ("SET", "SELECT pg_catalog.set_config('role', 'postgres', false);", "", "setting"),
+            ("DO", "DO $$ begin end $$;", "", "statement"), ("ALTER", "ALTER TABLE public.x OWNER TO y;", "", nil),
+            ("ALTER", "ALTER TABLE public.x ENABLE REPLICA TRIGGER t;", "", "undecidable"),
+            ("NOVELTY", "CREATE NOVELTY n;", "", "undecidable"),
+            ("TABLE", "CREATE TABLE U&\"\\0063lients\" (a int);", "", "hidden-statement"),
+        ] as [(String, String, String, String?)])
     func `finds what an entry could do`(kind: String, sql: String, copy: String, rule: String?) {
         let rules = Self.rules(kind, sql, copy: copy)
         if let rule { #expect(rules.contains(rule), "\(rules)") } else { #expect(rules == []) }
@@ -174,10 +198,18 @@ import Testing
 
     @Test(arguments: [
         ("CREATE FUNCTION f(a text) RETURNS text LANGUAGE sql AS $$ SELECT concat_ws(' ', a, 'x') $$;", true),
-        ("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.a := coalesce(NEW.a, now()); RETURN NEW; END $$;",
-            true),
-        ("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.iban := 'LT12'; RETURN NEW; END $$;", false),
-        ("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.iban := NEW.nom; RETURN NEW; END $$;", false),
+        (
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.a := coalesce(NEW.a, now()); RETURN NEW; END $$;",
+            true
+        ),
+        (
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.iban := 'LT12'; RETURN NEW; END $$;",
+            false
+        ),
+        (
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.iban := NEW.nom; RETURN NEW; END $$;",
+            false
+        ),
         ("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;", false),
         ("CREATE FUNCTION f(a text) RETURNS text LANGUAGE sql SECURITY DEFINER AS $$ SELECT a $$;", false),
         ("CREATE FUNCTION f(a text) RETURNS text LANGUAGE sql SET search_path = evil AS $$ SELECT lower(a) $$;", false),
@@ -211,7 +243,8 @@ import Testing
         #expect(scanned.words == ["select", "A.b", "u", "x"])
         #expect(scanned.strings == ["it's", "d'e", " $$ "])
         #expect(scanned.isUnclear)
-        #expect(SQLTokens("select 'open").isUnclear && SQLTokens("/* open").isUnclear && SQLTokens("$a$ open").isUnclear)
+        #expect(
+            SQLTokens("select 'open").isUnclear && SQLTokens("/* open").isUnclear && SQLTokens("$a$ open").isUnclear)
     }
 
     @Test func `has each of its rules in the reference, and no other`() throws {

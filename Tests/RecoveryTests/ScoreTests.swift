@@ -59,7 +59,8 @@ struct DetectionScore {
     }
 
     var markdown: String {
-        var text = "| kind | tampered | found | right | recall | precision |\n| --- | ---: | ---: | ---: | ---: | ---: |\n"
+        var text =
+            "| kind | tampered | found | right | recall | precision |\n| --- | ---: | ---: | ---: | ---: | ---: |\n"
         for kind in GroundTruth.Tampered.Kind.allCases {
             let line = lines[kind] ?? Line()
             text += "| `\(kind.rawValue)` | \(line.tampered) | \(line.found) | \(line.right) | "

@@ -113,7 +113,8 @@ enum KindForm {
 
     static func hides(_ object: DumpObject) -> Bool {
         let drop = SQLTokens(object.dropStatement).statements
-        guard drop.allSatisfy({ $0.begins(with: "drop") || $0.begins(with: "alter") || $0.begins(with: "revoke") }) else {
+        guard drop.allSatisfy({ $0.begins(with: "drop") || $0.begins(with: "alter") || $0.begins(with: "revoke") })
+        else {
             return true
         }
         guard let allowed = beginnings[object.kind] else { return false }
@@ -123,7 +124,9 @@ enum KindForm {
         guard isWell, let call = calls[object.kind] else { return !isWell }
         return scanned.statements.contains { statement in
             statement.indices.dropFirst().contains { index in
-                guard statement[index] == .symbol("("), case .word(let name) = statement[index - 1] else { return false }
+                guard statement[index] == .symbol("("), case .word(let name) = statement[index - 1] else {
+                    return false
+                }
                 return name != call && name != "pg_catalog." + call
             } || statement.contains(.word("from"))
         }

@@ -137,8 +137,9 @@ struct ObjectJudge {
     private func alterRules(_ sql: String) -> [JudgementRule] {
         let tokens = SQLTokens(sql).tokens
         if tokens.begins(with: "alter sequence"), tokens.contains(words: "owned by") { return [] }
-        if tokens.begins(with: "alter table"), tokens.contains(words: "primary key") || tokens.contains(words: "foreign key")
-            || tokens.contains(words: "set default") || tokens.contains(.word("unique")),
+        if tokens.begins(with: "alter table"),
+            tokens.contains(words: "primary key") || tokens.contains(words: "foreign key")
+                || tokens.contains(words: "set default") || tokens.contains(.word("unique")),
             !CodeJudge.callsUnknownFunction(sql)
         {
             return []

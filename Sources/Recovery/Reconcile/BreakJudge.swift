@@ -63,38 +63,58 @@ struct BreakJudge {
         }
     }
 
-    /// Each missing id goes to one break: first the sure ones, then the only choices, then the likeliest.
+    /// Each missing id goes to one break, and each break takes one id at most: first the only choices, then the sure
+    /// breaks, then the likeliest. A break that looks altered through and through is not forced to take one.
     private mutating func matchMissingIDs() {
-        var open = breaks.indices.filter { verdicts[$0] == nil }
-        for index in open where surelyMissing.contains(index) {
-            let free = candidates(breaks[index]).filter { !usedIDs.contains($0) && evidence.orders[$0] == nil }
-            guard free.count == 1 else { continue }
-            take(free[0], index, .certain)
+        takeOnlyChoices()
+        var weights: [(index: Int, weight: Double)] = []
+        for index in breaks.indices where verdicts[index] == nil {
+            let weight = surelyMissing.contains(index) ? .infinity : missingRatherThanAltered(breaks[index])
+            if weight > Self.weightMin { weights.append((index, weight)) }
         }
-        var pairs: [(id: Int64, index: Int, score: Double)] = []
-        open = open.filter { verdicts[$0] == nil }
-        for index in open {
-            let lead = surelyMissing.contains(index) ? 1_000.0 : 0
-            let score = lead + missingRatherThanAltered(breaks[index])
-            for id in candidates(breaks[index])
-            where !usedIDs.contains(id) && (evidence.orders[id] == nil || isOrdered(id, breaks[index])) {
-                pairs.append((id, index, score))
+        // The worth of a pair is that of its break alone, so that taking breaks in this order, each displacing others to
+        // ids that they can have too, gives the best matching.
+        weights.sort { ($0.weight, $1.index) > ($1.weight, $0.index) }
+        var owners: [Int64: Int] = [:]
+        for (index, _) in weights {
+            var seen: Set<Int64> = []
+            _ = findID(for: index, &owners, &seen, depth: 0)
+        }
+        for (id, index) in owners { take(id, index, .likely) }
+    }
+
+    private static let weightMin = -12.0
+    /// How many breaks one break may displace; each is a call within a call.
+    private static let depthMax = 200
+
+    private mutating func takeOnlyChoices() {
+        var isChanged = true
+        while isChanged {
+            isChanged = false
+            for index in breaks.indices where verdicts[index] == nil && surelyMissing.contains(index) {
+                let free = freeIDs(of: index)
+                guard free.count == 1 else { continue }
+                take(free[0], index, .certain)
+                isChanged = true
             }
         }
-        let choices = Dictionary(grouping: pairs, by: \.id).mapValues(\.count)
-        // An id that could explain one break only counts for more than one with many.
-        pairs.sort { left, right in
-            let (a, b) = (
-                left.score - log(Double(choices[left.id] ?? 1)) * 2,
-                right.score - log(Double(choices[right.id] ?? 1)) * 2
-            )
-            return (a, Double(right.id)) > (b, Double(left.id))
+    }
+
+    private func freeIDs(of index: Int) -> [Int64] {
+        candidates(breaks[index]).filter { id in
+            !usedIDs.contains(id) && (evidence.orders[id] == nil || isOrdered(id, breaks[index]))
         }
-        for pair in pairs where verdicts[pair.index] == nil && !usedIDs.contains(pair.id) {
-            // A lone id is explained by somebody; a break that looks altered through and through is not forced to.
-            guard pair.score > -12 else { continue }
-            take(pair.id, pair.index, .likely)
+    }
+
+    /// An augmenting path from the break to an id that nobody has.
+    private func findID(for index: Int, _ owners: inout [Int64: Int], _ seen: inout Set<Int64>, depth: Int) -> Bool {
+        guard depth < Self.depthMax else { return false }
+        for id in freeIDs(of: index) where seen.insert(id).inserted {
+            if let owner = owners[id], !findID(for: owner, &owners, &seen, depth: depth + 1) { continue }
+            owners[id] = index
+            return true
         }
+        return false
     }
 
     private mutating func decideTheRest() {

@@ -61,13 +61,19 @@ enum ChainStore {
     static let breaks: Statement = """
         select r.id, r.compte_id, coalesce(r.id_avant, 0), r.rang, r.montant, r.solde_apres, r.ecart,
             r.booked_at::text, coalesce(r.type, ''), coalesce(r.motif, ''), coalesce(r.solde_avant, 0),
-            (select min(v.montant) from pg_temp.rapp_virements v where v.transaction_id = r.id),
-            (select min(j.montant) from pg_temp.rapp_transactions j
-                where j.reference = r.reference and j.id <> r.id and j.compte_id <> r.compte_id
-                and r.reference is not null and j.id between r.id - 2 and r.id + 2),
+            v.montant, j.montant,
             coalesce(date_trunc('month', r.date_avant), date_trunc('month', r.date_comptable))::date::text,
             date_trunc('month', r.date_comptable)::date::text
-        from pg_temp.rapp_ruptures r order by r.compte_id, r.rang limit \(RuleLimits.rowsMax)
+        from pg_temp.rapp_ruptures r
+        left join (
+            select transaction_id, min(montant) as montant from pg_temp.rapp_virements group by 1
+        ) v on v.transaction_id = r.id
+        left join (
+            select x.id, min(t.montant) as montant from pg_temp.rapp_ruptures x
+            join pg_temp.rapp_transactions t on t.reference = x.reference
+            where t.id <> x.id and t.compte_id <> x.compte_id group by 1
+        ) j on j.id = r.id
+        order by r.compte_id, r.rang limit \(RuleLimits.rowsMax)
         """
 
     /// Amounts of operations alike, in the whole bank and on the same account: by wording of the broken rows.
@@ -110,7 +116,8 @@ enum ChainStore {
         join pg_temp.rapp_chaine d on d.compte_id = c.id and d.est_derniere
         left join (
             select t.compte_id, sum(t.montant)::bigint as somme from pg_temp.rapp_transactions t
-            where not exists (select from pg_temp.rapp_chaine x where x.ligne = t.ligne)
+            where (t.solde_apres is null or coalesce(t.booked_at < t.plus_tard - interval '5 minutes', false))
+                and not exists (select from pg_temp.rapp_chaine x where x.ligne = t.ligne)
                 and not exists (select from pg_temp.rapp_doubles x where x.ligne = t.ligne)
             group by 1
         ) h on h.compte_id = c.id

@@ -47,20 +47,28 @@ struct LogEvidence: Sendable {
         var rest: [UInt8] = []
         var clock = SilenceClock()
         _ = try FileBytes.read(file) { chunk in
-            rest.append(contentsOf: chunk)
+            guard let base = chunk.baseAddress else { return }
             var start = 0
-            while let end = rest[start...].firstIndex(of: UInt8(ascii: "\n")) {
-                take(rest[start..<end], &clock)
+            while let newline = memchr(base + start, 10, chunk.count - start) {
+                let end = UnsafeRawPointer(newline) - base
+                let line = UnsafeRawBufferPointer(rebasing: chunk[start..<end])
+                if rest.isEmpty {
+                    take(line, &clock)
+                } else {
+                    rest.append(contentsOf: line)
+                    rest.withUnsafeBytes { take($0, &clock) }
+                    rest.removeAll(keepingCapacity: true)
+                }
                 start = end + 1
             }
-            rest.removeFirst(start)
+            rest.append(contentsOf: chunk[start...])
             if rest.count > Self.lineBytesMax { rest.removeAll() }
             try Task.checkCancellation()
         }
         if let (from, to) = clock.unusual { silences.append(Silence(file: name, from: from, to: to)) }
     }
 
-    private mutating func take(_ line: ArraySlice<UInt8>, _ clock: inout SilenceClock) {
+    private mutating func take(_ line: UnsafeRawBufferPointer, _ clock: inout SilenceClock) {
         guard let second = LogInstant.second(in: line) else { return }
         clock.tick(second)
         guard line.first == UInt8(ascii: "{"), let user = Self.field("\"user\":\"", in: line) else { return }
@@ -77,12 +85,27 @@ struct LogEvidence: Sendable {
         "UPDATE", "DELETE", "INSERT", "COPY", "TRUNCATE", "DROP", "ALTER", "GRANT", "CREATE", "MERGE",
     ]
 
+    /// One past the first occurrence of `mark`.
+    private static func end(of mark: StaticString, in line: UnsafeRawBufferPointer) -> Int? {
+        guard let base = line.baseAddress else { return nil }
+        let length = mark.utf8CodeUnitCount
+        var start = 0
+        while start + length <= line.count,
+            let place = memchr(base + start, Int32(mark.utf8Start[0]), line.count - start - length + 1)
+        {
+            let offset = UnsafeRawPointer(place) - base
+            if memcmp(place, mark.utf8Start, length) == 0 { return offset + length }
+            start = offset + 1
+        }
+        return nil
+    }
+
     /// The text between `mark` and the next quote that is not escaped.
-    private static func field(_ mark: String, in line: ArraySlice<UInt8>) -> String? {
-        guard let range = line.firstRange(of: mark.utf8) else { return nil }
+    private static func field(_ mark: StaticString, in line: UnsafeRawBufferPointer) -> String? {
+        guard let start = end(of: mark, in: line) else { return nil }
         var text: [UInt8] = []
         var isEscaped = false
-        for byte in line[range.upperBound...] {
+        for byte in line[start...] {
             if isEscaped {
                 isEscaped = false
             } else if byte == UInt8(ascii: "\\") {
@@ -128,24 +151,23 @@ private struct SilenceClock {
 /// Instants in the lines of logs, as seconds since 1970.
 enum LogInstant {
     /// `"timestamp":"2026-10-20 11:55:36.123 UTC"`, `"temps":"2026-10-20T13:55:36+02:00"`, `[20/Oct/2026:13:55:36 +0200]`.
-    static func second(in line: ArraySlice<UInt8>) -> Int64? {
+    static func second(in line: UnsafeRawBufferPointer) -> Int64? {
         if line.first == UInt8(ascii: "{") {
             // The time is the first value that looks like one, near the line's head.
-            var index = line.startIndex
-            let end = min(line.endIndex, index + 400)
+            var index = 0
+            let end = min(line.count, 400)
             while index + 20 < end {
-                if line[index] == UInt8(ascii: "\""), let second = iso(line[(index + 1)..<end]) { return second }
+                if line[index] == UInt8(ascii: "\""), let second = iso(line, at: index + 1) { return second }
                 index += 1
             }
             return nil
         }
         guard let open = line.prefix(300).firstIndex(of: UInt8(ascii: "[")) else { return nil }
-        return nginx(line[(open + 1)...])
+        return nginx(line, at: open + 1)
     }
 
-    private static func number(_ line: ArraySlice<UInt8>, _ offset: Int, _ count: Int) -> Int64? {
-        let start = line.startIndex + offset
-        guard start + count <= line.endIndex else { return nil }
+    private static func number(_ line: UnsafeRawBufferPointer, _ start: Int, _ count: Int) -> Int64? {
+        guard start + count <= line.count else { return nil }
         var value: Int64 = 0
         for byte in line[start..<start + count] {
             guard (48...57).contains(byte) else { return nil }
@@ -154,33 +176,34 @@ enum LogInstant {
         return value
     }
 
-    private static func iso(_ line: ArraySlice<UInt8>) -> Int64? {
-        let first = line.startIndex
-        guard line.count >= 20, (48...57).contains(line[first]), line[first + 4] == UInt8(ascii: "-"),
-            let year = number(line, 0, 4), let month = number(line, 5, 2), let day = number(line, 8, 2),
-            let hour = number(line, 11, 2), let minute = number(line, 14, 2), let second = number(line, 17, 2)
+    private static func iso(_ line: UnsafeRawBufferPointer, at first: Int) -> Int64? {
+        guard first + 20 <= line.count, (48...57).contains(line[first]), line[first + 4] == UInt8(ascii: "-"),
+            let year = number(line, first, 4), let month = number(line, first + 5, 2),
+            let day = number(line, first + 8, 2), let hour = number(line, first + 11, 2),
+            let minute = number(line, first + 14, 2), let second = number(line, first + 17, 2)
         else { return nil }
         var offset: Int64 = 0
         var index = first + 19
-        while index < line.endIndex, line[index] == UInt8(ascii: ".") || (48...57).contains(line[index]) { index += 1 }
-        if index + 5 < line.endIndex, line[index] == UInt8(ascii: "+") || line[index] == UInt8(ascii: "-"),
-            let hours = number(line[(index + 1)...], 0, 2)
+        while index < line.count, line[index] == UInt8(ascii: ".") || (48...57).contains(line[index]) { index += 1 }
+        if index + 5 < line.count, line[index] == UInt8(ascii: "+") || line[index] == UInt8(ascii: "-"),
+            let hours = number(line, index + 1, 2)
         {
             let hasColon = line[index + 3] == UInt8(ascii: ":")
-            let minutes = number(line[(index + (hasColon ? 4 : 3))...], 0, 2) ?? 0
+            let minutes = number(line, index + (hasColon ? 4 : 3), 2) ?? 0
             offset = (hours * 3600 + minutes * 60) * (line[index] == UInt8(ascii: "-") ? -1 : 1)
         }
         return days(year, month, day).map { $0 * 86_400 + hour * 3600 + minute * 60 + second - offset }
     }
 
-    private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    private static let months = Array("JanFebMarAprMayJunJulAugSepOctNovDec".utf8)
 
-    private static func nginx(_ line: ArraySlice<UInt8>) -> Int64? {
-        let first = line.startIndex
-        guard line.count >= 26, let day = number(line, 0, 2), let year = number(line, 7, 4),
-            let month = months.firstIndex(of: String(decoding: line[(first + 3)..<(first + 6)], as: UTF8.self)),
-            let hour = number(line, 12, 2), let minute = number(line, 15, 2), let second = number(line, 18, 2),
-            let hours = number(line, 22, 2), let minutes = number(line, 24, 2)
+    private static func nginx(_ line: UnsafeRawBufferPointer, at first: Int) -> Int64? {
+        guard first + 26 <= line.count, let day = number(line, first, 2), let year = number(line, first + 7, 4),
+            let month = (0..<12).first(where: { month in
+                (0..<3).allSatisfy { months[month * 3 + $0] == line[first + 3 + $0] }
+            }), let hour = number(line, first + 12, 2), let minute = number(line, first + 15, 2),
+            let second = number(line, first + 18, 2), let hours = number(line, first + 22, 2),
+            let minutes = number(line, first + 24, 2)
         else { return nil }
         let offset = (hours * 3600 + minutes * 60) * (line[first + 21] == UInt8(ascii: "-") ? -1 : 1)
         return days(year, Int64(month) + 1, day).map { $0 * 86_400 + hour * 3600 + minute * 60 + second - offset }

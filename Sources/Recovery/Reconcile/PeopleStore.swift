@@ -132,31 +132,35 @@ enum PeopleStore {
 
     /// Operations of a kind at hours at which that kind never happens but on one to three days.
     static let unusualHours: Statement = """
-        with heures as (
-            select type, extract(hour from booked_at)::int as heure, count(*) as nombre,
-                count(distinct booked_at::date) as jours
+        with moments as (
+            select type, date_trunc('hour', booked_at) as moment, count(*) as nombre
             from pg_temp.rapp_transactions where type is not null and booked_at is not null group by 1, 2
+        ), heures as (
+            select type, extract(hour from moment) as heure, sum(nombre) as nombre, count(*) as jours from moments
+            group by 1, 2
         ), types as (
             select type, sum(nombre) as total, count(*) as heures from heures group by 1
+        ), rares as (
+            select type, heure from heures h join types y using (type)
+            where y.total >= 400 and y.heures >= 6 and h.jours <= 3 and h.nombre >= 4 and h.nombre < y.total / 25
         )
         select t.id, t.type, t.booked_at::text, t.compte_id from pg_temp.rapp_transactions t
-        join heures h on h.type = t.type and h.heure = extract(hour from t.booked_at)::int
-        join types y on y.type = t.type
-        where y.total >= 400 and y.heures >= 6 and h.jours <= 3 and h.nombre >= 4 and h.nombre < y.total / 25
+        where t.type in (select type from rares)
+            and (t.type, extract(hour from t.booked_at)) in (select type, heure from rares)
         order by t.id limit \(RuleLimits.rowsMax)
         """
 
     /// Amounts more than eight standard deviations (of their logarithm) above what their kind and wording usually are.
     static let unusualAmounts: Statement = """
         with usages as (
-            select type, translate(libelle, '0123456789/', '') as motif, avg(ln(abs(montant)))::float8 as moyenne,
-                stddev_samp(ln(abs(montant)))::float8 as ecart
-            from pg_temp.rapp_transactions where montant <> 0 group by 1, 2 having count(*) >= 200
+            select type, motif, exp(avg(ln(abs(montant))) + 8 * greatest(stddev_samp(ln(abs(montant))), 0.4)) as limite
+            from pg_temp.rapp_chaine where montant <> 0 group by 1, 2
+            having count(*) >= 200
+                and ln(max(abs(montant))) > avg(ln(abs(montant))) + 8 * greatest(stddev_samp(ln(abs(montant))), 0.4)
         )
-        select t.id, t.montant, t.booked_at::text from pg_temp.rapp_transactions t
-        join usages u on u.type = t.type and u.motif = translate(t.libelle, '0123456789/', '')
-        where t.montant <> 0 and u.ecart > 0 and ln(abs(t.montant)) > u.moyenne + 8 * greatest(u.ecart, 0.4)
-        order by t.id limit \(RuleLimits.rowsMax)
+        select c.id, c.montant, c.booked_at::text from pg_temp.rapp_chaine c
+        join usages u on u.type = c.type and u.motif = c.motif
+        where abs(c.montant) > u.limite order by c.id limit \(RuleLimits.rowsMax)
         """
 
     /// Numbers to be checked in the process: key, number.

@@ -118,7 +118,9 @@ extension Reconciler {
             var changes = [Repair.Change(column: "iban", before: before, after: iban)]
             if has(.beneficiaires, "bic") {
                 changes.append(
-                    .init(column: "bic", before: nil, after: bics[String(iban.prefix(2)) + String(iban.dropFirst(4).prefix(5))]))
+                    .init(
+                        column: "bic", before: nil,
+                        after: bics[String(iban.prefix(2)) + String(iban.dropFirst(4).prefix(5))]))
             }
             propose(
                 Repair(

@@ -156,7 +156,8 @@ extension Reconciler {
         case .operationMissing(let id, let amount, let confidence):
             if let id { explainedOperations.insert(id) }
             add(
-                .operationMissing, .transactionDeleted, table, id.map(String.init) ?? "compte \(item.account) avant \(key)",
+                .operationMissing, .transactionDeleted, table,
+                id.map(String.init) ?? "compte \(item.account) avant \(key)",
                 column: "montant", expected: Hundredths.text(amount), confidence, at: item.at,
                 note: "compte \(item.account)")
             if let id { proposeOperation(id, item, amount, confidence, orders[id]) }
@@ -205,7 +206,8 @@ extension Reconciler {
                     change("contrepartie_nom", order?.name), change("contrepartie_iban", nil),
                     change("carte_id", nil), change("reference", nil),
                 ], like: String(neighbour), certainty: isSure ? .certain : .likely,
-                fr: "la chaîne des soldes et les numéros donnent le compte, l’instant et le montant ; le libellé est perdu",
+                fr:
+                    "la chaîne des soldes et les numéros donnent le compte, l’instant et le montant ; le libellé est perdu",
                 en: "running balances and ids give the account, the time and the amount; the wording is lost"))
     }
 }

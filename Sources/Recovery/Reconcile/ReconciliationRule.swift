@@ -36,7 +36,8 @@ struct ReconciliationRule: Sendable {
         en: "an executed order whose operation is gone", repair: "opération rétablie d’après l’ordre")
     static let amountAltered = ReconciliationRule(
         "amount-altered", "critical", fr: "le montant ne mène pas du solde précédent au solde suivant",
-        en: "the amount does not lead from one running balance to the next", repair: "montant rétabli d’après les soldes")
+        en: "the amount does not lead from one running balance to the next",
+        repair: "montant rétabli d’après les soldes")
     static let runningBalanceAltered = ReconciliationRule(
         "running-balance-altered", "high", fr: "un solde courant isolé contredit celui d’avant et celui d’après",
         en: "one running balance contradicts the one before and the one after",

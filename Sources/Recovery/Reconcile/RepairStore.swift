@@ -63,6 +63,7 @@ enum RepairStore {
     static func rows(_ source: RoleSource, places: [String]) -> Statement {
         let list = places.map { "\(Statement.literal($0))::tid" }.joined(separator: ", ")
         return CleanRoomStore.copyOut(
-            "select * from \(fragment: CleanRoomStore.relation(source.relation)) where ctid in (\(fragment: Statement(unchecked: list)))")
+            "select * from \(fragment: CleanRoomStore.relation(source.relation)) where ctid in (\(fragment: Statement(unchecked: list)))"
+        )
     }
 }

@@ -40,7 +40,7 @@ enum RoleTable: String, CaseIterable, Sendable, Codable {
                 ("motif", .text), ("statut", .text), ("demande_le", .time), ("transaction_id", .integer),
             ]
         case .logs:
-            [("id", .integer), ("horodatage", .time), ("acteur", .text), ("action", .text), ("objet", .text)]
+            [("id", .integer), ("horodatage", .time), ("acteur", .text), ("action", .text)]
         case .releves:
             [
                 ("id", .integer), ("compte_id", .integer), ("mois", .date), ("solde_debut", .money),

@@ -16,7 +16,8 @@ extension RecoveryEngine {
                 finishedAt: now(), version: Self.version, target: rebuilt?.bank.database ?? ""),
             dump: inspected.summary, outcome: .complete, tables: tables(salvaged, rebuilt, mapping),
             damage: salvaged.damage,
-            objects: disinfected?.findings ?? [], findings: (reconciled?.findings ?? []) + (rebuilt.map(Self.notes) ?? []),
+            objects: disinfected?.findings ?? [],
+            findings: (reconciled?.findings ?? []) + (rebuilt.map(Self.notes) ?? []),
             checks: rebuilt?.checks ?? [],
             restored: rebuilt?.bank, protection: protection, timings: try timings(),
             evidence: EvidenceSummary(
