@@ -154,6 +154,39 @@ import Testing
     }
 }
 
+@Suite(.serialized) struct `A reconciliation` {
+    @Test func `that was killed after its work gives the same result when it goes on`() async throws {
+        try await withTemporaryDirectory { folder in
+            let bank = try await RecoveredBank.make(in: folder, clients: 60, days: 40, seed: 9) { options, _ in
+                options.appliesRepairs = true
+            }
+            let first = try #require(bank.reconciled)
+            #expect(first.appliedRepairs > 0)
+            let (plan, findings) = (try bank.plan(), try bank.findings())
+            // As if the process had ended between the commit and the stage's result file.
+            for stage in [Stage.reconcile, .rebuild, .report] {
+                try FileManager.default.removeItem(atPath: bank.run.resultFile(of: stage))
+            }
+            let again = try await bank.resume()
+            #expect(again.reconciled == first)
+            #expect(try again.plan().repairs == plan.repairs)
+            #expect(try again.findings() == findings)
+            #expect(again.report.restored?.rows == bank.report.restored?.rows)
+        }
+    }
+
+    @Test func `of a damaged dump does not take what the damage lost for tampering`() async throws {
+        try await withTemporaryDirectory { folder in
+            let bank = try await RecoveredBank.make(
+                in: folder, clients: 60, days: 40, seed: 10, attacked: false, damage: .truncated)
+            let findings = try bank.findings()
+            #expect(!findings.isEmpty)
+            #expect(findings.filter { $0.kind != nil } == [])
+            #expect(try bank.plan().repairs.filter { $0.action != .none } == [])
+        }
+    }
+}
+
 @Suite struct `The judge of breaks` {
     static func item(
         _ id: Int64, account: Int64 = 1, previous: Int64, rank: Int64 = 5, amount: Int64, gap: Int64,
@@ -162,7 +195,7 @@ import Testing
     ) -> ChainBreak {
         ChainBreak(
             id: id, account: account, previousID: previous, rank: rank, amount: amount, balance: 1000, gap: gap,
-            at: "", type: "carte", wording: "CB", previousBalance: 1000 - amount - gap, orderAmount: order,
+            at: "", wording: "CB", previousBalance: 1000 - amount - gap, orderAmount: order,
             twinAmount: nil, previousMonth: month, month: month)
     }
 
@@ -196,7 +229,7 @@ import Testing
     @Test func `takes an amount for altered when no id is missing there, and one of two for missing by its size`() {
         var evidence = ChainEvidence()
         evidence.missingIDs = [30]
-        evidence.spreads["carte/CB"] = Self.usual
+        evidence.spreads["CB"] = Self.usual
         evidence.debits = Self.usual
         let breaks = [
             Self.item(10, previous: 5, amount: -30_000, gap: 27_000),

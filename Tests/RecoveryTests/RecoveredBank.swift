@@ -31,6 +31,7 @@ struct RecoveredBank {
 
     static func make(
         in folder: String, clients: Int = 300, days: Int = 90, seed: UInt64, attacked: Bool = true,
+        damage: Damage = .none,
         options change: (inout RecoveryOptions, Simulation.Files) -> Void = { _, _ in }
     ) async throws -> RecoveredBank {
         var simulation = Simulation(output: folder + "/banque")
@@ -38,9 +39,25 @@ struct RecoveredBank {
         simulation.days = days
         simulation.seed = seed
         simulation.isAttacked = attacked
-        simulation.damage = .none
+        simulation.damage = damage
         let (files, truth) = try await simulation.run()
         return try await recover(files, truth, in: folder, options: change)
+    }
+
+    static func keys() throws -> VaultKeys {
+        VaultKeys(
+            wrapping: try KeyEncryptionKey(bytes: SecureRandom.bytes(32)),
+            indexing: try KeyEncryptionKey(bytes: SecureRandom.bytes(32)))
+    }
+
+    /// Goes on with the stages whose result is not there.
+    func resume() async throws -> RecoveredBank {
+        let data = (run.path as NSString).deletingLastPathComponent
+        let engine = try RecoveryEngine.resume(
+            dataDirectory: data, binaries: PostgresBinaries.find(), key: SigningKey.open(path: data + ".cle"),
+            vault: Self.keys(), progress: { _ in })
+        let (report, _) = try await engine.recover()
+        return RecoveredBank(files: files, truth: truth, report: report, run: engine.run, database: database)
     }
 
     /// Recovers a simulation that is there already.
@@ -61,9 +78,7 @@ struct RecoveredBank {
         options.makesBackup = false
         options.legacyKeyFile = files.legacyKey
         change(&options, files)
-        let vault = VaultKeys(
-            wrapping: try KeyEncryptionKey(bytes: SecureRandom.bytes(32)),
-            indexing: try KeyEncryptionKey(bytes: SecureRandom.bytes(32)))
+        let vault = try keys()
         let engine = try RecoveryEngine.begin(
             options, restarts: false, binaries: PostgresBinaries.find(),
             key: SigningKey.open(path: folder + "/\(name).cle"), vault: vault, progress: { _ in })

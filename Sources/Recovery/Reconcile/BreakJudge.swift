@@ -191,7 +191,7 @@ struct BreakJudge {
     }
 
     private func spread(of item: ChainBreak) -> AmountSpread {
-        var spread = evidence.spreads[item.type + "/" + item.wording] ?? evidence.debits
+        var spread = evidence.spreads[item.wording] ?? evidence.debits
         if let siblings = evidence.siblings[item.id], siblings.count >= 2, siblings.deviation < spread.deviation {
             spread.mean = siblings.mean
             spread.deviation = max(siblings.deviation, 0.08)

@@ -12,7 +12,7 @@ struct ChainBreak: Sendable, RowDecodable {
     /// What is missing between the balance before and this one.
     let gap: Int64
     let at: String
-    let type: String
+    /// Kind and wording, as one short name.
     let wording: String
     let previousBalance: Int64
     /// What the client ordered, when there is an order: a positive amount.
@@ -36,13 +36,12 @@ extension ChainBreak {
         balance = try row.decode(5)
         gap = try row.decode(6)
         at = try row.decode(7)
-        type = try row.decode(8)
-        wording = try row.decode(9)
-        previousBalance = try row.decode(10)
-        orderAmount = try row.decodeIfPresent(11)
-        twinAmount = try row.decodeIfPresent(12)
-        previousMonth = try row.decodeIfPresent(13) ?? ""
-        month = try row.decodeIfPresent(14) ?? ""
+        wording = try row.decode(8)
+        previousBalance = try row.decode(9)
+        orderAmount = try row.decodeIfPresent(10)
+        twinAmount = try row.decodeIfPresent(11)
+        previousMonth = try row.decodeIfPresent(12) ?? ""
+        month = try row.decodeIfPresent(13) ?? ""
     }
 }
 

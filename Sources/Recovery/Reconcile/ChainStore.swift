@@ -6,7 +6,7 @@ enum ChainStore {
     static let makeDuplicates: Statement = """
         create temporary table rapp_doubles as
         select * from (
-            select t.id, t.ligne, t.compte_id, t.booked_at, t.montant, t.plus_tard, first_value(t.id) over pareilles as original,
+            select t.id, t.ligne, t.compte_id, t.booked_at, t.montant, first_value(t.id) over pareilles as original,
                 row_number() over pareilles as rang
             from pg_temp.rapp_transactions t
             join (select compte_id, booked_at, montant from pg_temp.rapp_transactions
@@ -21,7 +21,8 @@ enum ChainStore {
     static func duplicates(hasChain: Bool) -> Statement {
         """
         select id, compte_id, montant, booked_at::text, original from pg_temp.rapp_doubles
-        where \(hasChain) or booked_at < plus_tard - interval '5 minutes' order by id limit \(RuleLimits.rowsMax)
+        where id <> original and (\(hasChain) or ligne in (select ligne from pg_temp.rapp_tardives_transactions))
+        order by id limit \(RuleLimits.rowsMax)
         """
     }
 
@@ -30,15 +31,15 @@ enum ChainStore {
     static func makeChain(isChronological: Bool) -> Statement {
         """
         create temporary table rapp_chaine as
-        select t.ligne, t.id, t.compte_id, t.booked_at, t.date_comptable, t.montant, t.solde_apres, t.type,
-            translate(t.libelle, '0123456789/', '') as motif, t.reference,
-            lag(t.id) over fil as id_avant, lag(t.solde_apres) over fil as solde_avant,
+        select t.ligne, t.id, t.compte_id, t.booked_at, t.date_comptable, t.montant, t.solde_apres,
+            hashtext(coalesce(t.type, '') || '/' || translate(coalesce(t.libelle, ''), '0123456789/', '')) as motif,
+            t.reference is null as est_seule, lag(t.id) over fil as id_avant, lag(t.solde_apres) over fil as solde_avant,
             lag(t.date_comptable) over fil as date_avant, row_number() over fil as rang,
             lead(t.id) over fil is null as est_derniere
         from pg_temp.rapp_transactions t
         where t.solde_apres is not null and t.montant is not null and t.booked_at is not null
-            and not (\(isChronological) and coalesce(t.booked_at < t.plus_tard - interval '5 minutes', false))
-            and not exists (select from pg_temp.rapp_doubles d where d.id = t.id and d.ligne = t.ligne)
+            and not (\(isChronological) and t.ligne in (select ligne from pg_temp.rapp_tardives_transactions))
+            and not exists (select from pg_temp.rapp_doubles d where d.ligne = t.ligne)
         window fil as (partition by t.compte_id order by t.booked_at, t.id)
         """
     }
@@ -60,7 +61,7 @@ enum ChainStore {
     /// The breaks with what tells an altered amount from a missing operation.
     static let breaks: Statement = """
         select r.id, r.compte_id, coalesce(r.id_avant, 0), r.rang, r.montant, r.solde_apres, r.ecart,
-            r.booked_at::text, coalesce(r.type, ''), coalesce(r.motif, ''), coalesce(r.solde_avant, 0),
+            r.booked_at::text, r.motif::text, coalesce(r.solde_avant, 0),
             v.montant, j.montant,
             coalesce(date_trunc('month', r.date_avant), date_trunc('month', r.date_comptable))::date::text,
             date_trunc('month', r.date_comptable)::date::text
@@ -70,7 +71,8 @@ enum ChainStore {
         ) v on v.transaction_id = r.id
         left join (
             select x.id, min(t.montant) as montant from pg_temp.rapp_ruptures x
-            join pg_temp.rapp_transactions t on t.reference = x.reference
+            join pg_temp.rapp_transactions ici on ici.ligne = x.ligne and ici.reference is not null
+            join pg_temp.rapp_transactions t on t.reference = ici.reference
             where t.id <> x.id and t.compte_id <> x.compte_id group by 1
         ) j on j.id = r.id
         order by r.compte_id, r.rang limit \(RuleLimits.rowsMax)
@@ -78,17 +80,16 @@ enum ChainStore {
 
     /// Amounts of operations alike, in the whole bank and on the same account: by wording of the broken rows.
     static let wordings: Statement = """
-        select type, motif, count(*), avg(ln(abs(montant)))::float8, coalesce(stddev_samp(ln(abs(montant))), 0)::float8,
+        select motif::text, count(*), avg(ln(abs(montant)))::float8, coalesce(stddev_samp(ln(abs(montant))), 0)::float8,
             count(*) filter (where montant % 1000 = 0), count(*) filter (where montant % 100 = 0)
         from pg_temp.rapp_chaine c
-        where montant <> 0 and exists (select from pg_temp.rapp_ruptures r where r.motif = c.motif and r.type = c.type)
-        group by 1, 2
+        where montant <> 0 and motif in (select motif from pg_temp.rapp_ruptures) group by 1
         """
 
     static let siblings: Statement = """
         select r.id, count(*), avg(ln(abs(c.montant)))::float8, coalesce(stddev_samp(ln(abs(c.montant))), 0)::float8
         from pg_temp.rapp_ruptures r join pg_temp.rapp_chaine c on c.compte_id = r.compte_id and c.motif = r.motif
-            and c.type = r.type and c.id <> r.id and c.montant <> 0
+            and c.id <> r.id and c.montant <> 0
         group by 1
         """
 
@@ -97,7 +98,7 @@ enum ChainStore {
         select count(*) filter (where montant > 0)::float8 / greatest(count(*), 1),
             coalesce(avg(ln(abs(montant))) filter (where montant < 0), 0)::float8,
             coalesce(stddev_samp(ln(abs(montant))) filter (where montant < 0), 1)::float8
-        from (select montant from pg_temp.rapp_chaine where montant <> 0 and reference is null limit 200000) seules
+        from (select montant from pg_temp.rapp_chaine where montant <> 0 and est_seule limit 200000) seules
         """
 
     /// Statements of the accounts whose chain breaks: operations missing by month (printed less counted).
@@ -116,9 +117,9 @@ enum ChainStore {
         join pg_temp.rapp_chaine d on d.compte_id = c.id and d.est_derniere
         left join (
             select t.compte_id, sum(t.montant)::bigint as somme from pg_temp.rapp_transactions t
-            where (t.solde_apres is null or coalesce(t.booked_at < t.plus_tard - interval '5 minutes', false))
+            where (t.solde_apres is null or t.ligne in (select ligne from pg_temp.rapp_tardives_transactions))
                 and not exists (select from pg_temp.rapp_chaine x where x.ligne = t.ligne)
-                and not exists (select from pg_temp.rapp_doubles x where x.ligne = t.ligne)
+                and not exists (select from pg_temp.rapp_doubles d where d.ligne = t.ligne)
             group by 1
         ) h on h.compte_id = c.id
         where c.solde is distinct from d.solde_apres order by c.id limit \(RuleLimits.rowsMax)
@@ -182,7 +183,7 @@ enum ChainStore {
         """
         select t.id, t.compte_id, t.montant, t.booked_at::text, t.solde_apres is null, coalesce(t.contrepartie_iban, '')
         from pg_temp.rapp_transactions t
-        where ((\(isChronological) and t.booked_at < t.plus_tard - interval '5 minutes')
+        where ((\(isChronological) and t.ligne in (select ligne from pg_temp.rapp_tardives_transactions))
             or (\(hasChain) and t.solde_apres is null))
             and not exists (select from pg_temp.rapp_doubles d where d.ligne = t.ligne)
         order by t.id limit \(RuleLimits.rowsMax)

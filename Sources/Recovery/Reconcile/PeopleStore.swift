@@ -103,8 +103,9 @@ enum PeopleStore {
     /// The longest usual silences of the log, in seconds: what 99.9 % of the pauses stay below.
     static let usualSilence: Statement = """
         select coalesce(percentile_cont(0.999) within group (
-            order by extract(epoch from moment_suivant - horodatage)), 0)::float8
-        from pg_temp.rapp_logs where moment_suivant is not null
+            order by extract(epoch from suivant - horodatage)), 0)::float8
+        from (select horodatage, lead(horodatage) over (order by id) as suivant from pg_temp.rapp_logs) suite
+        where suivant is not null
         """
 
     /// Dates that can not be: beyond the dump's own end, before the account was opened, value dates far off.
@@ -153,13 +154,13 @@ enum PeopleStore {
     /// Amounts more than eight standard deviations (of their logarithm) above what their kind and wording usually are.
     static let unusualAmounts: Statement = """
         with usages as (
-            select type, motif, exp(avg(ln(abs(montant))) + 8 * greatest(stddev_samp(ln(abs(montant))), 0.4)) as limite
-            from pg_temp.rapp_chaine where montant <> 0 group by 1, 2
+            select motif, exp(avg(ln(abs(montant))) + 8 * greatest(stddev_samp(ln(abs(montant))), 0.4)) as limite
+            from pg_temp.rapp_chaine where montant <> 0 group by 1
             having count(*) >= 200
                 and ln(max(abs(montant))) > avg(ln(abs(montant))) + 8 * greatest(stddev_samp(ln(abs(montant))), 0.4)
         )
         select c.id, c.montant, c.booked_at::text from pg_temp.rapp_chaine c
-        join usages u on u.type = c.type and u.motif = c.motif
+        join usages u on u.motif = c.motif
         where abs(c.montant) > u.limite order by c.id limit \(RuleLimits.rowsMax)
         """
 

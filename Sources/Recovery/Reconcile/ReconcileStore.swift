@@ -55,29 +55,25 @@ enum ReconcileStore {
     /// A role that the bank does not have, or whose rows did not survive: rules run on it and find nothing.
     static func layOutEmpty(_ role: RoleTable) -> Statement {
         let columns = role.columns.map { "\(read("null", $0.form)) as \($0.name)" }.joined(separator: ", ")
-        let suite =
-            role == .transactions || role == .logs
-            ? ", null::bigint as id_suivant, null::timestamptz as moment_suivant, null::timestamptz as plus_tard" : ""
         return Statement(
-            unchecked: """
-                create temporary table rapp_\(role.rawValue) as
-                select null::tid as ligne, \(columns)\(suite) where false
-                """)
+            unchecked:
+                "create temporary table rapp_\(role.rawValue) as select null::tid as ligne, \(columns) where false")
     }
 
-    /// The role's rows; operations come with the id that follows and the latest time among lower ids.
     static func layOut(_ source: RoleSource) -> Statement {
-        let rows = rows(source)
-        let time = source.role == .transactions ? "booked_at" : source.role == .logs ? "horodatage" : nil
-        guard let time else {
-            return Statement(unchecked: "create temporary table rapp_\(source.role.rawValue) as \(rows)")
-        }
-        return Statement(
+        Statement(unchecked: "create temporary table rapp_\(source.role.rawValue) as \(rows(source))")
+    }
+
+    /// Rows whose time is well before that of lower ids: written later than they say. Few columns, to sort them fast.
+    static func findLate(_ role: RoleTable, time: String) -> Statement {
+        Statement(
             unchecked: """
-                create temporary table rapp_\(source.role.rawValue) as
-                select lignes.*, lead(id) over suite as id_suivant, lead(\(time)) over suite as moment_suivant,
-                    max(\(time)) over (suite rows between unbounded preceding and 1 preceding) as plus_tard
-                from (\(rows)) lignes window suite as (order by id)
+                create temporary table rapp_tardives_\(role.rawValue) as
+                select ligne from (
+                    select ligne, \(time) as moment, max(\(time)) over (
+                        order by id rows between unbounded preceding and 1 preceding) as plus_tard
+                    from pg_temp.rapp_\(role.rawValue)
+                ) suite where moment < plus_tard - interval '5 minutes'
                 """)
     }
 
@@ -112,14 +108,14 @@ enum ReconcileStore {
 
     /// How the ids of a table run: rows, missing ids, rows later than their id says.
     static func profile(_ role: RoleTable, time: String?) -> Statement {
-        let time = time.map { "count(*) filter (where \($0) < plus_tard - interval '5 minutes')" } ?? "0"
+        let late = time == nil ? "0" : "(select count(*) from pg_temp.rapp_tardives_\(role.rawValue))"
         let day =
             role == .transactions
             ? "(select count(distinct booked_at::time) from "
                 + "(select booked_at from pg_temp.rapp_transactions limit 20000) debut)" : "99"
         return Statement(
             unchecked: """
-                select count(*), count(distinct \(role.key)), \(time), \(day),
+                select count(*), count(distinct \(role.key)), \(late), \(day),
                     coalesce(min(\(role.key)), 0), coalesce(max(\(role.key)), 0)
                 from pg_temp.rapp_\(role.rawValue)
                 """)

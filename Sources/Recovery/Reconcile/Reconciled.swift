@@ -1,5 +1,5 @@
 /// What the reconciliation found and did.
-struct Reconciled: Codable, Sendable {
+struct Reconciled: Codable, Sendable, Equatable {
     /// Grouped by rule and table, with masked samples.
     var findings: [DataFinding] = []
     /// Rows by what was done to them.

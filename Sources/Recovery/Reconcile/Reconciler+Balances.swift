@@ -32,15 +32,30 @@ extension Reconciler {
         for found in try await connection.all(ChainStore.balances, as: Balance.self) {
             let difference = (found.balance ?? 0) &- found.expected
             let isForgery = found.outside != 0 && difference == found.outside
+            if !isForgery, mayHaveLost(after: found.lastOperation) {
+                add(
+                    .balanceDiffers, nil, RoleTable.comptes.rawValue, String(found.account), column: "solde",
+                    expected: Hundredths.text(found.expected), found: found.balance.map(Hundredths.text),
+                    note: "the dump lost operations")
+                continue
+            }
             // An operation that nobody misses yet could be this account's last.
             let isDoubtful =
-                doubtfulAccounts.contains(found.account) || !wholeTables.contains(.transactions)
+                doubtfulAccounts.contains(found.account)
                 || missingOperations.subtracting(explainedOperations).contains { $0 > found.lastOperation }
             report(found, isForgery, isDoubtful ? .likely : .certain)
         }
+        guard wholeTables.contains(.transactions) else { return }
         for row in try await connection.run(ChainStore.restingBalances) {
             report(try Balance(resting: row), false, .certain)
         }
+    }
+
+    /// Whether the damage may have taken an operation later than `id`: at the table's end, or known by its number.
+    private func mayHaveLost(after id: Int64) -> Bool {
+        guard !wholeTables.contains(.transactions) else { return false }
+        guard let last = lastIDs[.transactions], profile(.transactions).last >= last else { return true }
+        return lostOperations.contains { $0.upperBound > id }
     }
 
     private mutating func report(_ found: Balance, _ isForgery: Bool, _ confidence: RowFinding.Confidence) {

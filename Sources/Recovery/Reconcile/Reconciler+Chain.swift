@@ -7,12 +7,12 @@ extension Reconciler {
         let spread: AmountSpread
 
         init(row: Row) throws {
-            name = "\(try row.decodeIfPresent(0) ?? "")/\(try row.decodeIfPresent(1) ?? "")"
-            let count: Int64 = try row.decode(2)
+            name = try row.decode(0)
+            let count: Int64 = try row.decode(1)
             spread = AmountSpread(
-                count: count, mean: try row.decode(3), deviation: try row.decode(4),
-                isRoundToTens: try row.decode(5, as: Int64.self) * 50 >= count * 49 && count >= 20,
-                isRoundToUnits: try row.decode(6, as: Int64.self) * 50 >= count * 49 && count >= 20)
+                count: count, mean: try row.decode(2), deviation: try row.decode(3),
+                isRoundToTens: try row.decode(4, as: Int64.self) * 50 >= count * 49 && count >= 20,
+                isRoundToUnits: try row.decode(5, as: Int64.self) * 50 >= count * 49 && count >= 20)
         }
     }
 
@@ -76,7 +76,12 @@ extension Reconciler {
             try await connection.all(ChainStore.withoutOperation, as: LostOrder.self).map { ($0.operation, $0) },
             uniquingKeysWith: { first, _ in first })
         if hasChain {
-            let breaks = try await connection.all(ChainStore.breaks, as: ChainBreak.self)
+            let all = try await connection.all(ChainStore.breaks, as: ChainBreak.self)
+            // The damage took an operation there: the chain has nothing more to say.
+            let breaks = all.filter { item in
+                !lostOperations.contains { $0.upperBound > item.previousID && $0.lowerBound < item.id }
+            }
+            doubtfulAccounts.formUnion(Set(all.map(\.account)).subtracting(breaks.map(\.account)))
             if !breaks.isEmpty {
                 let verdicts = BreakJudge.verdicts(on: breaks, try await evidence(orders))
                 for (item, verdict) in zip(breaks, verdicts) { report(item, verdict, orders) }
@@ -116,13 +121,20 @@ extension Reconciler {
         }
     }
 
+    /// Whether each missing operation is known by its id.
+    private var hasKnownGaps: Bool {
+        profile(.transactions).isDense || !lostOperations.isEmpty && profile(.transactions).isChronological
+    }
+
     private func evidence(_ orders: [Int64: LostOrder]) async throws -> ChainEvidence {
         var evidence = ChainEvidence()
-        evidence.missingIDs = profile(.transactions).isDense ? missingOperations.sorted() : nil
+        evidence.missingIDs = hasKnownGaps ? missingOperations.sorted() : nil
         for (id, order) in orders {
             evidence.orders[id] = order.amount.map { ChainEvidence.Order(account: order.account, amount: $0) }
         }
         for count in try await connection.all(ChainStore.statementCounts, as: MonthCount.self) {
+            // With rows lost, a statement that misses some proves nothing.
+            guard lostOperations.isEmpty || count.missing <= 0 else { continue }
             evidence.missingByMonth[count.account, default: [:]][count.month] = count.missing
         }
         for wording in try await connection.all(ChainStore.wordings, as: Wording.self) {
@@ -155,8 +167,10 @@ extension Reconciler {
                     en: "the amount that leads from the balance before to the operation's balance"))
         case .operationMissing(let id, let amount, let confidence):
             if let id { explainedOperations.insert(id) }
+            // In a damaged table an operation without a number is the damage's.
+            let isDeleted = id != nil || wholeTables.contains(.transactions)
             add(
-                .operationMissing, .transactionDeleted, table,
+                .operationMissing, isDeleted ? .transactionDeleted : nil, table,
                 id.map(String.init) ?? "compte \(item.account) avant \(key)",
                 column: "montant", expected: Hundredths.text(amount), confidence, at: item.at,
                 note: "compte \(item.account)")

@@ -77,7 +77,8 @@ extension Reconciler {
     mutating func findForgedOperations() async throws {
         let share = try await connection.one(ChainStore.orderedShare, as: Share.self)
         let unordered =
-            share.isRule ? try await connection.all(ChainStore.withoutOrder, as: Operation.self) : []
+            share.isRule && wholeTables.contains(.virements)
+            ? try await connection.all(ChainStore.withoutOrder, as: Operation.self) : []
         let unorderedIDs = Set(unordered.map(\.id))
         let late = try await connection.all(
             ChainStore.outOfSequence(isChronological: profile(.transactions).isChronological, hasChain: hasChain),

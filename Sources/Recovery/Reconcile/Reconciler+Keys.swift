@@ -73,40 +73,73 @@ extension Reconciler {
         var times: String? { before.flatMap { before in after.map { "\(before) – \($0)" } } }
     }
 
-    /// Runs of missing ids of a table whose ids have no gaps of their own.
+    /// Runs of missing ids of a table whose ids have no gaps of their own, but for those that a damage tore.
     func gaps(_ role: RoleTable) async throws -> [Gap] {
-        guard profile(role).isDense else { return [] }
-        var gaps = try await connection.all(
-            ReconcileStore.missingIds(role, time: Self.time[role]), as: Gap.self)
-        let last = profile(role).last
-        if let next = lastIDs[role], next > last, next - last <= max(20, profile(role).ids / 50) {
-            gaps.append(Gap(first: last + 1, last: next))
+        let profile = profile(role)
+        guard profile.rows > 0 else { return [] }
+        let isWhole = wholeTables.contains(role)
+        guard profile.isDense || !isWhole else { return [] }
+        var gaps = try await connection.all(ReconcileStore.missingIds(role, time: Self.time[role]), as: Gap.self)
+        if !isWhole, gaps.reduce(0, { $0 + ($1.isLong ? 0 : $1.count) }) > max(20, profile.ids / 50) { return [] }
+        if isWhole, profile.first > 1, profile.first <= 20 {
+            gaps.insert(Gap(first: 1, last: profile.first - 1), at: 0)
+        }
+        if let next = lastIDs[role], next > profile.last,
+            !isWhole || next - profile.last <= max(20, profile.ids / 50)
+        {
+            gaps.append(Gap(first: profile.last + 1, last: next))
         }
         return gaps
     }
 
-    /// A run this long in a damaged table is the damage's.
-    private static let lostRunMin: Int64 = 3
-
     mutating func findMissingRows() async throws {
         for role in RoleTable.allCases where role != .logs {
-            let isWhole = wholeTables.contains(role)
-            for gap in try await gaps(role) {
-                if !isWhole, gap.last - gap.first + 1 >= Self.lostRunMin {
-                    add(.lostRow, nil, role.rawValue, "\(gap.first)-\(gap.last)", at: gap.times)
-                    continue
-                }
-                if role == .transactions {
-                    for id in gap.first...gap.last { missingOperations.insert(id) }
-                    continue
-                }
+            let (lost, missing) = attribute(try await gaps(role), role)
+            for gap in lost {
+                add(.lostRow, nil, role.rawValue, gap.key, at: gap.times)
+                if role == .transactions { lostOperations.append(gap.first...gap.last) }
+            }
+            for gap in missing {
                 for id in gap.first...gap.last {
+                    guard role != .transactions else {
+                        missingOperations.insert(id)
+                        continue
+                    }
                     add(
                         .missingRow, Self.kindOfDeletion(role), role.rawValue, String(id),
-                        isWhole ? .certain : .likely, at: gap.times)
+                        wholeTables.contains(role) ? .certain : .likely, at: gap.times)
                     if role == .clients { proposeClient(id) }
                 }
             }
         }
     }
+
+    /// What the damage took, and what somebody must have deleted. In a damaged table long runs are the damage's, and so
+    /// are as many single rows as were set aside, or those beside them.
+    private func attribute(_ gaps: [Gap], _ role: RoleTable) -> (lost: [Gap], deleted: [Gap]) {
+        guard !wholeTables.contains(role) else { return ([], gaps) }
+        let short = gaps.filter { !$0.isLong }.reduce(0) { $0 + $1.count }
+        let aside = setAside[role] ?? SetAside()
+        var (lost, deleted): ([Gap], [Gap]) = ([], [])
+        for gap in gaps {
+            let isNear = aside.ids.contains { $0 >= gap.first - 1 && $0 <= gap.last + 1 }
+            if gap.isLong || short <= aside.count || isNear { lost.append(gap) } else { deleted.append(gap) }
+        }
+        return (lost, deleted)
+    }
+}
+
+/// Rows of a table that the salvage set aside, and the ids that could be read in them.
+struct SetAside: Sendable {
+    var count: Int64 = 0
+    var ids: Set<Int64> = []
+}
+
+extension Reconciler.Gap {
+    var count: Int64 { last - first + 1 }
+
+    /// In a damaged table a run this long is the damage's.
+    var isLong: Bool { count >= 3 }
+
+    var key: String { first == last ? "\(first)" : "\(first)-\(last)" }
 }

@@ -51,15 +51,16 @@ extension Reconciler {
 
     mutating func checkLog() async throws {
         guard has(.logs, "horodatage") else { return }
+        let gaps = try await gaps(.logs)
+        guard !gaps.isEmpty else { return }
         let usual = try await connection.one(PeopleStore.usualSilence, as: Double.self)
-        for gap in try await gaps(.logs) {
+        for gap in gaps {
             guard wholeTables.contains(.logs) else {
-                add(.lostRow, nil, RoleTable.logs.rawValue, "\(gap.first)-\(gap.last)", at: gap.times)
+                add(.lostRow, nil, RoleTable.logs.rawValue, gap.key, at: gap.times)
                 continue
             }
             add(
-                .logGap, .logWiped, RoleTable.logs.rawValue,
-                gap.first == gap.last ? "\(gap.first)" : "\(gap.first)-\(gap.last)", .certain, at: gap.times,
+                .logGap, .logWiped, RoleTable.logs.rawValue, gap.key, .certain, at: gap.times,
                 note: "\(gap.last - gap.first + 1) entries; a pause is rarely over \(Int(min(usual, 1e9))) s")
         }
     }

@@ -11,6 +11,7 @@ struct Reconciler {
     let sources: [RoleTable: RoleSource]
     /// Roles whose rows all survived: only there does a gap mean a deletion.
     let wholeTables: Set<RoleTable>
+    let setAside: [RoleTable: SetAside]
     /// The next id of each sequence, by source table, as the dump has it.
     let lastIDs: [RoleTable: Int64]
     /// When the dump was made, when it says so.
@@ -28,18 +29,22 @@ struct Reconciler {
     /// Ids of operations that are gone, and those whose account is known.
     var missingOperations: Set<Int64> = []
     var explainedOperations: Set<Int64> = []
+    /// Ids of operations that the damage took.
+    var lostOperations: [ClosedRange<Int64>] = []
     /// Accounts whose chain could not be explained: their balance is not repaired.
     var doubtfulAccounts: Set<Int64> = []
 
     init(
-        connection: Connection, mapping: Mapping, wholeTables: Set<RoleTable>, lastIDs: [RoleTable: Int64],
-        dumpedAt: String?, progress: @escaping ProgressSink
+        connection: Connection, mapping: Mapping, wholeTables: Set<RoleTable>,
+        setAside: [RoleTable: SetAside], lastIDs: [RoleTable: Int64], dumpedAt: String?,
+        progress: @escaping ProgressSink
     ) {
         self.connection = connection
         sources = Dictionary(
             RoleTable.allCases.compactMap { role in RoleSource(role, in: mapping).map { (role, $0) } },
             uniquingKeysWith: { first, _ in first })
         self.wholeTables = wholeTables
+        self.setAside = setAside
         self.lastIDs = lastIDs
         self.dumpedAt = dumpedAt
         self.progress = progress
@@ -89,12 +94,17 @@ struct Reconciler {
         {
             try await rule("read \(role.rawValue)") {
                 try await $0.connection.run(ReconcileStore.layOut(source))
+                if let time = Self.time[role] {
+                    try await $0.connection.run(ReconcileStore.findLate(role, time: time))
+                }
                 try await $0.connection.run(ReconcileStore.analyze(role))
                 $0.profiles[role] = try await $0.connection.one(
                     ReconcileStore.profile(role, time: Self.time[role]), as: TableProfile.self)
             }
         }
-        if profiles[role] == nil { try await connection.run(ReconcileStore.layOutEmpty(role)) }
+        guard profiles[role] == nil else { return }
+        try await connection.run(ReconcileStore.layOutEmpty(role))
+        if let time = Self.time[role] { try await connection.run(ReconcileStore.findLate(role, time: time)) }
     }
 
     /// The column that should grow with the id.

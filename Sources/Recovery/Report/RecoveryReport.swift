@@ -100,7 +100,7 @@ public struct ObjectFinding: Codable, Sendable {
 }
 
 /// Something wrong in the data.
-public struct DataFinding: Codable, Sendable {
+public struct DataFinding: Codable, Sendable, Equatable {
     public var rule: String
     public var severity: String
     public var table: String

@@ -69,6 +69,7 @@ extension RecoveryEngine {
             for statement in ReconcileStore.settings(timeZone: mapping.timeZone) { try await connection.run(statement) }
             var reconciler = Reconciler(
                 connection: connection, mapping: mapping, wholeTables: Self.wholeTables(salvaged, mapping),
+                setAside: try setAside(salvaged, mapping),
                 lastIDs: Self.lastIDs(inspected.objects, mapping), dumpedAt: inspected.summary.createdAt,
                 progress: progress)
             try await reconciler.run()
@@ -134,6 +135,34 @@ extension RecoveryEngine {
                 if outcome.quarantined > 0 || (outcome.lost ?? 0) > 0 { return false }
                 return outcome.intact == 0 || damaged.isDisjoint(with: names + ["*"])
             })
+    }
+
+    /// What of each role stands in the salvage's quarantine.
+    private func setAside(_ salvaged: Salvaged, _ mapping: Mapping) throws -> [RoleTable: SetAside] {
+        var roles: [String: (role: RoleTable, column: Int)] = [:]
+        var found: [RoleTable: SetAside] = [:]
+        for role in RoleTable.allCases {
+            guard let source = RoleSource(role, in: mapping) else { continue }
+            for table in salvaged.tables where [source.relation, "public." + source.relation].contains(table.name) {
+                found[role, default: SetAside()].count += table.quarantined
+                guard let key = source.rawColumn(of: role.key),
+                    let column = salvaged.columns[table.name]?.firstIndex(of: key)
+                else { continue }
+                roles[table.name] = (role, column)
+            }
+        }
+        guard found.values.contains(where: { $0.count > 0 }),
+            let data = FileManager.default.contents(atPath: run.quarantineDirectory + "/rows.jsonl")
+        else { return found }
+        for line in data.split(separator: UInt8(ascii: "\n")).prefix(RuleLimits.rowsMax) {
+            guard let entry = try? JSONDecoder().decode(QuarantineFile.Line.self, from: Data(line)),
+                let (role, column) = roles[entry.table], let row = entry.row
+            else { continue }
+            let fields = row.split(separator: "\t", omittingEmptySubsequences: false)
+            guard column < fields.count, let id = Int64(fields[column]) else { continue }
+            found[role, default: SetAside()].ids.insert(id)
+        }
+        return found
     }
 
     /// Where the dump's sequences stood: `SELECT pg_catalog.setval('public.clients_id_seq', 1000, true);`
