@@ -59,8 +59,8 @@ enum PeopleStore {
     /// unsuspected beneficiaries of that name have.
     static func ibansByName(_ suspects: [Int64]) -> Statement {
         """
-        with douteux as (select id, nom from pg_temp.rapp_beneficiaires where id = any(\(SQLArray(suspects))::bigint[]))
-        select d.id, c.iban, a.iban from douteux d
+        with douteux as (select id, nom, bic from pg_temp.rapp_beneficiaires where id = any(\(SQLArray(suspects))::bigint[]))
+        select d.id, c.iban, a.iban, d.bic from douteux d
         left join (
             select lower(cl.nom_complet) as nom, min(co.iban) as iban from pg_temp.rapp_clients cl
             join lateral (select iban from pg_temp.rapp_comptes where client_numero = cl.numero order by id limit 1) co

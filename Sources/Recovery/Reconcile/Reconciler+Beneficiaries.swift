@@ -38,11 +38,13 @@ extension Reconciler {
         let id: Int64
         let ofClient: String?
         let ofOthers: String?
+        let bic: String?
 
         init(row: Row) throws {
             id = try row.decode(0)
             ofClient = try row.decodeIfPresent(1)
             ofOthers = try row.decodeIfPresent(2)
+            bic = try row.decodeIfPresent(3)
         }
     }
 
@@ -97,7 +99,9 @@ extension Reconciler {
         guard !suspects.isEmpty else { return }
         let ids = suspects.keys.sorted()
         var named: [Int64: String] = [:]
+        var standing: [Int64: String] = [:]
         for row in try await connection.all(PeopleStore.ibansByName(ids), as: Named.self) {
+            standing[row.id] = row.bic
             let guesses = Set([row.ofClient, row.ofOthers].compactMap { $0 })
             if guesses.count == 1, let guess = guesses.first, guess != suspects[row.id] { named[row.id] = guess }
         }
