@@ -58,7 +58,7 @@ struct EvidenceStore: Sendable {
                 select from evidence.clusters() c
                 cross join lateral (
                     select from evidence.entries e where e.cluster = c and e.xid >= evidence.sealed_end(c)) u
-                limit \(countMax)) some
+                limit \(countMax)) counted
             """, as: Int.self)
     }
 

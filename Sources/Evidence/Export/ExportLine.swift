@@ -94,6 +94,11 @@ struct JSONLine {
     /// With the brace and the line's end.
     var finished: [UInt8] { bytes + [UInt8(ascii: "}"), 10] }
 
+    /// Whether `line`, without its end, is this object byte for byte.
+    func isExactly(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
+        line.count == bytes.count + 1 && line.last == UInt8(ascii: "}") && line.dropLast().elementsEqual(bytes)
+    }
+
     private static let digits = Array("0123456789abcdef".utf8)
 
     private mutating func begin(_ name: String) {

@@ -48,22 +48,24 @@ struct ExportVerifier {
         if number == 1 {
             if fields["format"] != ExportLine.formatName { problems.add("line 1 is not the beginning of an export") }
         } else if fields["entry"] != nil {
-            guard let entry = JournalEntry(fields: fields) else {
-                return problems.add("line \(number) is no entry")
+            guard let entry = JournalEntry(fields: fields), ExportLine.entry(entry).isExactly(line) else {
+                return problems.add("line \(number) is no entry as an export writes it")
             }
             add(entry)
         } else if fields["block"] != nil {
-            guard let block = JournalBlock(fields: fields) else { return problems.add("line \(number) is no block") }
+            guard let block = JournalBlock(fields: fields), ExportLine.block(block).isExactly(line) else {
+                return problems.add("line \(number) is no block as an export writes it")
+            }
             finishBlock()
             if isInUnsealed { problems.add("block \(block.number) stands behind the entries that are not sealed") }
             begin(block)
-        } else if fields["unsealed"] != nil {
+        } else if ExportLine.unsealed().isExactly(line) {
             finishBlock()
             isInUnsealed = true
         } else if fields["end"] != nil {
             finishBlock()
             isEnded = true
-            if fields["blocks"] != String(blockCount) || fields["entries"] != String(entryCount) {
+            if !ExportLine.end(blocks: blockCount, entries: entryCount).isExactly(line) {
                 problems.add(
                     """
                     the file has \(blockCount) blocks and \(entryCount) entries, and was written with \

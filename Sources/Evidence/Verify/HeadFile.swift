@@ -12,7 +12,7 @@ struct HeadFile {
         var found: JournalHead?
         while try reader.next({ line in found = line.isEmpty ? nil : try? JournalHead(line: line) }) {
             guard let head = found else {
-                problems.add("published heads: line \(reader.number) is no head")
+                problems.add("published heads: line \(reader.number) is no head: torn by a crash, or edited")
                 continue
             }
             guard head.isSigned else {
