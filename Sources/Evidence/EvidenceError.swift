@@ -12,6 +12,12 @@ public struct EvidenceError: Fault, Hashable {
             hint: "Give a report, a recovery journal or a journal export, with its .sig file beside it if it has one.")
     }
 
+    static func keyUnreadable(_ path: String, _ reason: String) -> EvidenceError {
+        EvidenceError(
+            code: "signing_key_unreadable", message: "the signing key can not be read from \(path): \(reason)",
+            hint: "Restore the file from where it is kept safe; a new key is another signer, and says so.")
+    }
+
     static func headNotPublished(_ path: String, _ reason: String) -> EvidenceError {
         EvidenceError(
             code: "head_not_published", message: "the journal's head can not be appended to \(path): \(reason)",

@@ -17,8 +17,9 @@ struct CommandHeadPublisher: HeadPublisher {
                 hint: "Give the absolute path of an executable file.", exitStatus: .environment)
         }
         let input = FileManager.default.temporaryDirectory.path + "/digitalbank-head-" + UUID().uuidString
-        guard FileManager.default.createFile(
-            atPath: input, contents: Data((try head.line + "\n").utf8), attributes: [.posixPermissions: 0o600])
+        guard
+            FileManager.default.createFile(
+                atPath: input, contents: Data((try head.line + "\n").utf8), attributes: [.posixPermissions: 0o600])
         else {
             throw RecoveryError(
                 code: "publisher_failed", message: "\(input) can not be written",

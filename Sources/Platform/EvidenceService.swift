@@ -73,7 +73,8 @@ public enum EvidenceService {
         let report = try await withDatabase(place) { try await JournalExporter(database: $0).export(to: path) }
         var lines = ["\(report.sealedCount) entries in \(report.blockCount) blocks written to \(path)"]
         if report.unsealedCount > 0 {
-            lines.append("\(report.unsealedCount) entries are not sealed yet; seal them with: digitalbank evidence seal")
+            lines.append(
+                "\(report.unsealedCount) entries are not sealed yet; seal them with: digitalbank evidence seal")
         }
         return lines + ["verify it with: digitalbank evidence verify \(path) --head \(place.headPath)"]
     }

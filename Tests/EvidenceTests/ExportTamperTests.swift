@@ -113,7 +113,8 @@ import Testing
             expect(try said { $0[row] += " " }, says: "line \(row + 1) can not be read")
             let block = try #require(text.lastIndex { $0.hasPrefix(#"{"block""#) })
             expect(
-                try said { $0.insert($0[block], at: block) }, says: "have the same predecessor: the journal forks there")
+                try said { $0.insert($0[block], at: block) }, says: "have the same predecessor: the journal forks there"
+            )
         }
     }
 
@@ -131,7 +132,8 @@ import Testing
         }
     }
 
-    @Test func `published heads are appended once each, behind a line that a crash tore, which is named`() async throws {
+    @Test func `published heads are appended once each, behind a line that a crash tore, which is named`() async throws
+    {
         try await Bench.run { bench in
             try await bench.appendAndSeal(0..<20)
             let heads = try String(contentsOfFile: bench.heads, encoding: .utf8)

@@ -29,7 +29,8 @@ struct BlockCheck {
 
     mutating func add(_ entry: JournalEntry, _ problems: inout Problems) {
         if entry.id <= lastID {
-            problems.add("block \(block.number): entry \(entry.id) stands behind entry \(lastID): their order was changed")
+            problems.add(
+                "block \(block.number): entry \(entry.id) stands behind entry \(lastID): their order was changed")
         }
         if entry.cluster != block.cluster || entry.xid < block.firstXid || entry.xid >= block.endXid {
             problems.add("block \(block.number): entry \(entry.id) is of a transaction that the block does not cover")
@@ -55,7 +56,8 @@ struct BlockCheck {
         guard problems.count == before else { return }
         if tree.root != block.root || entryCount != block.rowCount {
             problems.add("block \(block.number): its entries are not those that were sealed")
-        } else if firstID != block.firstID || (entryCount > 0 ? lastID : nil) != block.lastID || lastAt != block.lastAt {
+        } else if firstID != block.firstID || (entryCount > 0 ? lastID : nil) != block.lastID || lastAt != block.lastAt
+        {
             problems.add("block \(block.number): its first or last entry is not what it says")
         }
     }
