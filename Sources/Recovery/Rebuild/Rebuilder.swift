@@ -29,6 +29,8 @@ final class Rebuilder: Sendable {
         var accountOwners: [Int64: Int64] = [:]
         var cards: Set<Int64> = []
         var beneficiaries: Set<Int64> = []
+        /// Beneficiaries that a person has to check before they are used.
+        var unverifiedBeneficiaries: Set<Int64> = []
         var rows: [String: Int64] = [:]
         var refused: [String: Int64] = [:]
         var notes: [String: Int64] = [:]

@@ -56,6 +56,8 @@ extension RecoveryEngine {
             mapping: mapping, room: source, target: target, keys: vault,
             quarantine: try QuarantineFile(path: run.quarantineDirectory + "/rebuild.jsonl"),
             legacy: try LegacyColumns(keyFile: options.legacyKeyFile), progress: progress)
+        let unverified = try await unverifiedBeneficiaries(source)
+        rebuilder.state.withLock { $0.unverifiedBeneficiaries = unverified }
         try await rebuilder.copyClients()
         try await rebuilder.copyAccounts()
         try await rebuilder.copyCards()
