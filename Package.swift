@@ -97,7 +97,8 @@ let package = Package(
         tests("CryptoTests", ["Crypto"]),
         tests("VaultTests", ["Vault", "Crypto", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests("EvidenceTests", ["Evidence", "Crypto", "Migrations", "Postgres", "TestSupport"]),
-        tests("BankTests", ["Bank", "Vault", "Crypto", "Migrations", "Postgres", "TestSupport"]),
+        tests(
+            "BankTests", ["Bank", "Vault", "Crypto", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests("SalvageTests", ["Salvage", "TestSupport"]),
         tests("SimulatorTests", ["Simulator", "Bank", "Crypto", "Postgres", "PostgresServer", "TestSupport"]),
         tests(
