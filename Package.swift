@@ -26,7 +26,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 
 let package = Package(
     name: "digitalbank",
-    products: [.executable(name: "digitalbank", targets: ["digitalbank"])],
+    products: [
+        .executable(name: "digitalbank", targets: ["digitalbank"]),
+        // For the Benchmarks package, which is apart.
+        .library(name: "BankKit", targets: ["Diagnostics", "Postgres", "PostgresServer", "Migrations", "Bank"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),

@@ -35,6 +35,14 @@ func order(_ debit: Int64, _ credit: Int64, _ minor: Int64, _ key: String = UUID
     TransferOrder(debit: AccountID(debit), credit: AccountID(credit), amount: euros(minor), key: OrderKey(key))
 }
 
+extension TransferOrder {
+    func with(_ change: (inout TransferOrder) -> Void) -> TransferOrder {
+        var other = self
+        change(&other)
+        return other
+    }
+}
+
 /// Everything of the ledger that a refusal must leave as it was; sequences may move on.
 func fingerprint(_ database: Database) async throws -> String {
     try await database.one(

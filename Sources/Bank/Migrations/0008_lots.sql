@@ -56,6 +56,8 @@ declare
     t_ancienne bytea[]; t_ancien_virement uuid[]; t_ancienne_transaction bigint[];
     -- What becomes of each order.
     t_code text[] := array_fill(null::text, array[n]);
+    -- By the first order of a key: the one that was executed.
+    t_execute integer[] := array_fill(null::integer, array[n]);
     t_transaction bigint[] := array_fill(null::bigint, array[n]);
     t_numero_debit bigint[] := array_fill(null::bigint, array[n]);
     t_numero_credit bigint[] := array_fill(null::bigint, array[n]);
@@ -167,12 +169,9 @@ begin
             when t_ancienne[i] = t_empreinte[i] then 'REJEU'
             when t_ancienne[i] is not null then 'LV007'
         end;
-        if v_code is null and t_premier[i] < i then
-            -- The same key twice in one lot: the second is the first one's replay, unless that was refused.
-            v_code := case
-                when t_empreinte[t_premier[i]] <> t_empreinte[i] then 'LV007'
-                when t_transaction[t_premier[i]] is not null then 'REJEU'
-            end;
+        if v_code is null and t_execute[t_premier[i]] is not null then
+            -- The same key twice in one lot: the later one is the replay of the one that was executed.
+            v_code := case t_empreinte[t_execute[t_premier[i]]] when t_empreinte[i] then 'REJEU' else 'LV007' end;
         end if;
         if v_code is null then
             v_code := case
@@ -193,6 +192,7 @@ begin
             continue;
         end if;
         v_acceptes := v_acceptes + 1;
+        t_execute[t_premier[i]] := i;
         t_transaction[i] := nextval('public.transactions_id_seq');
         if t_chaud[d] then
             t_numero_debit[i] := nextval('public.ecritures_chaudes_numero');
