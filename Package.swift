@@ -103,7 +103,7 @@ let package = Package(
         tests("EvidenceTests", ["Evidence", "Crypto", "Migrations", "Postgres", "TestSupport"]),
         tests(
             "BankTests", ["Bank", "Vault", "Crypto", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
-        tests("SalvageTests", ["Salvage", "TestSupport"]),
+        tests("SalvageTests", ["Salvage", "TestSupport", "CZlib", "CZstd", "CLZ4"]),
         tests("SimulatorTests", ["Simulator", "Bank", "Crypto", "Postgres", "PostgresServer", "TestSupport"]),
         tests(
             "RecoveryTests",
