@@ -61,9 +61,10 @@ create or replace function public.balance_generale() returns table (
         from public.comptes k
         left join (select compte_id, sum(montant_minor) as somme from public.ecritures group by compte_id) e
             on e.compte_id = k.id
-        left join lateral (
-            select sum(montant_minor) as somme from public.ecritures
-            where k.chaud and compte_id = k.id and numero > k.dernier_numero) h on true
+        left join (
+            select c.id, sum(a.montant_minor) as somme
+            from public.comptes c join public.ecritures a on a.compte_id = c.id and a.numero > c.dernier_numero
+            where c.chaud group by c.id) h on h.id = k.id
         group by k.devise
     $$;
 
@@ -186,6 +187,9 @@ $$;
 create function public.verifier_le_grand_livre() returns table (regle text, objet text, attendu text, trouve text)
     language plpgsql stable security definer
     set search_path = ''
+    -- Every table is read whole: with old statistics a nested loop would never end.
+    set enable_nestloop = off
+    set work_mem = '128MB'
     as $$
 begin
     return query

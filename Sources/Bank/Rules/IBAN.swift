@@ -1,4 +1,4 @@
-/// International bank account numbers (ISO 13616): countries' lengths of the IBAN registry, check digits by ISO 7064.
+/// International bank account numbers (ISO 13616): countries' structures of the IBAN registry, check digits by ISO 7064.
 public struct IBAN: Hashable, Sendable {
     /// Without spaces, upper case.
     public let text: String
@@ -22,12 +22,12 @@ public struct IBAN: Hashable, Sendable {
         }
     }
 
-    /// Length of the country, characters, check digits; for France and Monaco the RIB key too.
+    /// The country's length and structure, check digits; for France and Monaco the RIB key too.
     public static func isValid(_ bytes: some RandomAccessCollection<UInt8>) -> Bool {
         let text = Array(bytes)
-        guard text.count >= 15, text.count <= 34, let length = length(of: text), length == text.count else {
-            return false
-        }
+        guard text.count >= 15, text.count <= 34, let form = form(of: text), fits(text, form) else { return false }
+        // Check digits are 02 to 98: three others would satisfy the remainder too.
+        guard let check = checkDigits(text), (2...98).contains(check) else { return false }
         var remainder = 0
         for index in 0..<text.count {
             let byte = text[index < text.count - 4 ? index + 4 : index - (text.count - 4)]
@@ -40,6 +40,11 @@ public struct IBAN: Hashable, Sendable {
         guard remainder == 1 else { return false }
         let isFrench = (text[0] == 70 && text[1] == 82) || (text[0] == 77 && text[1] == 67)
         return !isFrench || hasValidRIBKey(text)
+    }
+
+    private static func checkDigits(_ text: [UInt8]) -> Int? {
+        guard (48...57).contains(text[2]), (48...57).contains(text[3]) else { return nil }
+        return Int(text[2] - 48) * 10 + Int(text[3] - 48)
     }
 
     /// The French key: 97 − (89·bank + 15·branch + 3·account) mod 97, letters taken as digits.
@@ -65,24 +70,64 @@ public struct IBAN: Hashable, Sendable {
         return key == 97 - (89 * (bank % 97) + 15 * (branch % 97) + 3 * (account % 97)) % 97
     }
 
-    private static func length(of text: [UInt8]) -> Int? {
-        lengths[Int(text[0]) << 8 | Int(text[1])]
+    /// The country's form of what follows the check digits: runs of digits (n), capital letters (a) or both (c).
+    private static func form(of text: [UInt8]) -> [Run]? {
+        forms[Int(text[0]) << 8 | Int(text[1])]
     }
 
-    /// By country code; SWIFT IBAN registry.
-    private static let lengths: [Int: Int] = {
+    private struct Run {
+        let count: Int
+        let kind: UInt8
+
+        func takes(_ byte: UInt8) -> Bool {
+            let isDigit = (48...57).contains(byte)
+            let isLetter = (65...90).contains(byte)
+            return switch kind {
+            case UInt8(ascii: "n"): isDigit
+            case UInt8(ascii: "a"): isLetter
+            default: isDigit || isLetter
+            }
+        }
+    }
+
+    private static func fits(_ text: [UInt8], _ form: [Run]) -> Bool {
+        var place = 4
+        for run in form {
+            guard place + run.count <= text.count, text[place..<place + run.count].allSatisfy(run.takes) else {
+                return false
+            }
+            place += run.count
+        }
+        return place == text.count
+    }
+
+    /// By country code; SWIFT IBAN registry, neighbouring runs of one kind joined.
+    private static let forms: [Int: [Run]] = {
         let table = """
-            AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 \
-            EG29 ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 \
-            KW30 KZ20 LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 \
-            PK24 PL28 PS29 PT25 QA29 RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 \
-            UA29 VA22 VG24 XK20 YE30
+            AD:8n12c AE:19n AL:8n16c AT:16n AZ:4a20c BA:16n BE:12n BG:4a6n8c BH:4a14c BI:23n BR:23n1a1c \
+            BY:4c4n16c CH:5n12c CR:18n CY:8n16c CZ:20n DE:18n DJ:23n DK:14n DO:4c20n EE:16n EG:25n ES:20n FI:14n \
+            FK:2a12n FO:14n FR:10n11c2n GB:4a14n GE:2a16n GI:4a15c GL:14n GR:7n16c GT:24c HN:4a20n HR:17n HU:24n \
+            IE:4a14n IL:19n IQ:4a15n IS:22n IT:1a10n12c JO:4a4n18c KW:4a22c KZ:3n13c LB:4n20c LC:4a24c LI:5n12c \
+            LT:16n LU:3n13c LV:4a13c LY:21n MC:10n11c2n MD:20c ME:18n MK:3n10c2n MN:16n MR:23n MT:4a5n18c \
+            MU:4a19n3a NI:4a20n NL:4a10n NO:11n OM:3n16c PK:4a16c PL:24n PS:4a21c PT:21n QA:4a21c RO:4a16c \
+            RS:18n RU:14n15c SA:2n18c SC:4a20n3a SD:14n SE:20n SI:15n SK:20n SM:1a10n12c SO:19n ST:21n SV:4a20n \
+            TL:19n TN:20n TR:6n16c UA:6n19c VA:18n VG:4a16n XK:16n YE:4a4n18c
             """
-        var lengths: [Int: Int] = [:]
+        var forms: [Int: [Run]] = [:]
         for entry in table.split(separator: " ") {
             let bytes = Array(entry.utf8)
-            lengths[Int(bytes[0]) << 8 | Int(bytes[1])] = Int(entry.dropFirst(2))
+            var runs: [Run] = []
+            var count = 0
+            for byte in bytes.dropFirst(3) {
+                if (48...57).contains(byte) {
+                    count = count * 10 + Int(byte) - 48
+                } else {
+                    runs.append(Run(count: count, kind: byte))
+                    count = 0
+                }
+            }
+            forms[Int(bytes[0]) << 8 | Int(bytes[1])] = runs
         }
-        return lengths
+        return forms
     }()
 }
