@@ -1,7 +1,7 @@
 /// Condemns rows that came twice, and rows whose key says that two ran together.
 struct CopySettler {
     let feed: StreamReader.Feed
-    let judge: LineJudge
+    let judge: TableJudge
 
     private struct Row {
         let key: Int64

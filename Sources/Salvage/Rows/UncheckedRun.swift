@@ -14,7 +14,7 @@ final class UncheckedRun {
 
     private let catalog: StreamCatalog
     private let emit: (ReadEvent) throws -> Void
-    private var judges: [LineJudge] = []
+    private var judges: [TableJudge] = []
     /// Whether the framing of each source is damaged.
     private var isBroken: [Bool] = []
     private(set) var damage: [Damage] = []
@@ -45,7 +45,7 @@ final class UncheckedRun {
     }
 
     private func judge(_ source: Source) throws {
-        let judge = LineJudge(source.stream.grammar)
+        let judge = TableJudge(source.stream.grammar)
         let cutter = LineCutter { line, offset in judge.take(line, at: offset) }
         let broken = try source.feed { bytes, offset in
             if bytes.isEmpty { judge.mark(cutter.breakOff()) } else { try cutter.take(bytes, at: offset) }
@@ -81,7 +81,7 @@ final class UncheckedRun {
 
     // MARK: Sending
 
-    private func send(_ parts: [(source: Source, judge: LineJudge)]) throws {
+    private func send(_ parts: [(source: Source, judge: TableJudge)]) throws {
         guard let first = parts.first else { return }
         let stream = first.source.stream
         try emit(.begin(table: stream.table, columns: stream.columns))
@@ -155,7 +155,7 @@ final class UncheckedRun {
         try emit(.end(sender.summary))
     }
 
-    private func report(_ judge: LineJudge, _ table: String) {
+    private func report(_ judge: TableJudge, _ table: String) {
         for wound in judge.wounds.prefix(1000) {
             damage.append(
                 Damage(kind: .rows, range: wound, table: table, explanation: "these bytes are no rows of \(table)"))

@@ -4,7 +4,7 @@ internal import Foundation
 ///
 /// A line is a row when it has the table's form and stands between sound line ends. Zeros can not make a line end, noise
 /// can: a row beside noise is believed only when the noise ends where a row would.
-final class LineJudge {
+final class TableJudge {
     let grammar: RowGrammar?
     /// Lines that are no rows, by where they begin, in order.
     private(set) var condemned: [Int: String] = [:]
