@@ -98,7 +98,7 @@ let package = Package(
         tests("VaultTests", ["Vault", "Crypto", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests("EvidenceTests", ["Evidence", "Crypto", "Migrations", "Postgres", "TestSupport"]),
         tests("BankTests", ["Bank", "Vault", "Crypto", "Migrations", "Postgres", "TestSupport"]),
-        tests("SalvageTests", ["Salvage", "TestSupport"]),
+        tests("SalvageTests", ["Salvage", "TestSupport", "CZlib", "CZstd", "CLZ4"]),
         tests("SimulatorTests", ["Simulator", "Bank", "Crypto", "Postgres", "PostgresServer", "TestSupport"]),
         tests(
             "RecoveryTests",
