@@ -27,7 +27,11 @@ struct DumpLayout: Sendable {
         case .plain, .tar: findRows(dump, rows)
         case .customPlain:
             findRows(dump, rows)
-            for stream in streams { framing += stream.rows.map { (0, ($0.lowerBound - 5)..<$0.lowerBound) } }
+            for index in streams.indices {
+                framing += streams[index].rows.map { (0, ($0.lowerBound - 5)..<$0.lowerBound) }
+                // A row's length stands before it and is needed to tell where the row begins.
+                streams[index].rows = streams[index].rows.map { ($0.lowerBound - 5)..<$0.upperBound }
+            }
         case .custom: try walkCustom(dump, rows)
         case .directory: try openMembers(dump, rows)
         case .plainGzip:

@@ -66,6 +66,21 @@ struct ArchiveCursor {
         return sign == 1 ? -value : value
     }
 
+    /// The integer at `at`, without moving; nil when there is none. Throws nothing: searches call it for every byte.
+    mutating func peek(_ at: Int) -> Int? {
+        guard at >= 0, at < end - intSize, let sign = try? window.byte(at: at), sign <= 1 else { return nil }
+        var value = 0
+        for position in 0..<intSize {
+            guard let part = try? window.byte(at: at + 1 + position) else { return nil }
+            if position < 7 {
+                value |= Int(part) << (8 * position)
+            } else if part != 0 {
+                return nil
+            }
+        }
+        return sign == 1 ? -value : value
+    }
+
     /// Nil for the archive's NULL.
     mutating func string(bytesMax: Int = stringBytesMax) throws -> String? {
         let start = offset

@@ -51,8 +51,7 @@ struct CustomBlocks {
     private var fileSize: Int { cursor.window.size }
 
     private mutating func int(at offset: Int) -> Int? {
-        cursor.offset = offset
-        return try? cursor.int()
+        cursor.peek(offset)
     }
 
     // MARK: Blocks
@@ -188,14 +187,19 @@ struct CustomBlocks {
     }
 
     /// The bytes between a break and the place where the chain goes on: a chunk whose own length may still be right,
-    /// and behind it one whose length is not.
+    /// and behind it one whose length is not. Of rows: one whose length alone is damaged, or bytes between two marks.
     private mutating func handDamaged(
         _ start: Int, upTo end: Int, _ receive: (UnsafeBufferPointer<UInt8>, Int) throws -> Void
     ) throws {
         if style == .rows {
             let body = start + lengthBytes
-            if body < end, isRow(at: body, length: end - body) { return try hand(body, end - body, receive) }
-            return try hand(start, end - start, receive)
+            if body < end, isRow(at: body, length: end - body), isNearly(end - body, at: start) {
+                return try hand(body, end - body, receive)
+            }
+            let nothing = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
+            try receive(nothing, start)
+            try hand(start, end - start, receive)
+            return try receive(nothing, end)
         }
         var position = start
         if let length = int(at: position), length == Self.fullChunkBytes, position + lengthBytes + length <= end {
@@ -205,6 +209,13 @@ struct CustomBlocks {
         if position + lengthBytes < end {
             try hand(position + lengthBytes, end - position - lengthBytes, receive)
         }
+    }
+
+    /// Whether all but one byte of the length at `offset` say `length`.
+    private mutating func isNearly(_ length: Int, at offset: Int) -> Bool {
+        guard let bytes = try? cursor.window.bytes(at: offset, count: lengthBytes) else { return false }
+        let wanted = (0..<lengthBytes).map { $0 == 0 ? 0 : UInt8(truncatingIfNeeded: length >> (8 * ($0 - 1))) }
+        return zip(bytes, wanted).count { $0 != $1 } <= 1
     }
 
     private mutating func hand(

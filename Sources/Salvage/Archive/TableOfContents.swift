@@ -41,11 +41,10 @@ struct TableOfContents: Sendable {
         var entryStart = start
         do {
             let count = try cursor.int()
-            guard (0...entriesMax).contains(count) else {
+            // pg_dump writes at least the encoding.
+            guard (1...entriesMax).contains(count) else {
                 throw ArchiveCursor.Broken(offset: start, reason: "\(count) entries")
             }
-            entryStart = cursor.offset
-            contents.end = cursor.offset
             for _ in 0..<count {
                 entryStart = cursor.offset
                 contents.entries.append(try entry(&cursor, header))
@@ -95,7 +94,7 @@ struct TableOfContents: Sendable {
         while missed < missedMax, position < cursor.end {
             var attempt = cursor
             attempt.offset = position
-            if let entry = try? Self.entry(&attempt, header) {
+            if Self.mayBegin(&attempt), let entry = try? Self.entry(&attempt, header) {
                 entries.append(entry)
                 cursor = attempt
                 position = attempt.offset
@@ -106,6 +105,16 @@ struct TableOfContents: Sendable {
                 missed += 1
             }
         }
+    }
+
+    /// A quick look: an id, the mark of data, and a short number's length.
+    private static func mayBegin(_ cursor: inout ArchiveCursor) -> Bool {
+        let step = 1 + cursor.intSize
+        guard let id = cursor.peek(cursor.offset), (1...entriesMax).contains(id),
+            let hadData = cursor.peek(cursor.offset + step), hadData == 0 || hadData == 1,
+            let length = cursor.peek(cursor.offset + 2 * step), (1...16).contains(length)
+        else { return false }
+        return true
     }
 
     /// One entry; every field that has a known form must be of it, so that damage is not read as contents.

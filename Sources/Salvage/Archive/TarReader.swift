@@ -8,6 +8,8 @@ struct TarReader {
         let range: Range<Int>
         /// False when the header was damaged and the member's place and name were deduced.
         let isSound: Bool
+        /// The size its header says, when it is another.
+        var claimed: Int?
     }
 
     static let blockBytes = 512
@@ -105,6 +107,11 @@ struct TarReader {
                 {
                     offset += count
                 }
+                if let claimed = member.claimed {
+                    return Damage(
+                        kind: .framing, range: member.range, table: stream.table,
+                        explanation: "the member \(member.name) should have \(claimed) bytes: some are missing or too many")
+                }
                 guard offset < member.range.upperBound else { return nil }
                 return Damage(
                     kind: .truncated, range: offset..<member.range.upperBound, table: stream.table,
@@ -124,14 +131,14 @@ struct TarReader {
             if let (name, size) = header(block) {
                 let start = offset + blockBytes
                 let (padded, overflow) = start.addingReportingOverflow((size + blockBytes - 1) / blockBytes * blockBytes)
-                if !overflow, try isBoundary(padded, &window) {
+                if !overflow, try isBoundary(padded, from: start, &window) {
                     members.append(Member(name: name, range: start..<min(start + size, file.size), isSound: true))
                     offset = padded
                     continue
                 }
                 let next = try nextHeader(after: start, &window)
                 let end = next ?? (overflow ? file.size : min(start + size, file.size))
-                members.append(Member(name: name, range: start..<end, isSound: true))
+                members.append(Member(name: name, range: start..<end, isSound: true, claimed: size))
                 damage.append(
                     Damage(
                         kind: end == file.size && next == nil ? .truncated : .memberHeader, range: offset..<start,
@@ -155,12 +162,16 @@ struct TarReader {
         return members
     }
 
-    /// Whether a header, the archive's closing zeros, or the end of the file stands at `offset`.
-    private static func isBoundary(_ offset: Int, _ window: inout FileWindow) throws -> Bool {
+    /// Whether the member that begins at `start` ends at `offset`: a header, the archive's closing zeros, or the end of the
+    /// file stands there. A damaged header is still mostly zeros; but when a sound one stands shortly before or inside
+    /// it, bytes are missing or too many.
+    private static func isBoundary(_ offset: Int, from start: Int, _ window: inout FileWindow) throws -> Bool {
         if offset == window.size { return true }
         guard let block = try window.bytes(at: offset, count: blockBytes) else { return false }
         if header(block) != nil { return true }
-        return block.allSatisfy { $0 == 0 } && window.size - offset <= 1 << 20
+        guard block.count(where: { $0 == 0 }) >= 200 else { return false }
+        let next = try nextHeader(after: start, &window) ?? window.size
+        return next >= offset + blockBytes
     }
 
     private static func isTail(_ offset: Int, _ file: DumpFile) throws -> Bool {

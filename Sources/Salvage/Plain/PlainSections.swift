@@ -71,7 +71,7 @@ final class PlainSections {
             let stream = catalog.stream(table: copy.table, listed: copy.columns)
             let start = offset + line.count + 1
             if copies.contains(offset) { open(stream, at: start) } else { doubtful = (stream, start) }
-        } else if line.contains(9), looseBytes < LineJudge.strayBytesMax,
+        } else if line.contains(9), looseBytes < TableJudge.strayBytesMax,
             grammars.contains(where: { $0.check(line) == .good })
         {
             loose.append(StrayLine(offset: offset, bytes: Array(line)))

@@ -33,6 +33,15 @@ final class LineCutter {
         pending.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start...]))
     }
 
+    /// Takes the open line away: what follows begins anew.
+    func breakOff() -> (offset: Int, bytes: [UInt8])? {
+        defer {
+            pending.removeAll(keepingCapacity: true)
+            pieces.removeAll(keepingCapacity: true)
+        }
+        return openLine
+    }
+
     /// What stands behind the last newline; nil when nothing does.
     var openLine: (offset: Int, bytes: [UInt8])? {
         pending.isEmpty ? nil : (pieces.first?.offset ?? 0, pending)

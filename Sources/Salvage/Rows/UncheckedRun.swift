@@ -14,7 +14,9 @@ final class UncheckedRun {
 
     private let catalog: StreamCatalog
     private let emit: (ReadEvent) throws -> Void
-    private var judges: [LineJudge] = []
+    private var judges: [TableJudge] = []
+    /// Whether the framing of each source is damaged.
+    private var isBroken: [Bool] = []
     private(set) var damage: [Damage] = []
     private(set) var summaries: [TableSummary] = []
     private var adopted: [String: [StrayLine]] = [:]
@@ -27,7 +29,10 @@ final class UncheckedRun {
     /// `loose` are lines found outside all streams.
     func read(_ sources: [Source], loose: [StrayLine] = []) throws {
         for source in sources { try judge(source) }
-        for (index, source) in sources.enumerated() { try settleKeys(source, judges[index]) }
+        for (index, source) in sources.enumerated() {
+            let settler = CopySettler(feed: source.feed, judge: judges[index])
+            try settler.settle(isBroken: isBroken[index])
+        }
         try placeStrays(sources, loose)
         var done: Set<String> = []
         for (index, source) in sources.enumerated() where done.insert(source.stream.table).inserted {
@@ -40,11 +45,13 @@ final class UncheckedRun {
     }
 
     private func judge(_ source: Source) throws {
-        let judge = LineJudge(source.stream.grammar)
+        let judge = TableJudge(source.stream.grammar)
         let cutter = LineCutter { line, offset in judge.take(line, at: offset) }
-        if let broken = try source.feed({ bytes, offset in try cutter.take(bytes, at: offset) }) {
-            damage.append(broken)
+        let broken = try source.feed { bytes, offset in
+            if bytes.isEmpty { judge.mark(cutter.breakOff()) } else { try cutter.take(bytes, at: offset) }
         }
+        if let broken { damage.append(broken) }
+        isBroken.append(broken != nil)
         if let open = cutter.openLine {
             damage.append(
                 Damage(
@@ -59,46 +66,14 @@ final class UncheckedRun {
         judges.append(judge)
     }
 
-    /// Rows that came twice, and keys that ran together.
-    private func settleKeys(_ source: Source, _ judge: LineJudge) throws {
-        guard judge.keys.descents > 0, judge.keys.isKeyLike else { return }
-        var rows: [(key: Int64, hash: Int, offset: Int, length: Int)] = []
-        let cutter = LineCutter { line, offset in
-            guard judge.condemned[offset] == nil, rows.count < Self.keysMax, let key = judge.grammar?.key(of: line)
-            else { return }
-            var hasher = Hasher()
-            hasher.combine(bytes: UnsafeRawBufferPointer(line))
-            rows.append((key, hasher.finalize(), offset, line.count))
-        }
-        _ = try source.feed { bytes, offset in try cutter.take(bytes, at: offset) }
-        let spikes = Set(judge.keys.spikes.map(\.offset))
-        let greatest = rows.lazy.filter { !spikes.contains($0.offset) }.map(\.key).max() ?? 0
-        for turn in judge.keys.outliers(greatest: greatest) {
-            let length = rows.first { $0.offset == turn.offset }?.length ?? 0
-            judge.condemn(turn.offset, length, "its key \(turn.key) is out of all order: two rows may have run together")
-        }
-        rows.sort { ($0.key, $0.offset) < ($1.key, $1.offset) }
-        for (first, second) in zip(rows, rows.dropFirst()) where first.key == second.key {
-            if first.hash == second.hash {
-                judge.condemn(second.offset, second.length, "the same row stands in the dump before")
-            } else if spikes.contains(first.offset) {
-                judge.condemn(first.offset, first.length, "its key is another row's and out of order")
-            } else {
-                judge.condemn(second.offset, second.length, "its key is another row's")
-            }
-        }
-    }
-
-    private static let keysMax = 16 << 20
-
     // MARK: Strays
 
     private func placeStrays(_ sources: [Source], _ loose: [StrayLine]) throws {
         let placer = StrayPlacer(catalog: catalog, present: Set(sources.map(\.stream.table)))
         for (index, judge) in judges.enumerated() where !judge.strays.isEmpty {
             for (table, run) in placer.place(judge.strays, notIn: sources[index].stream.table) {
-                run.forEach { judge.release($0.offset) }
-                adopted[table, default: []] += run
+                let whole = judge.adopt(run)
+                if !whole.isEmpty { adopted[table, default: []] += whole }
             }
         }
         for (table, run) in placer.place(loose, notIn: nil) { adopted[table, default: []] += run }
@@ -106,7 +81,7 @@ final class UncheckedRun {
 
     // MARK: Sending
 
-    private func send(_ parts: [(source: Source, judge: LineJudge)]) throws {
+    private func send(_ parts: [(source: Source, judge: TableJudge)]) throws {
         guard let first = parts.first else { return }
         let stream = first.source.stream
         try emit(.begin(table: stream.table, columns: stream.columns))
@@ -125,7 +100,14 @@ final class UncheckedRun {
                 }
                 try sender.send(line, at: offset, as: .intact)
             }
-            _ = try source.feed { bytes, offset in try cutter.take(bytes, at: offset) }
+            _ = try source.feed { bytes, offset in
+                guard bytes.isEmpty else { return try cutter.take(bytes, at: offset) }
+                if let open = cutter.breakOff() {
+                    try open.bytes.withUnsafeBufferPointer {
+                        try sender.send($0, at: open.offset, as: .suspect(reason: "its place in the dump is damaged"))
+                    }
+                }
+            }
             report(judge, stream.table)
         }
         try sendAdopted(stream.table, &sender, &seen)
@@ -173,7 +155,7 @@ final class UncheckedRun {
         try emit(.end(sender.summary))
     }
 
-    private func report(_ judge: LineJudge, _ table: String) {
+    private func report(_ judge: TableJudge, _ table: String) {
         for wound in judge.wounds.prefix(1000) {
             damage.append(
                 Damage(kind: .rows, range: wound, table: table, explanation: "these bytes are no rows of \(table)"))

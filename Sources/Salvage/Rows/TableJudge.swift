@@ -4,7 +4,7 @@ internal import Foundation
 ///
 /// A line is a row when it has the table's form and stands between sound line ends. Zeros can not make a line end, noise
 /// can: a row beside noise is believed only when the noise ends where a row would.
-final class LineJudge {
+final class TableJudge {
     let grammar: RowGrammar?
     /// Lines that are no rows, by where they begin, in order.
     private(set) var condemned: [Int: String] = [:]
@@ -16,6 +16,14 @@ final class LineJudge {
     private(set) var strays: [StrayLine] = []
     private var strayBytes = 0
     private var previous: Previous?
+    /// Between two marks of the feed: nothing here is framed as a row.
+    private var isBetweenMarks = false
+    /// A row behind noise, believed when its key lies between its neighbours'.
+    private var waiting: (offset: Int, length: Int, key: Int64, before: Int64)?
+    private var lastKey: Int64?
+    /// The row that ends where a stray begins, and strays that end where a row begins.
+    private var goodBefore: [Int: (offset: Int, length: Int)] = [:]
+    private var goodAfterStray: Set<Int> = []
 
     private struct Previous {
         let offset: Int
@@ -32,21 +40,44 @@ final class LineJudge {
     init(_ grammar: RowGrammar?) { self.grammar = grammar }
 
     func take(_ line: UnsafeBufferPointer<UInt8>, at offset: Int) {
-        var isGood = accepts(line)
-        if isGood {
-            if let before = previous, !before.isGood, before.endsInNoise {
-                condemn(offset, line.count, "it stands behind noise and may be cut at its beginning")
-                isGood = false
-            } else {
-                rowCount += 1
-                if let grammar, let key = grammar.key(of: line) { keys.take(key, at: offset) }
-            }
-        } else {
-            takeBad(line, at: offset)
-        }
+        guard !isBetweenMarks else { return condemn(offset, line.count, "its place in the dump is damaged") }
+        let isGood = accepts(line)
+        if isGood { takeGood(line, at: offset) } else { takeBad(line, at: offset) }
         previous = Previous(
-            offset: offset, end: offset + line.count + 1, isGood: isGood,
+            offset: offset, end: offset + line.count + 1, isGood: isGood && condemned[offset] == nil,
             endsInNoise: !isGood && Self.isNoise(line) && !endsLikeARow(line))
+    }
+
+    private func takeGood(_ line: UnsafeBufferPointer<UInt8>, at offset: Int) {
+        if let before = previous, !before.isGood, before.end == offset, strays.last?.offset == before.offset {
+            goodAfterStray.insert(before.offset)
+        }
+        let key = grammar?.key(of: line)
+        if let waiting, let key {
+            if !(waiting.before < waiting.key && waiting.key < key) {
+                condemn(waiting.offset, waiting.length, "it stands behind noise and may be cut at its beginning")
+                keys.forget()
+            }
+            self.waiting = nil
+        }
+        if let before = previous, !before.isGood, before.endsInNoise, grammar?.columns.first?.type.hasFixedForm != true {
+            guard let key, let lastKey else {
+                return condemn(offset, line.count, "it stands behind noise and may be cut at its beginning")
+            }
+            waiting = (offset, line.count, key, lastKey)
+        }
+        rowCount += 1
+        if let key {
+            keys.take(key, at: offset)
+            if waiting == nil { lastKey = key }
+        }
+    }
+
+    /// A mark of the feed; `open` is what stood before it without a line's end.
+    func mark(_ open: (offset: Int, bytes: [UInt8])?) {
+        if let open { condemn(open.offset, open.bytes.count, "its place in the dump is damaged") }
+        isBetweenMarks.toggle()
+        previous = nil
     }
 
     func accepts(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
@@ -56,13 +87,18 @@ final class LineJudge {
 
     private func takeBad(_ line: UnsafeBufferPointer<UInt8>, at offset: Int) {
         let isNoise = Self.isNoise(line)
-        if isNoise, let before = previous, before.isGood, before.end == offset, !beginsLikeARow(line) {
+        if isNoise, let before = previous, before.isGood, before.end == offset, !beginsLikeARow(line),
+            grammar?.columns.last?.type.hasFixedForm != true
+        {
             rowCount -= 1
             keys.takeBack(at: before.offset)
             condemn(before.offset, before.end - before.offset, "noise follows it: it may be cut at its end")
         }
         condemn(offset, line.count, "not of the table's form")
         guard !line.contains(where: { $0 < 32 && $0 != 9 }), strayBytes < Self.strayBytesMax else { return }
+        if let before = previous, before.isGood, before.end == offset {
+            goodBefore[offset] = (before.offset, before.end - before.offset - 1)
+        }
         strays.append(StrayLine(offset: offset, bytes: Array(line)))
         strayBytes += line.count
     }
@@ -79,16 +115,36 @@ final class LineJudge {
         }
     }
 
-    /// Takes a stray away: it was found to be a row of another table.
-    func release(_ offset: Int) { condemned[offset] = nil }
+    /// Gives away lines that are rows of another table. Where they touch this table's rows, one line is of both: the row
+    /// before them is condemned, and the last of them stays, when the next line is again a row of this table.
+    func adopt(_ run: [StrayLine]) -> [StrayLine] {
+        var run = run
+        if let first = run.first, let before = goodBefore[first.offset] {
+            condemn(before.offset, before.length, "the rows of another table begin inside it")
+        }
+        if let last = run.last, goodAfterStray.contains(last.offset) { run.removeLast() }
+        for stray in run { condemned[stray.offset] = nil }
+        return run
+    }
 
     static func isNoise(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
         line.contains { $0 != 0 && $0 < 32 && $0 != 9 } || !FieldForm.isUTF8(line)
     }
 
+    /// The first field is whole, or cut behind its first bytes.
     private func beginsLikeARow(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard let grammar, let end = line.firstIndex(of: 9), let column = grammar.columns.first else { return false }
-        return RowGrammar.isField(UnsafeBufferPointer(rebasing: line[..<end]), column)
+        guard let grammar, let column = grammar.columns.first else { return false }
+        if let end = line.firstIndex(of: 9), RowGrammar.isField(UnsafeBufferPointer(rebasing: line[..<end]), column) {
+            return true
+        }
+        let clean: Int
+        switch column.type {
+        case .smallint, .integer, .bigint, .numeric, .date, .timestamp, .timestamptz:
+            clean = line.prefix { FieldForm.isDigit($0) }.count
+        case .uuid: clean = line.prefix { FieldForm.isDigit($0) || (97...102).contains($0) }.count
+        default: clean = line.prefix { $0 >= 32 && $0 < 127 }.count / 2
+        }
+        return clean >= 2
     }
 
     private func endsLikeARow(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
@@ -147,8 +203,13 @@ struct KeyOrder {
     private(set) var count = 0
     /// Rows whose key is above both neighbours' though these are in order.
     private(set) var spikes: [Turn] = []
+    /// Rows before a key that is not above theirs.
+    private(set) var turns: Set<Int> = []
+    /// Rows before a key that is more than one above theirs.
+    private(set) var gaps: [Turn] = []
+    private(set) var gapCount = 0
 
-    private static let spikesMax = 1000
+    private static let turnsMax = 1000
 
     mutating func take(_ key: Int64, at offset: Int) {
         count += 1
@@ -156,8 +217,14 @@ struct KeyOrder {
             if key == last.key { repeats += 1 }
             if key <= last.key {
                 descents += 1
-                if let beforeLast, beforeLast < key, spikes.count < Self.spikesMax {
+                if turns.count < Self.turnsMax { turns.insert(last.offset) }
+                if let beforeLast, beforeLast < key, spikes.count < Self.turnsMax {
                     spikes.append(Turn(offset: last.offset, key: last.key, before: beforeLast))
+                }
+            } else if key &- last.key != 1 {
+                gapCount += 1
+                if gaps.count < Self.turnsMax {
+                    gaps.append(Turn(offset: last.offset, key: last.key, before: key))
                 }
             }
             beforeLast = last.key
@@ -165,13 +232,17 @@ struct KeyOrder {
         last = (key, offset)
     }
 
+    /// What was taken last was no row after all.
+    mutating func forget() {
+        last = nil
+        beforeLast = nil
+    }
+
     /// The row taken last was none after all.
     mutating func takeBack(at offset: Int) {
-        guard let last, last.offset == offset, let beforeLast else { return }
+        guard let last, last.offset == offset else { return }
         count -= 1
-        if last.key <= beforeLast { descents -= 1 }
-        self.last = (beforeLast, offset)
-        self.beforeLast = nil
+        forget()
     }
 
     /// Whether the column behaves like a key: nearly always rising, never standing still.
@@ -180,5 +251,15 @@ struct KeyOrder {
     /// Spikes so far above every other key that they can only be two that ran together.
     func outliers(greatest: Int64) -> [Turn] {
         spikes.filter { $0.key / 8 > greatest }
+    }
+}
+
+extension ColumnType {
+    /// Whether a value that is cut at either end is of another form.
+    var hasFixedForm: Bool {
+        switch self {
+        case .uuid, .date, .timestamp, .timestamptz, .boolean: true
+        default: false
+        }
     }
 }
