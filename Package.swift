@@ -26,7 +26,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 
 let package = Package(
     name: "digitalbank",
-    products: [.executable(name: "digitalbank", targets: ["digitalbank"])],
+    products: [
+        .executable(name: "digitalbank", targets: ["digitalbank"]),
+        // For the Benchmarks package, which is apart.
+        .library(name: "BankKit", targets: ["Diagnostics", "Postgres", "PostgresServer", "Migrations", "Bank"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -97,8 +101,9 @@ let package = Package(
         tests("CryptoTests", ["Crypto"]),
         tests("VaultTests", ["Vault", "Crypto", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests("EvidenceTests", ["Evidence", "Crypto", "Migrations", "Postgres", "TestSupport"]),
-        tests("BankTests", ["Bank", "Vault", "Crypto", "Migrations", "Postgres", "TestSupport"]),
-        tests("SalvageTests", ["Salvage", "TestSupport"]),
+        tests(
+            "BankTests", ["Bank", "Vault", "Crypto", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
+        tests("SalvageTests", ["Salvage", "TestSupport", "CZlib", "CZstd", "CLZ4"]),
         tests("SimulatorTests", ["Simulator", "Bank", "Crypto", "Postgres", "PostgresServer", "TestSupport"]),
         tests(
             "RecoveryTests",

@@ -108,8 +108,11 @@ enum DumpFormat {
     private static func guess(_ file: DumpFile, _ head: [UInt8]) throws -> DumpFormat {
         if PlainReader.looksLikeScript(head) { return .plain(.none) }
         if try TarReader.holdsMembers(file) { return .tar }
-        var blocks = CustomBlocks(window: FileWindow(file), header: ArchiveHeader(), knownIDs: nil)
-        if try blocks.nextBlock(after: 0, codec: nil) != nil { return .custom }
+        for style in [CustomBlocks.Style.stream, .rows] {
+            var blocks = CustomBlocks(
+                window: FileWindow(file), header: ArchiveHeader(), knownIDs: nil, style: style)
+            if try blocks.nextBlock(after: 0) != nil { return .custom }
+        }
         if try PlainReader.holdsCopyData(file) { return .plain(.none) }
         throw SalvageError.notADump(file.path)
     }

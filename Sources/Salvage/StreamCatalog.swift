@@ -33,17 +33,64 @@ struct StreamCatalog: Sendable {
             ?? "\(entry.schema.isEmpty ? "public" : entry.schema).\(entry.tag)"
     }
 
-    func stream(of dumpID: Int, head: [UInt8], codec: Codec, place: Int) throws -> Stream {
-        if let entry = byID[dumpID] { return stream(of: entry) }
-        let text = Self.decodedHead(head, codec)
-        if let shape = bestShape(for: text) {
-            return Stream(
-                table: shape.name, columns: shape.columns.map(\.name), grammar: RowGrammar(columns: shape.columns))
-        }
-        let fieldCount = Self.fieldCount(text)
-        return Stream(
-            table: "inconnu.flux_\(dumpID)_\(place)", columns: (1...fieldCount).map { "c\($0)" }, grammar: nil)
+    func tableName(of dumpID: Int) -> String? { byID[dumpID].map { tableName(of: $0) } }
+
+    /// The beginning of a stream whose table is to be told.
+    struct Head {
+        let id: Int
+        let place: Int
+        /// As they stand in the file: compressed or not.
+        let bytes: [UInt8]
     }
+
+    /// The table of each stream: by its id, or by the form of its rows.
+    ///
+    /// Several tables of the same form are told by their order, because pg_dump writes the data of tables in the order of
+    /// their names; only when there are as many streams as such tables. No table is given to two streams.
+    func streams(of heads: [Head]) -> [Stream] {
+        var named: [Stream?] = heads.map { head in byID[head.id].map { stream(of: $0) } }
+        var taken = Set<String>()
+        for index in named.indices {
+            guard let stream = named[index] else { continue }
+            if !taken.insert(stream.table).inserted {
+                named[index] = Stream(
+                    table: "inconnu.double_\(heads[index].id)_\(heads[index].place)", columns: stream.columns,
+                    grammar: stream.grammar)
+            }
+        }
+        var classes: [[String]: [Int]] = [:]
+        var texts: [Int: [UInt8]] = [:]
+        for index in heads.indices where named[index] == nil {
+            let text = Self.decodedHead(heads[index].bytes, Codec.detect(heads[index].bytes))
+            texts[index] = text
+            let names = bestShapes(for: text).map(\.name).filter { !taken.contains($0) }.sorted()
+            if !names.isEmpty { classes[names, default: []].append(index) }
+        }
+        for (names, members) in classes where names.count == members.count {
+            for (name, index) in zip(names, members) { named[index] = stream(table: name, listed: []) }
+        }
+        for (names, members) in classes where names.count != members.count {
+            for index in members {
+                let words = names.map { $0.split(separator: ".").last ?? "" }.joined(separator: "_ou_")
+                let shape = shape(of: names[0])
+                let grammar = shape.map { RowGrammar(columns: $0.columns) }
+                named[index] = Stream(
+                    table: "inconnu.\(words)_\(heads[index].place)",
+                    columns: shape?.columns.map(\.name) ?? [], grammar: grammar)
+            }
+        }
+        return heads.indices.map { index in
+            named[index] ?? unknown(heads[index], fieldCount: Self.fieldCount(texts[index] ?? []))
+        }
+    }
+
+    private func unknown(_ head: Head, fieldCount: Int) -> Stream {
+        Stream(
+            table: "inconnu.flux_\(head.id)_\(head.place)", columns: (1...max(fieldCount, 1)).map { "c\($0)" },
+            grammar: nil)
+    }
+
+    func entry(of dumpID: Int) -> ArchiveEntry? { byID[dumpID] }
 
     func stream(of entry: ArchiveEntry) -> Stream {
         let table = tableName(of: entry)
@@ -60,20 +107,20 @@ struct StreamCatalog: Sendable {
         return Stream(table: table, columns: names, grammar: RowGrammar(columns: columns))
     }
 
-    /// The shape that most of the head's lines fit; nil when none fits at least nine of ten.
-    func bestShape(for text: [UInt8]) -> TableShape? {
+    /// The shapes that most of the head's lines fit, of those the strictest; none when no shape fits nine lines of ten.
+    func bestShapes(for text: [UInt8]) -> [TableShape] {
         let lines = LineIndex(text)
         let sample = lines.ranges.prefix(200)
-        guard !sample.isEmpty else { return nil }
-        var best: (shape: TableShape, good: Int)?
-        for shape in shapes.sorted(by: { $0.strictness > $1.strictness }) {
+        guard !sample.isEmpty else { return [] }
+        let fitting = shapes.filter { shape in
             let grammar = RowGrammar(columns: shape.columns)
             let good = text.withUnsafeBufferPointer { bytes in
                 sample.count { grammar.check(UnsafeBufferPointer(rebasing: bytes[$0])) == .good }
             }
-            if good * 10 >= sample.count * 9, good > best?.good ?? 0 { best = (shape, good) }
+            return good * 10 >= sample.count * 9
         }
-        return best?.shape
+        let most = fitting.map(\.strictness).max() ?? 0
+        return fitting.filter { $0.strictness == most }
     }
 
     private static func decodedHead(_ head: [UInt8], _ codec: Codec) -> [UInt8] {
@@ -93,7 +140,7 @@ struct StreamCatalog: Sendable {
 
 extension TableShape {
     /// How much the shape demands of a row: a stream that fits two shapes is told by the stricter one.
-    fileprivate var strictness: Int {
+    var strictness: Int {
         columns.reduce(0) { sum, column in
             switch column.type {
             case .text, .other: sum + (column.isNullable ? 0 : 1)

@@ -13,6 +13,7 @@ struct StreamReader {
     var isChecked: Bool { codec == .zlib || codec == .gzip }
 
     /// Feeds a decoder the stream's bytes; returns what is broken in the way they are framed, nil when nothing is.
+    /// An empty piece is a mark: of uncompressed chunks, broken bytes stand between two of them.
     typealias Feed = (_ receive: (UnsafeBufferPointer<UInt8>, Int) throws -> Void) throws -> Damage?
 
     /// Stops a feed early; never leaves this file.

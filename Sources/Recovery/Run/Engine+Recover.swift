@@ -11,6 +11,16 @@ extension RecoveryEngine {
 
     /// Runs what is left to run and returns the report and where it was written.
     public func recover() async throws -> (RecoveryReport, ReportFiles) {
+        let start = now()
+        do {
+            return try await runStages()
+        } catch {
+            throw DiskSpace.cause(
+                of: error, dataDirectory: options.dataDirectory, room: run.cleanRoomDirectory, since: start)
+        }
+    }
+
+    private func runStages() async throws -> (RecoveryReport, ReportFiles) {
         // Read now, so that a wrong path is told before anything is done.
         _ = try LegacyColumns(keyFile: options.legacyKeyFile)
         let place = try await openTarget()

@@ -29,12 +29,14 @@ extension RecoveryEngine {
     ) async throws -> Rebuilt {
         try await place.empty(hasBegun: run.hasBegunRebuild)
         try run.markRebuildBegun()
+        try await place.beginBulkLoad()
         let target = Database(place.configuration)
         let source = Database(room.configuration())
         do {
             let rebuilt = try await rebuild(salvaged, mapping, source, target, place)
             await source.close()
             await target.close()
+            try await place.endBulkLoad()
             return rebuilt
         } catch {
             await source.close()

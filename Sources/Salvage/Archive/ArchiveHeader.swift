@@ -25,6 +25,15 @@ struct ArchiveCursor {
     var offset: Int
     var intSize = 4
     var offsetSize = 8
+    /// One past the last byte that may be read: the end of a tar member.
+    var limit = Int.max
+
+    var end: Int { min(limit, window.size) }
+
+    init(window: FileWindow, offset: Int) {
+        self.window = window
+        self.offset = offset
+    }
 
     /// The bytes are not what they should be, at `offset`.
     struct Broken: Error {
@@ -36,7 +45,7 @@ struct ArchiveCursor {
     static let stringBytesMax = 64 << 20
 
     mutating func byte() throws -> Int {
-        guard let byte = try window.byte(at: offset) else { throw Broken(offset: offset, reason: "the file ends here") }
+        guard offset < limit, let byte = try window.byte(at: offset) else { throw Broken(offset: offset, reason: "the file ends here") }
         offset += 1
         return Int(byte)
     }
@@ -57,19 +66,40 @@ struct ArchiveCursor {
         return sign == 1 ? -value : value
     }
 
+    /// The integer at `at`, without moving; nil when there is none. Throws nothing: searches call it for every byte.
+    mutating func peek(_ at: Int) -> Int? {
+        guard at >= 0, at < end - intSize, let sign = try? window.byte(at: at), sign <= 1 else { return nil }
+        var value = 0
+        for position in 0..<intSize {
+            guard let part = try? window.byte(at: at + 1 + position) else { return nil }
+            if position < 7 {
+                value |= Int(part) << (8 * position)
+            } else if part != 0 {
+                return nil
+            }
+        }
+        return sign == 1 ? -value : value
+    }
+
     /// Nil for the archive's NULL.
-    mutating func string() throws -> String? {
+    mutating func string(bytesMax: Int = stringBytesMax) throws -> String? {
         let start = offset
         let length = try int()
         if length < 0 {
             guard length == -1 else { throw Broken(offset: start, reason: "a string of length \(length)") }
             return nil
         }
-        guard length <= Self.stringBytesMax, let bytes = try window.bytes(at: offset, count: length) else {
+        guard length <= bytesMax, length <= end - offset, let bytes = try window.bytes(at: offset, count: length) else {
             throw Broken(offset: start, reason: "a string of length \(length)")
         }
         offset += length
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Reads a string and says whether it is a number.
+    mutating func number() throws -> Bool {
+        guard let text = try string(bytesMax: 16) else { return false }
+        return !text.isEmpty && text.utf8.allSatisfy(FieldForm.isDigit)
     }
 
     /// A position in the file; nil when the archive says it has none.
@@ -127,6 +157,6 @@ struct ArchiveCursor {
     private static func date(_ parts: [Int]) -> String {
         func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
         return
-            "\(parts[5] + 1900)-\(two(parts[4] + 1))-\(two(parts[3])) \(two(parts[2])):\(two(parts[1])):\(two(parts[0]))"
+            "\(parts[5] &+ 1900)-\(two(parts[4] &+ 1))-\(two(parts[3])) \(two(parts[2])):\(two(parts[1])):\(two(parts[0]))"
     }
 }

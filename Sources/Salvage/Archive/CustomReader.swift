@@ -6,28 +6,31 @@ struct CustomReader {
     private(set) var contents = TableOfContents()
     private(set) var damage: [Damage] = []
     private(set) var hasHeader = false
+    /// Where each entry's data should begin, as far as the archive says.
+    private let anchors: [Int: Int]
+
+    /// A block and the table its rows are of.
+    private struct Found {
+        let block: CustomBlocks.BlockStart
+        let stream: StreamCatalog.Stream
+    }
 
     init(file: DumpFile, shapes: [TableShape]) throws {
         self.file = file
-        var cursor = ArchiveCursor(window: FileWindow(file), offset: 0)
-        var contents = TableOfContents()
-        do {
-            header = try cursor.header()
-            hasHeader = true
-            contents = try TableOfContents.read(&cursor, header)
-        } catch let broken as ArchiveCursor.Broken {
-            damage.append(
-                Damage(
-                    kind: .headerLost, range: 0..<max(broken.offset, 1),
-                    explanation: "the archive's header can not be read: \(broken.reason)"))
-        }
-        damage += contents.damage
-        self.contents = contents
+        let read = ArchiveContents.read(FileWindow(file), at: 0, limit: file.size, format: 1)
+        header = read.header
+        hasHeader = read.hasHeader
+        contents = read.contents
+        damage = read.damage
         catalog = StreamCatalog(entries: contents.entries, shapes: shapes)
+        anchors = Dictionary(
+            contents.entries.compactMap { entry in
+                entry.dataOffset.flatMap { $0 > 0 && $0 < file.size ? ($0, entry.dumpID) : nil }
+            }, uniquingKeysWith: { first, _ in first })
     }
 
     var dataIDs: Set<Int>? {
-        guard contents.end != nil else { return nil }
+        guard contents.end != nil, contents.damage.isEmpty else { return nil }
         return Set(
             contents.entries.filter { $0.hadData || $0.kind == "TABLE DATA" || $0.kind == "BLOBS" }.map(\.dumpID))
     }
@@ -35,86 +38,163 @@ struct CustomReader {
     func read(progress: (Int) -> Void, emit: @escaping (ReadEvent) throws -> Void) throws -> ReadReport {
         var report = ReadReport()
         report.damage = damage
-        var blocks = CustomBlocks(window: FileWindow(file), header: header, knownIDs: dataIDs)
-        var position = contents.end ?? 0
-        var seen: Set<Int> = []
-        while position < file.size {
-            progress(position)
-            guard let block = blocks.block(at: position), position > 0 || contents.end != nil else {
-                position = try skipDamage(from: position, &blocks, &report)
-                continue
+        let style: CustomBlocks.Style = try isUncompressed() ? .rows : .stream
+        var blocks = CustomBlocks(window: FileWindow(file), header: header, knownIDs: dataIDs, style: style)
+        let found = try findBlocks(&blocks, &report, progress)
+        if style == .rows {
+            try readUncompressed(found, blocks, &report, emit)
+        } else {
+            for one in found {
+                progress(one.block.offset)
+                try readStream(one, blocks, &report, emit)
             }
-            position = try readBlock(block, &blocks, &report, &seen, emit)
         }
-        reportMissing(seen, &report)
+        reportMissing(Set(found.map(\.block.dumpID)), Set(report.tables.map(\.table)), &report)
         progress(file.size)
         return report
     }
 
-    /// Looks for the next block behind bytes that are none.
-    private func skipDamage(from position: Int, _ blocks: inout CustomBlocks, _ report: inout ReadReport) throws -> Int
-    {
-        let codec = hasHeader ? header.compression : nil
-        let next = try blocks.nextBlock(after: position, codec: codec)?.offset ?? file.size
-        if contents.end != nil || next > position, position > 0 || !hasHeader {
-            report.damage.append(
-                Damage(
-                    kind: .framing, range: position..<next, explanation: "no table's data begins in these bytes"))
-        }
-        return next
+    private func isUncompressed() throws -> Bool {
+        if hasHeader { return header.compression == .none }
+        var probe = CustomBlocks(window: FileWindow(file), header: header, knownIDs: nil, style: .stream)
+        if try probe.nextBlock(after: contents.end ?? 0) != nil { return false }
+        return true
     }
 
-    private func readBlock(
-        _ block: CustomBlocks.BlockStart, _ blocks: inout CustomBlocks, _ report: inout ReadReport,
-        _ seen: inout Set<Int>, _ emit: @escaping (ReadEvent) throws -> Void
-    ) throws -> Int {
-        var end = CustomBlocks.BlockEnd.broken(at: block.dataOffset, reason: "not read")
-        seen.insert(block.dumpID)
-        guard !block.isLargeObjects else {
-            return try skipLargeObjects(block, &blocks)
-        }
-        var probe = blocks
-        let head = try Self.head(of: block, &probe)
-        let codec = Codec.detect(head)
-        let stream = try catalog.stream(of: block.dumpID, head: head, codec: codec, place: block.offset)
-        let reader = StreamReader(
-            table: stream.table, columns: stream.columns, grammar: stream.grammar, source: "entry \(block.dumpID)",
-            codec: codec, emit: emit)
-        var walker = blocks
-        let (summary, damage) = try reader.read { receive in
-            end = try walker.chunks(from: block.dataOffset, receive)
-            if case .broken(let at, let reason) = end {
-                return Damage(
-                    kind: at >= file.size - 1 ? .truncated : .framing, range: at..<min(at + 1, max(file.size, at + 1)),
-                    table: stream.table, explanation: reason)
+    // MARK: Walking from block to block
+
+    /// All blocks of rows, each with its table. Only the lengths are followed: the rows are not read here.
+    private func findBlocks(
+        _ blocks: inout CustomBlocks, _ report: inout ReadReport, _ progress: (Int) -> Void
+    ) throws -> [Found] {
+        var position = contents.end ?? 0
+        var seen: Set<Int> = []
+        var starts: [CustomBlocks.BlockStart] = []
+        while position < file.size {
+            guard let block = try nextBlock(at: &position, &blocks, seen, &report) else { break }
+            seen.insert(block.dumpID)
+            if block.isLargeObjects {
+                position = try skipLargeObjects(block, &blocks)
+                continue
             }
-            return nil
+            starts.append(block)
+            switch try blocks.chunks(of: block, onBreak: { _ in }, { _, _ in }) {
+            case .complete(let next): position = next
+            case .broken(let at, _): position = max(at, block.dataOffset)
+            }
         }
+        let heads = try starts.map { StreamCatalog.Head(id: $0.dumpID, place: $0.offset, bytes: try head(of: $0, blocks)) }
+        return zip(starts, catalog.streams(of: heads)).map { Found(block: $0, stream: $1) }
+    }
+
+    /// The block at `position`, or the next one behind damage; nil when none is left.
+    private func nextBlock(
+        at position: inout Int, _ blocks: inout CustomBlocks, _ seen: Set<Int>, _ report: inout ReadReport
+    ) throws -> CustomBlocks.BlockStart? {
+        let isStart = position == 0 && contents.end == nil
+        if !isStart, let block = blocks.block(at: position), !seen.contains(block.dumpID) || anchors.isEmpty {
+            return bounded(block)
+        }
+        if !isStart, let id = anchors[position] ?? expectedID(seen), !seen.contains(id),
+            let block = blocks.damagedBlock(at: position, dumpID: id)
+        {
+            report.damage.append(
+                Damage(
+                    kind: .framing, range: position..<block.dataOffset, table: catalog.tableName(of: id),
+                    explanation: "the beginning of this table's data is damaged: told by its place"))
+            return bounded(block)
+        }
+        let next = try blocks.nextBlock(after: position)
+        if position > 0 || hasHeader {
+            report.damage.append(
+                Damage(
+                    kind: .framing, range: position..<(next?.offset ?? file.size),
+                    explanation: "no table's data begins in these bytes"))
+        }
+        position = next?.offset ?? file.size
+        return next.map(bounded)
+    }
+
+    /// The first table of the contents that has not been read.
+    private func expectedID(_ seen: Set<Int>) -> Int? {
+        contents.entries.first { $0.kind == "TABLE DATA" && !seen.contains($0.dumpID) }?.dumpID
+    }
+
+    /// No block goes on past the place where another is known to begin.
+    private func bounded(_ block: CustomBlocks.BlockStart) -> CustomBlocks.BlockStart {
+        var bounded = block
+        var probe = CustomBlocks(window: FileWindow(file), header: header, knownIDs: dataIDs, style: .stream)
+        let later = anchors.keys.filter { $0 > block.dataOffset }.sorted()
+        bounded.limit = later.first { probe.block(at: $0)?.dumpID == anchors[$0] } ?? file.size
+        return bounded
+    }
+
+    private func readStream(
+        _ found: Found, _ blocks: CustomBlocks, _ report: inout ReadReport,
+        _ emit: @escaping (ReadEvent) throws -> Void
+    ) throws {
+        let codec = Codec.detect(try head(of: found.block, blocks))
+        let reader = StreamReader(
+            table: found.stream.table, columns: found.stream.columns, grammar: found.stream.grammar,
+            source: "entry \(found.block.dumpID)", codec: codec, emit: emit)
+        var walker = blocks
+        let (summary, damage) = try reader.read { try Self.walk(found, &walker, $0) }
         report.tables.append(summary)
         report.damage += damage
-        switch end {
-        case .complete(let next): return next
-        case .broken(let at, _):
-            return try blocks.nextBlock(after: max(at, block.dataOffset), codec: codec)?.offset ?? file.size
-        }
     }
+
+    private static func walk(
+        _ found: Found, _ walker: inout CustomBlocks, _ receive: (UnsafeBufferPointer<UInt8>, Int) throws -> Void
+    ) throws -> Damage? {
+        var first: Range<Int>?
+        let end = try walker.chunks(of: found.block, onBreak: { first = first ?? $0 }, receive)
+        guard let first else { return nil }
+        if case .broken(let at, let reason) = end, first.isEmpty {
+            return Damage(kind: .truncated, range: at..<(at + 1), table: found.stream.table, explanation: reason)
+        }
+        return Damage(
+            kind: .framing, range: first, table: found.stream.table,
+            explanation: "the lengths of the data's pieces are broken here")
+    }
+
+    private func readUncompressed(
+        _ found: [Found], _ blocks: CustomBlocks, _ report: inout ReadReport,
+        _ emit: @escaping (ReadEvent) throws -> Void
+    ) throws {
+        let sources = found.map { one in
+            UncheckedRun.Source(
+                stream: one.stream, name: "entry \(one.block.dumpID)",
+                feed: { receive in
+                    var walker = blocks
+                    return try Self.walk(one, &walker, receive)
+                }, endsInTerminator: true)
+        }
+        let run = UncheckedRun(catalog: catalog, emit: emit)
+        try run.read(sources)
+        report.tables = run.summaries
+        report.damage += run.damage
+    }
+
+    // MARK: Parts
 
     /// Large objects: for each an id and chunks; ended by id 0. They are not rows: nothing of them is loaded.
     private func skipLargeObjects(_ block: CustomBlocks.BlockStart, _ blocks: inout CustomBlocks) throws -> Int {
         var cursor = blocks.cursor
         cursor.offset = block.dataOffset
         while let id = try? cursor.int(), id != 0 {
-            guard case .complete(let next) = try blocks.chunks(from: cursor.offset, { _, _ in }) else { break }
-            cursor.offset = next
+            while let length = try? cursor.int(), length > 0, length <= file.size - cursor.offset {
+                cursor.offset += length
+            }
         }
         return max(cursor.offset, block.dataOffset)
     }
 
-    private static func head(of block: CustomBlocks.BlockStart, _ blocks: inout CustomBlocks) throws -> [UInt8] {
+    private func head(of block: CustomBlocks.BlockStart, _ blocks: CustomBlocks) throws -> [UInt8] {
         struct Enough: Error {}
+        var walker = blocks
         var head: [UInt8] = []
         do {
-            _ = try blocks.chunks(from: block.dataOffset) { bytes, _ in
+            _ = try walker.chunks(of: block, onBreak: { _ in }) { bytes, _ in
                 head.append(contentsOf: bytes.prefix(StreamCatalog.headBytes - head.count))
                 if head.count >= StreamCatalog.headBytes { throw Enough() }
             }
@@ -122,9 +202,10 @@ struct CustomReader {
         return head
     }
 
-    private func reportMissing(_ seen: Set<Int>, _ report: inout ReadReport) {
+    private func reportMissing(_ seen: Set<Int>, _ names: Set<String>, _ report: inout ReadReport) {
         for entry in contents.entries where entry.kind == "TABLE DATA" && !seen.contains(entry.dumpID) {
             let table = catalog.tableName(of: entry)
+            guard !names.contains(table) else { continue }
             report.tables.append(TableSummary(table: table))
             report.damage.append(
                 Damage(

@@ -12,10 +12,11 @@ struct DirectoryReader {
         var contents = TableOfContents()
         let name = path + "/toc.dat"
         if FileManager.default.fileExists(atPath: name) {
-            let (header, read, damage) = try Self.readContents(DumpFile(path: name))
-            contents = read
-            inspection.describe(header ?? ArchiveHeader(), contents, isKnown: header != nil)
-            inspection.damage = damage
+            let file = try DumpFile(path: name)
+            let read = ArchiveContents.read(FileWindow(file), at: 0, limit: file.size, format: 5)
+            contents = read.contents
+            inspection.describe(read.header, contents, isKnown: read.hasHeader)
+            inspection.damage = read.damage
         } else {
             inspection.damage.append(
                 Damage(
@@ -26,81 +27,99 @@ struct DirectoryReader {
         catalog = StreamCatalog(entries: contents.entries, shapes: shapes)
     }
 
-    static func readContents(_ file: DumpFile) throws -> (ArchiveHeader?, TableOfContents, [Damage]) {
-        var cursor = ArchiveCursor(window: FileWindow(file), offset: 0)
-        do {
-            let header = try cursor.header()
-            let contents = try TableOfContents.read(&cursor, header)
-            return (header, contents, contents.damage)
-        } catch let broken as ArchiveCursor.Broken {
-            let damage = Damage(
-                kind: .headerLost, range: 0..<max(broken.offset, 1),
-                explanation: "the header of \(file.path) can not be read: \(broken.reason)")
-            return (nil, TableOfContents(), [damage])
-        }
-    }
-
     func read(progress: (Int) -> Void, emit: @escaping (ReadEvent) throws -> Void) throws -> ReadReport {
         var report = ReadReport()
         report.damage = inspection.damage
-        let present = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted()
-        var done = 0
-        var used: Set<String> = ["toc.dat"]
-        for entry in entries where entry.kind == "TABLE DATA" {
-            let stream = catalog.stream(of: entry)
-            guard let member = Self.member(of: entry, among: present) else {
-                report.tables.append(TableSummary(table: stream.table))
-                report.damage.append(
-                    Damage(
-                        kind: .memberMissing, range: 0..<0, table: stream.table,
-                        explanation: "\(entry.fileName ?? "\(entry.dumpID).dat") is missing"))
-                continue
-            }
-            used.insert(member)
-            try readMember(member, stream, &done, progress, emit, &report)
+        let present = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted {
+            (Self.number(of: $0), $0) < (Self.number(of: $1), $1)
         }
-        for member in present where !used.contains(member) && member.contains(".dat") && !member.hasPrefix("blob") {
-            let id = Int(member.prefix { $0.isNumber }) ?? 0
-            let file = try DumpFile(path: path + "/" + member)
+        var members: [(name: String, head: StreamCatalog.Head)] = []
+        for name in present where name != "toc.dat" && name.contains(".dat") && !name.hasPrefix("blob") {
+            guard let file = try? DumpFile(path: path + "/" + name) else { continue }
+            let entry = entries.first { $0.kind == "TABLE DATA" && Self.names(of: $0).contains(name) }
+            let id = entry?.dumpID ?? -Self.number(of: name)
             let head = try file.read(at: 0, count: StreamCatalog.headBytes)
-            let stream = try catalog.stream(of: id, head: head, codec: Codec.detect(head), place: 0)
-            try readMember(member, stream, &done, progress, emit, &report)
+            members.append((name, StreamCatalog.Head(id: id, place: Self.number(of: name), bytes: head)))
+        }
+        let streams = catalog.streams(of: members.map(\.head))
+        try read(Array(zip(members.map(\.name), streams)), progress, emit, &report)
+        let ids = Set(members.map(\.head.id))
+        for entry in entries where entry.kind == "TABLE DATA" && !ids.contains(entry.dumpID) {
+            let table = catalog.tableName(of: entry)
+            guard !report.tables.contains(where: { $0.table == table }) else { continue }
+            report.tables.append(TableSummary(table: table))
+            report.damage.append(
+                Damage(
+                    kind: .memberMissing, range: 0..<0, table: table,
+                    explanation: "\(Self.names(of: entry)[0]) is missing"))
         }
         return report
     }
 
-    private static func member(of entry: ArchiveEntry, among names: [String]) -> String? {
-        let base = entry.fileName ?? "\(entry.dumpID).dat"
-        return [base, base + ".gz", base + ".lz4", base + ".zst"].first { names.contains($0) }
-    }
-
-    private func readMember(
-        _ member: String, _ stream: StreamCatalog.Stream, _ done: inout Int, _ progress: (Int) -> Void,
+    private func read(
+        _ members: [(String, StreamCatalog.Stream)], _ progress: (Int) -> Void,
         _ emit: @escaping (ReadEvent) throws -> Void, _ report: inout ReadReport
     ) throws {
-        let file = try DumpFile(path: path + "/" + member)
-        let codec = try Codec.detect(file.read(at: 0, count: 16))
-        let reader = StreamReader(
-            table: stream.table, columns: stream.columns, grammar: stream.grammar, source: member, codec: codec,
-            emit: emit)
-        let base = done
-        let (summary, damage) = try reader.read { receive in
-            var window = FileWindow(file)
-            var offset = 0
-            while let count = try window.withBytes(
-                at: offset, atMost: 256 << 10,
-                { bytes in
-                    try receive(bytes, offset)
-                    return bytes.count
-                })
-            {
-                offset += count
-                progress(base + offset)
+        var done = 0
+        var unchecked: [UncheckedRun.Source] = []
+        for (name, stream) in members {
+            let file = try DumpFile(path: path + "/" + name)
+            let codec = try Self.codec(of: name, file)
+            if codec == .none {
+                let feed: StreamReader.Feed = { receive in
+                    try Self.feed(file, progress: { _ in }, receive)
+                    return nil
+                }
+                unchecked.append(UncheckedRun.Source(stream: stream, name: name, feed: feed, endsInTerminator: true))
+                continue
             }
-            return nil
+            let reader = StreamReader(
+                table: stream.table, columns: stream.columns, grammar: stream.grammar, source: name, codec: codec,
+                emit: emit)
+            let base = done
+            let (summary, damage) = try reader.read { receive in
+                try Self.feed(file, progress: { progress(base + $0) }, receive)
+                return nil
+            }
+            done += file.size
+            report.tables.append(summary)
+            report.damage += damage
         }
-        done += file.size
-        report.tables.append(summary)
-        report.damage += damage
+        guard !unchecked.isEmpty else { return }
+        let run = UncheckedRun(catalog: catalog, emit: emit)
+        try run.read(unchecked)
+        report.tables += run.summaries
+        report.damage += run.damage
+    }
+
+    private static func feed(
+        _ file: DumpFile, progress: (Int) -> Void, _ receive: (UnsafeBufferPointer<UInt8>, Int) throws -> Void
+    ) throws {
+        var window = FileWindow(file)
+        var offset = 0
+        while let count = try window.withBytes(
+            at: offset, atMost: 256 << 10,
+            { bytes in
+                try receive(bytes, offset)
+                return bytes.count
+            })
+        {
+            offset += count
+            progress(offset)
+        }
+    }
+
+    /// By the first bytes; when these are of no format, by the name.
+    private static func codec(of name: String, _ file: DumpFile) throws -> Codec {
+        let found = try Codec.detect(file.read(at: 0, count: 16))
+        guard found == .none else { return found }
+        return name.hasSuffix(".gz") ? .gzip : name.hasSuffix(".lz4") ? .lz4 : name.hasSuffix(".zst") ? .zstd : .none
+    }
+
+    private static func number(of name: String) -> Int { Int(name.prefix { $0.isNumber }.prefix(9)) ?? 0 }
+
+    private static func names(of entry: ArchiveEntry) -> [String] {
+        let base = entry.fileName ?? "\(entry.dumpID).dat"
+        return [base, base + ".gz", base + ".lz4", base + ".zst"]
     }
 }

@@ -8,6 +8,8 @@ struct TarReader {
         let range: Range<Int>
         /// False when the header was damaged and the member's place and name were deduced.
         let isSound: Bool
+        /// The size its header says, when it is another.
+        var claimed: Int?
     }
 
     static let blockBytes = 512
@@ -24,18 +26,11 @@ struct TarReader {
         members = try Self.members(of: file, &damage)
         var contents = TableOfContents()
         if let toc = members.first(where: { $0.name == "toc.dat" }) {
-            var cursor = ArchiveCursor(window: FileWindow(file), offset: toc.range.lowerBound)
-            do {
-                let header = try cursor.header()
-                contents = try TableOfContents.read(&cursor, header)
-                inspection.describe(header, contents, isKnown: true)
-                damage += contents.damage
-            } catch let broken as ArchiveCursor.Broken {
-                damage.append(
-                    Damage(
-                        kind: .headerLost, range: toc.range.lowerBound..<max(broken.offset, toc.range.lowerBound + 1),
-                        explanation: "toc.dat can not be read: \(broken.reason)"))
-            }
+            let read = ArchiveContents.read(
+                FileWindow(file), at: toc.range.lowerBound, limit: toc.range.upperBound, format: 3)
+            contents = read.contents
+            inspection.describe(read.header, contents, isKnown: read.hasHeader)
+            damage += read.damage
         } else {
             damage.append(Damage(kind: .headerLost, range: 0..<0, explanation: "toc.dat is not in the archive"))
         }
@@ -48,85 +43,118 @@ struct TarReader {
         var report = ReadReport()
         report.damage = inspection.damage
         let byFile = Dictionary(
-            entries.filter { $0.kind == "TABLE DATA" }.map { ($0.fileName ?? "\($0.dumpID).dat", $0) },
+            entries.filter { $0.kind == "TABLE DATA" }.map { (Self.fileName(of: $0), $0) },
             uniquingKeysWith: { first, _ in first })
+        var sources: [UncheckedRun.Source] = []
         var seen: Set<String> = []
-        for member in members where member.name.hasSuffix(".dat") && member.name != "toc.dat" {
-            guard !member.name.hasPrefix("blob") else { continue }
-            seen.insert(member.name)
-            let stream: StreamCatalog.Stream
-            if let entry = byFile[member.name] {
-                stream = catalog.stream(of: entry)
-            } else {
-                let head = try file.read(
-                    at: member.range.lowerBound, count: min(StreamCatalog.headBytes, member.range.count))
-                stream = try catalog.stream(
-                    of: Int(member.name.dropLast(4)) ?? 0, head: head, codec: .none, place: member.range.lowerBound)
-            }
-            try read(member, stream, progress, emit, &report)
+        let data = members.filter { $0.name.hasSuffix(".dat") && $0.name != "toc.dat" && !$0.name.hasPrefix("blob") }
+        let named = Set(data.map(\.name))
+        var heads: [StreamCatalog.Head] = []
+        for member in data {
+            let entry = byFile[member.name] ?? (member.isSound ? nil : entry(after: seen, but: named))
+            if let entry { seen.insert(Self.fileName(of: entry)) }
+            let count = min(StreamCatalog.headBytes, member.range.count)
+            let bytes = try file.read(at: member.range.lowerBound, count: count)
+            let place = member.range.lowerBound
+            heads.append(StreamCatalog.Head(id: entry?.dumpID ?? -place, place: place, bytes: bytes))
         }
-        for entry in entries where entry.kind == "TABLE DATA" && !seen.contains(entry.fileName ?? "\(entry.dumpID).dat")
-        {
+        for (member, stream) in zip(data, catalog.streams(of: heads)) { sources.append(source(member, stream)) }
+        let run = UncheckedRun(catalog: catalog, emit: emit)
+        try run.read(sources)
+        progress(file.size)
+        report.tables = run.summaries
+        report.damage += run.damage
+        reportMissing(seen, &report)
+        return report
+    }
+
+    private static func fileName(of entry: ArchiveEntry) -> String { entry.fileName ?? "\(entry.dumpID).dat" }
+
+    /// A member without a name is the first of the contents' that has not been seen and has no member of its own.
+    private func entry(after seen: Set<String>, but named: Set<String>) -> ArchiveEntry? {
+        entries.first {
+            $0.kind == "TABLE DATA" && !seen.contains(Self.fileName(of: $0)) && !named.contains(Self.fileName(of: $0))
+        }
+    }
+
+    private func reportMissing(_ seen: Set<String>, _ report: inout ReadReport) {
+        let read = Set(report.tables.map(\.table))
+        for entry in entries where entry.kind == "TABLE DATA" && !seen.contains(Self.fileName(of: entry)) {
             let table = catalog.tableName(of: entry)
+            guard !read.contains(table) else { continue }
             report.tables.append(TableSummary(table: table))
             report.damage.append(
                 Damage(
                     kind: .memberMissing, range: file.size..<file.size, table: table,
-                    explanation: "the member \(entry.fileName ?? "") is not in the archive"))
+                    explanation: "the member \(Self.fileName(of: entry)) is not in the archive"))
         }
-        return report
     }
 
-    private func read(
-        _ member: Member, _ stream: StreamCatalog.Stream, _ progress: (Int) -> Void,
-        _ emit: @escaping (ReadEvent) throws -> Void, _ report: inout ReadReport
-    ) throws {
-        let reader = StreamReader(
-            table: stream.table, columns: stream.columns, grammar: stream.grammar, source: member.name, codec: .none,
-            emit: emit)
-        let (summary, damage) = try reader.read { receive in
-            var window = FileWindow(file)
-            var offset = member.range.lowerBound
-            while offset < member.range.upperBound,
-                let count = try window.withBytes(
-                    at: offset, atMost: min(256 << 10, member.range.upperBound - offset),
-                    { bytes in
-                        try receive(bytes, offset)
-                        return bytes.count
-                    })
-            {
-                offset += count
-                progress(offset)
-            }
-            guard offset < member.range.upperBound else { return nil }
-            return Damage(
-                kind: .truncated, range: offset..<member.range.upperBound, table: stream.table,
-                explanation: "the file ends before the member \(member.name) does")
-        }
-        report.tables.append(summary)
-        report.damage += damage
+    private func source(_ member: Member, _ stream: StreamCatalog.Stream) -> UncheckedRun.Source {
+        let file = file
+        return UncheckedRun.Source(
+            stream: stream, name: member.name,
+            feed: { receive in
+                var window = FileWindow(file)
+                var offset = member.range.lowerBound
+                while offset < member.range.upperBound,
+                    let count = try window.withBytes(
+                        at: offset, atMost: min(256 << 10, member.range.upperBound - offset),
+                        { bytes in
+                            try receive(bytes, offset)
+                            return bytes.count
+                        })
+                {
+                    offset += count
+                }
+                if let claimed = member.claimed {
+                    return Damage(
+                        kind: .framing, range: member.range, table: stream.table,
+                        explanation: "the member \(member.name) should have \(claimed) bytes: some are missing or too many")
+                }
+                guard offset < member.range.upperBound else { return nil }
+                return Damage(
+                    kind: .truncated, range: offset..<member.range.upperBound, table: stream.table,
+                    explanation: "the file ends before the member \(member.name) does")
+            }, endsInTerminator: true)
     }
 
+    // MARK: Members
+
+    /// Follows the headers. A size is believed when a header, or the archive's end, stands where it leads.
     private static func members(of file: DumpFile, _ damage: inout [Damage]) throws -> [Member] {
         var window = FileWindow(file)
         var members: [Member] = []
         var offset = 0
-        while offset + blockBytes <= file.size {
-            guard let block = try window.bytes(at: offset, count: blockBytes) else { break }
+        while offset < file.size {
+            let block = try window.bytes(at: offset, count: min(blockBytes, file.size - offset)) ?? []
             if let (name, size) = header(block) {
                 let start = offset + blockBytes
-                members.append(Member(name: name, range: start..<(start + size), isSound: true))
-                offset = start + (size + blockBytes - 1) / blockBytes * blockBytes
+                let (padded, overflow) = start.addingReportingOverflow((size + blockBytes - 1) / blockBytes * blockBytes)
+                if !overflow, try isBoundary(padded, from: start, &window) {
+                    members.append(Member(name: name, range: start..<min(start + size, file.size), isSound: true))
+                    offset = padded
+                    continue
+                }
+                let next = try nextHeader(after: start, &window)
+                let end = next ?? (overflow ? file.size : min(start + size, file.size))
+                members.append(Member(name: name, range: start..<end, isSound: true, claimed: size))
+                damage.append(
+                    Damage(
+                        kind: end == file.size && next == nil ? .truncated : .memberHeader, range: offset..<start,
+                        explanation: "the member \(name) does not end where its header says"))
+                offset = next ?? file.size
             } else if block.allSatisfy({ $0 == 0 }), try isTail(offset, file) {
                 break
             } else {
-                let next = try nextHeader(after: offset, &window) ?? file.size
+                let next = try nextHeader(after: offset + 1, &window) ?? file.size
                 members.append(
                     Member(
-                        name: try lostName(members, offset), range: (offset + blockBytes)..<next, isSound: false))
+                        name: members.isEmpty ? "toc.dat" : "perdu-\(offset).dat",
+                        range: min(offset + blockBytes, next)..<next, isSound: false))
                 damage.append(
                     Damage(
-                        kind: .memberHeader, range: offset..<(offset + blockBytes),
+                        kind: .memberHeader, range: offset..<min(offset + blockBytes, file.size),
                         explanation: "a member's header is damaged; the next sound one is at byte \(next)"))
                 offset = next
             }
@@ -134,9 +162,16 @@ struct TarReader {
         return members
     }
 
-    /// The name of a member whose header is lost: not known, but unique.
-    private static func lostName(_ members: [Member], _ offset: Int) throws -> String {
-        members.isEmpty ? "toc.dat" : "perdu-\(offset).dat"
+    /// Whether the member that begins at `start` ends at `offset`: a header, the archive's closing zeros, or the end of the
+    /// file stands there. A damaged header is still mostly zeros; but when a sound one stands shortly before or inside
+    /// it, bytes are missing or too many.
+    private static func isBoundary(_ offset: Int, from start: Int, _ window: inout FileWindow) throws -> Bool {
+        if offset == window.size { return true }
+        guard let block = try window.bytes(at: offset, count: blockBytes) else { return false }
+        if header(block) != nil { return true }
+        guard block.count(where: { $0 == 0 }) >= 200 else { return false }
+        let next = try nextHeader(after: start, &window) ?? window.size
+        return next >= offset + blockBytes
     }
 
     private static func isTail(_ offset: Int, _ file: DumpFile) throws -> Bool {
@@ -144,11 +179,17 @@ struct TarReader {
             ? try file.read(at: offset, count: file.size - offset).allSatisfy { $0 == 0 } : false
     }
 
+    /// The next sound header at any byte: what is missing before it may have moved it off its grid.
     private static func nextHeader(after offset: Int, _ window: inout FileWindow) throws -> Int? {
-        var position = offset + blockBytes
+        var position = offset
         while position + blockBytes <= window.size {
+            let skip = try window.withBytes(at: position + 257, atMost: 1 << 20) { bytes in
+                bytes.firstIndex(of: UInt8(ascii: "u")) ?? bytes.count
+            }
+            guard let skip else { return nil }
+            position += skip
             if let block = try window.bytes(at: position, count: blockBytes), header(block) != nil { return position }
-            position += blockBytes
+            position += 1
         }
         return nil
     }
@@ -177,6 +218,7 @@ struct TarReader {
                 continue
             }
             guard (48...55).contains(byte) else { return nil }
+            guard value < 1 << 50 else { return nil }
             value = value << 3 | Int(byte - 48)
             hasDigits = true
         }

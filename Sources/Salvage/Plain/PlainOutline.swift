@@ -10,7 +10,11 @@ final class PlainOutline {
     private var lineNumber = 0
     private var isInData = false
     private var comment: [String: String] = [:]
-    private lazy var lines = ScriptLines { [unowned self] line, _ in self.take(line: line) }
+    private lazy var lines = ScriptLines { [unowned self] line, offset in self.take(line: line, at: offset) }
+    private var quotes = StatementScanner()
+    /// Where the COPY statements stand that are no part of a text or a function's body.
+    private(set) var copies: Set<Int> = []
+    private var statementOffset = 0
 
     private static let factsMax = 1000
     private static let statementBytesMax = 64 << 20
@@ -21,7 +25,7 @@ final class PlainOutline {
 
     func finish() throws {
         let rest = try lines.finish()
-        rest.withUnsafeBufferPointer { take(line: $0) }
+        rest.withUnsafeBufferPointer { take(line: $0, at: lines.offset) }
         if !statement.isEmpty { endStatement() }
     }
 
@@ -35,7 +39,7 @@ final class PlainOutline {
         facts.first { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
     }
 
-    private func take(line: UnsafeBufferPointer<UInt8>) {
+    private func take(line: UnsafeBufferPointer<UInt8>, at offset: Int) {
         lineNumber += 1
         if isInData {
             let isEnd = line.count == 2 && line[0] == UInt8(ascii: "\\") && line[1] == UInt8(ascii: ".")
@@ -54,16 +58,12 @@ final class PlainOutline {
                 return
             }
             statementLine = lineNumber
+            statementOffset = offset
         }
         guard statement.count < Self.statementBytesMax else { return endStatement() }
         statement.append(contentsOf: line)
         statement.append(10)
-        let isWhole = statement.withUnsafeBufferPointer { bytes in
-            var scanner = SQLScanner(bytes)
-            var isWhole = true
-            while scanner.skipBlanks() { isWhole = scanner.skipStatement() }
-            return isWhole
-        }
+        let isWhole = quotes.take(line)
         if isWhole { endStatement() }
     }
 
@@ -81,9 +81,11 @@ final class PlainOutline {
     private func endStatement() {
         let text = String(decoding: statement, as: UTF8.self).trimmed
         statement = []
+        quotes = StatementScanner()
         guard !text.isEmpty else { return }
         if text.hasPrefix("COPY") || text.hasPrefix("copy"), CreateTableParser.copy(text) != nil {
             isInData = true
+            if copies.count < Self.factsMax * 100 { copies.insert(statementOffset) }
             return
         }
         objects.append(

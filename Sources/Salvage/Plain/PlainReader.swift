@@ -6,6 +6,7 @@ struct PlainReader {
     let codec: Codec
     let catalog: StreamCatalog
     private(set) var inspection = Inspection(format: .plain)
+    private let copies: Set<Int>
 
     init(file: DumpFile, codec: Codec, shapes: [TableShape]) throws {
         self.file = file
@@ -25,18 +26,92 @@ struct PlainReader {
                     explanation: "the closing line of pg_dump is missing: the dump may have been cut"))
         }
         catalog = outline.catalog
+        copies = outline.copies
     }
 
     func read(progress: (Int) -> Void, emit: @escaping (ReadEvent) throws -> Void) throws -> ReadReport {
-        let isProven = codec == .gzip && !inspection.damage.contains { $0.kind == .compressedData }
+        if codec == .none { return try readUnchecked(.file(file), progress, emit) }
+        if inspection.damage.contains(where: { $0.kind == .compressedData || $0.kind == .truncated }) {
+            var text: [UInt8] = []
+            _ = try Self.decode(file, codec, progress: progress) { text.append(contentsOf: $0) }
+            return try readUnchecked(.memory(text), { _ in }, emit)
+        }
         let rows = PlainRows(
-            catalog: catalog, isProven: isProven, source: (file.path as NSString).lastPathComponent, emit: emit)
+            catalog: catalog, isProven: codec == .gzip, copies: copies,
+            source: (file.path as NSString).lastPathComponent, emit: emit)
         let end = try Self.decode(file, codec, progress: progress) { try rows.take($0) }
         try rows.finish()
         var report = ReadReport()
         report.tables = rows.summaries
         report.damage = inspection.damage + rows.damage
         if let end, !report.damage.contains(end) { report.damage.append(end) }
+        return report
+    }
+
+    /// The text of a script: on disk, or decoded.
+    enum Script {
+        case file(DumpFile)
+        case memory([UInt8])
+
+        func feed(
+            _ range: Range<Int>?, _ receive: (UnsafeBufferPointer<UInt8>, Int) throws -> Void
+        ) throws {
+            switch self {
+            case .memory(let text):
+                try text.withUnsafeBufferPointer { all in
+                    let part = (range ?? 0..<all.count).clamped(to: 0..<all.count)
+                    for start in stride(from: part.lowerBound, to: part.upperBound, by: 1 << 18) {
+                        let end = min(start + 1 << 18, part.upperBound)
+                        try receive(UnsafeBufferPointer(rebasing: all[start..<end]), start)
+                    }
+                }
+            case .file(let file):
+                var window = FileWindow(file)
+                var offset = range?.lowerBound ?? 0
+                let end = range?.upperBound ?? file.size
+                while offset < end,
+                    let count = try window.withBytes(
+                        at: offset, atMost: min(1 << 18, end - offset),
+                        { bytes in
+                            try receive(bytes, offset)
+                            return bytes.count
+                        })
+                {
+                    offset += count
+                }
+            }
+        }
+    }
+
+    private func readUnchecked(
+        _ script: Script, _ progress: (Int) -> Void, _ emit: @escaping (ReadEvent) throws -> Void
+    ) throws -> ReadReport {
+        let finder = PlainSections(catalog: catalog, copies: copies)
+        try script.feed(nil) { bytes, offset in
+            progress(offset / 2)
+            try finder.take(bytes)
+        }
+        try finder.finish()
+        let sources = finder.sections.map { section in
+            UncheckedRun.Source(
+                stream: section.stream, name: (file.path as NSString).lastPathComponent,
+                feed: { receive in
+                    try script.feed(section.range, receive)
+                    return nil
+                }, endsInTerminator: false)
+        }
+        let run = UncheckedRun(catalog: catalog, emit: emit)
+        try run.read(sources, loose: finder.loose)
+        progress(file.size)
+        var report = ReadReport()
+        report.tables = run.summaries
+        report.damage = inspection.damage + finder.damage + run.damage
+        for section in finder.sections where !section.isClosed {
+            report.damage.append(
+                Damage(
+                    kind: .terminatorLost, range: section.range.upperBound..<section.range.upperBound,
+                    table: section.stream.table, explanation: "the closing line of the data is missing"))
+        }
         return report
     }
 

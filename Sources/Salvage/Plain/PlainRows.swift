@@ -1,7 +1,9 @@
-/// Reads a script for its COPY data.
+/// Reads a sound script for its COPY data, in one pass.
 final class PlainRows {
     private let catalog: StreamCatalog
     private let isProven: Bool
+    /// Where the COPY statements stand.
+    private let copies: Set<Int>
     private let source: String
     private let emit: (ReadEvent) throws -> Void
     private(set) var summaries: [TableSummary] = []
@@ -13,10 +15,11 @@ final class PlainRows {
     private static let statementBytesMax = 1 << 20
 
     init(
-        catalog: StreamCatalog, isProven: Bool, source: String, emit: @escaping (ReadEvent) throws -> Void
+        catalog: StreamCatalog, isProven: Bool, copies: Set<Int>, source: String, emit: @escaping (ReadEvent) throws -> Void
     ) {
         self.catalog = catalog
         self.isProven = isProven
+        self.copies = copies
         self.source = source
         self.emit = emit
     }
@@ -59,7 +62,7 @@ final class PlainRows {
 
     /// Looks for `COPY … FROM stdin;`, which pg_dump writes on one line.
     private func takeScript(_ line: UnsafeBufferPointer<UInt8>, at offset: Int) throws {
-        guard line.count < Self.statementBytesMax, line.count > 10, line[0] | 32 == UInt8(ascii: "c"),
+        guard copies.contains(offset), line.count < Self.statementBytesMax, line.count > 10, line[0] | 32 == UInt8(ascii: "c"),
             line[1] | 32 == UInt8(ascii: "o")
         else { return }
         guard let copy = CreateTableParser.copy(String(decoding: line, as: UTF8.self)) else { return }

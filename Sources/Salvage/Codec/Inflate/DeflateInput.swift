@@ -1,0 +1,30 @@
+/// The bytes of a compressed stream, read by bit. Shared by decoders; a bit can be turned over for a trial.
+final class DeflateInput {
+    /// With zeros behind, so that eight bytes can be read at any place.
+    private(set) var padded: [UInt8]
+    let count: Int
+
+    static let padding = 16
+
+    init(_ bytes: [UInt8]) {
+        count = bytes.count
+        padded = bytes
+        padded.append(contentsOf: repeatElement(0, count: Self.padding))
+    }
+
+    var bitCount: Int { count * 8 }
+    var bytes: ArraySlice<UInt8> { padded[..<count] }
+
+    func flip(_ bit: Int) { padded[bit >> 3] ^= 1 << UInt8(bit & 7) }
+
+    /// At least 57 bits from `position`, the first lowest; zeros behind the end.
+    @inline(__always)
+    static func peek(_ raw: UnsafeRawBufferPointer, _ position: Int) -> UInt64 {
+        let byte = position >> 3
+        guard byte >= 0, byte + 8 <= raw.count else { return 0 }
+        let word = UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: byte, as: UInt64.self))
+        return word >> UInt64(position & 7)
+    }
+
+    func peek(_ position: Int) -> UInt64 { padded.withUnsafeBytes { Self.peek($0, position) } }
+}

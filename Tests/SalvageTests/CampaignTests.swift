@@ -1,0 +1,97 @@
+import Foundation
+import Salvage
+import TestSupport
+import Testing
+
+/// Damages real dumps in many ways and places and counts what the reader brings back.
+struct CampaignTests {
+    static let seed: UInt64 = 20_261_125
+    static let places = isLongRun ? 20 : 3
+
+    @Test(arguments: SampleFormat.allCases)
+    func `an intact dump gives every row once and nothing else`(format: SampleFormat) async throws {
+        let campaign = try await Campaign(seed: Self.seed)
+        let dump = try #require(campaign.all.dumps[format])
+        let layout = try #require(campaign.layouts[format])
+        try await withTemporaryDirectory { folder in
+            let outcome = try Outcome(
+                dump.write(to: folder), truth: campaign.truth,
+                intact: layout.intactRows(Wound.none(dump), format))
+            #expect(outcome.demanded == campaign.truth.total)
+            #expect(outcome.kept == outcome.demanded)
+            #expect(outcome.falseIntact == [] && outcome.falseProven == [] && outcome.suspects == 0)
+            #expect(outcome.damage.map(\.explanation) == [])
+        }
+    }
+
+    /// All formats, or the one that DIGITALBANK_CAMPAIGN names.
+    static let formats = ProcessInfo.processInfo.environment["DIGITALBANK_CAMPAIGN"]
+        .flatMap { SampleFormat(rawValue: $0) }.map { [$0] } ?? SampleFormat.allCases
+
+    @Test(arguments: formats)
+    func `every intact row of a damaged dump comes back and no row is invented`(format: SampleFormat) async throws {
+        let campaign = try await Campaign(seed: Self.seed)
+        try await withTemporaryDirectory { folder in
+            for kind in WoundKind.allCases {
+                var cell = Cell()
+                for place in 0..<Self.places {
+                    guard
+                        let outcome = try campaign.run(kind, format, place: place, of: Self.places, in: folder)
+                    else { continue }
+                    cell.add(outcome, total: campaign.truth.total)
+                    let name = "\(format.rawValue), \(kind.rawValue), place \(place) of \(Self.places)"
+                    #expect(outcome.kept == outcome.demanded, "\(name): missed \(outcome.missed)")
+                    #expect(outcome.falseProven == [], "\(name)")
+                    #expect(outcome.falseIntact.count <= kind.alteredRowsMax(format), "\(name): \(outcome.falseIntact.prefix(3))")
+                    #expect(!outcome.damage.isEmpty || kind.canBeSilent(format), "\(name): no damage is reported")
+                }
+                await CampaignResults.shared.record(cell, kind, format)
+            }
+        }
+    }
+}
+
+extension Wound {
+    static func none(_ dump: DumpFiles) -> Wound { Wound(dump) }
+
+    private init(_ dump: DumpFiles) { self.dump = dump }
+}
+
+extension WoundKind {
+    /// Where nothing checks the bytes, a changed digit is a row like any other.
+    func alteredRowsMax(_ format: SampleFormat) -> Int {
+        guard !format.isChecked else { return 0 }
+        switch self {
+        case .bitFlip: return 1
+        case .fiveBits: return 5
+        default: return 0
+        }
+    }
+
+    func canBeSilent(_ format: SampleFormat) -> Bool {
+        (!format.isChecked && (self == .bitFlip || self == .fiveBits)) || isInContents
+    }
+}
+
+extension Cell {
+    mutating func add(_ outcome: Outcome, total: Int) {
+        cases += 1
+        demanded += outcome.demanded
+        kept += outcome.kept
+        recovered += outcome.recovered
+        self.total += total
+        falseProven += outcome.falseProven.count
+        altered += outcome.falseIntact.count
+        if outcome.damage.isEmpty { silent += 1 }
+    }
+}
+
+/// The cells of this process's campaign, until all formats have run.
+actor CampaignResults {
+    static let shared = CampaignResults()
+    private(set) var cells: [SampleFormat: [WoundKind: Cell]] = [:]
+
+    func record(_ cell: Cell, _ kind: WoundKind, _ format: SampleFormat) {
+        cells[format, default: [:]][kind] = cell
+    }
+}
