@@ -133,7 +133,8 @@ extension RecoveryEngine {
                 let names = [source.relation, "public." + source.relation]
                 guard let outcome = salvaged.tables.first(where: { names.contains($0.name) }) else { return false }
                 if outcome.quarantined > 0 || (outcome.lost ?? 0) > 0 { return false }
-                return outcome.intact == 0 || damaged.isDisjoint(with: names + ["*"])
+                let isProven = outcome.intact == 0 && outcome.loaded > 0
+                return isProven || damaged.isDisjoint(with: names + ["*"])
             })
     }
 
