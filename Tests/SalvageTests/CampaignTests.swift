@@ -31,7 +31,10 @@ struct CampaignTests {
     @Test(arguments: formats)
     func `every intact row of a damaged dump comes back and no row is invented`(format: SampleFormat) async throws {
         let campaign = try await Campaign(seed: Self.seed)
+        let dump = try #require(campaign.all.dumps[format])
         try await withTemporaryDirectory { folder in
+            let manifest = folder + "/manifest.json"
+            try DumpManifest.write(dump: dump.write(to: folder), to: manifest)
             for kind in WoundKind.allCases {
                 var cell = Cell()
                 for place in 0..<Self.places {
@@ -43,6 +46,14 @@ struct CampaignTests {
                     #expect(outcome.kept == outcome.demanded, "\(name): missed \(outcome.missed)")
                     #expect(outcome.falseProven == [], "\(name)")
                     #expect(outcome.falseIntact.count <= kind.alteredRowsMax(format), "\(name): \(outcome.falseIntact.prefix(3))")
+                    guard
+                        let proved = try campaign.run(
+                            kind, format, place: place, of: Self.places, in: folder, manifest: manifest)
+                    else { continue }
+                    cell.alteredWithManifest += proved.falseIntact.count + proved.falseProven.count
+                    cell.recoveredWithManifest += proved.recovered
+                    #expect(proved.kept >= outcome.kept, "\(name): a manifest loses rows: \(proved.missed)")
+                    #expect(proved.falseProven == [] && (format.isChecked || proved.falseIntact == []), "\(name)")
                     #expect(!outcome.damage.isEmpty || kind.canBeSilent(format), "\(name): no damage is reported")
                 }
                 await CampaignResults.shared.record(cell, kind, format)
