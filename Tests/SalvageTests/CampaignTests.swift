@@ -8,6 +8,18 @@ struct CampaignTests {
     static let seed: UInt64 = 20_261_125
     static let places = isLongRun ? 20 : 3
 
+    /// PostgreSQL's own tools are asked about a sample; about the first place of every kind in a long run.
+    static let comparesTools = isLongRun
+    static let sampled: Set<WoundKind> = [.truncated, .zeroed4K]
+
+    private static func compare(
+        _ kind: WoundKind, _ format: SampleFormat, _ campaign: Campaign, _ folder: String, _ cell: inout Cell
+    ) async throws {
+        guard format != .plainGzip, let wound = campaign.wound(kind, format, place: places / 2, of: places) else { return }
+        let path = try wound.dump.write(to: folder)
+        cell.otherTool = try await OtherTool.rows(path, format)
+    }
+
     @Test(arguments: SampleFormat.allCases)
     func `an intact dump gives every row once and nothing else`(format: SampleFormat) async throws {
         let campaign = try await Campaign(seed: Self.seed)
@@ -56,6 +68,9 @@ struct CampaignTests {
                     #expect(proved.falseProven == [] && (format.isChecked || proved.falseIntact == []), "\(name)")
                     #expect(!outcome.damage.isEmpty || kind.canBeSilent(format), "\(name): no damage is reported")
                 }
+                if Self.comparesTools || Self.sampled.contains(kind), format == .custom || Self.comparesTools {
+                    try await Self.compare(kind, format, campaign, folder, &cell)
+                }
                 await CampaignResults.shared.record(cell, kind, format)
             }
         }
@@ -94,15 +109,5 @@ extension Cell {
         falseProven += outcome.falseProven.count
         altered += outcome.falseIntact.count
         if outcome.damage.isEmpty { silent += 1 }
-    }
-}
-
-/// The cells of this process's campaign, until all formats have run.
-actor CampaignResults {
-    static let shared = CampaignResults()
-    private(set) var cells: [SampleFormat: [WoundKind: Cell]] = [:]
-
-    func record(_ cell: Cell, _ kind: WoundKind, _ format: SampleFormat) {
-        cells[format, default: [:]][kind] = cell
     }
 }
