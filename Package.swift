@@ -28,7 +28,11 @@ func tests(
 
 let package = Package(
     name: "digitalbank",
-    products: [.executable(name: "digitalbank", targets: ["digitalbank"])],
+    products: [
+        .executable(name: "digitalbank", targets: ["digitalbank"]),
+        // For the Benchmarks package, which is apart.
+        .library(name: "BankKit", targets: ["Diagnostics", "Postgres", "PostgresServer", "Migrations", "Bank"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -99,7 +103,8 @@ let package = Package(
         tests("CryptoTests", ["Crypto"]),
         tests("VaultTests", ["Vault", "Crypto", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests("EvidenceTests", ["Evidence", "Crypto", "Migrations", "Postgres", "TestSupport"]),
-        tests("BankTests", ["Bank", "Vault", "Crypto", "Migrations", "Postgres", "TestSupport"]),
+        tests(
+            "BankTests", ["Bank", "Vault", "Crypto", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests(
             "SalvageTests", ["Salvage", "Postgres", "PostgresServer", "TestSupport", "CZlib", "CZstd", "CLZ4"],
             settings: crunching),

@@ -13,25 +13,36 @@ public struct SigningKey: Sendable {
     public static func open(path: String) throws -> SigningKey {
         if FileManager.default.fileExists(atPath: path) { return try read(path) }
         let made = try SigningKey(key: Ed25519.PrivateKey())
-        let descriptor = Foundation.open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw EvidenceError.unreadable(path, String(cString: strerror(errno))) }
+        let aside = "\(path).\(UInt64.random(in: 0 ... .max)).new"
+        let descriptor = Foundation.open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw EvidenceError.keyUnreadable(path, String(cString: strerror(errno))) }
+        defer { unlink(aside) }
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         try handle.write(contentsOf: Data((made.key.seed.hex + "\n").utf8))
         try handle.synchronize()
-        return made
+        // A link, not a rename: of two processes that make the first key, both take that of the faster one.
+        guard link(aside, path) == 0 || errno == EEXIST else {
+            throw EvidenceError.keyUnreadable(path, String(cString: strerror(errno)))
+        }
+        return try read(path)
     }
 
     private static func read(_ path: String) throws -> SigningKey {
         var status = stat()
-        guard stat(path, &status) == 0 else { throw EvidenceError.unreadable(path, String(cString: strerror(errno))) }
+        guard stat(path, &status) == 0 else {
+            throw EvidenceError.keyUnreadable(path, String(cString: strerror(errno)))
+        }
         guard status.st_mode & 0o077 == 0, status.st_uid == geteuid() else {
             throw EvidenceError(
                 code: "signing_key_exposed", message: "\(path) can be read by others than its owner",
                 hint: "Set it right with: chmod 600 \(path); if someone may have read it, make a new key.")
         }
-        let text = try String(contentsOfFile: path, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw EvidenceError.keyUnreadable(path, "it is no file")
+        }
+        let text = String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
         guard let seed = [UInt8](hex: text), seed.count == 32 else {
-            throw EvidenceError.unreadable(path, "it does not hold 64 hexadecimal digits")
+            throw EvidenceError.keyUnreadable(path, "it does not hold 64 hexadecimal digits")
         }
         return try SigningKey(key: Ed25519.PrivateKey(seed: seed))
     }

@@ -10,12 +10,18 @@ public enum KeysService {
         let folder = KeyFolder(data.keys)
         let keyring = try await folder.keyring()
         return try await BankDatabase.with(data) { database in
-            let counts = try await VaultKeyStore(database: database).counts()
+            let store = VaultKeyStore(database: database)
+            let counts = try await store.counts()
             let used = Set(counts.byKEK.map(\.id))
             var lines = [
-                "key-encryption key  \(keyring.current.kekID)", "client keys         \(counts.live)",
+                "key-encryption key  \(keyring.current.kekID)", "clients             \(counts.clients)",
+                "client keys         \(counts.live)", "highest version     \(counts.versionMax)",
                 "destroyed           \(counts.destroyed)",
             ]
+            if try folder.keeper()?.mode != .wrap {
+                let wraps = try await store.wrapCount(of: keyring.current.kekID)
+                lines.append("wraps left          \(max(0, KeyWrapping.wrapsMax - wraps)) before it must be rotated")
+            }
             lines += counts.byKEK.map { kek in
                 let place = keyring.holds(kek.id) ? "" : "  NOT HERE: these clients can not be read"
                 return "wrapped by \(kek.id)  \(kek.count)\(place)"

@@ -102,6 +102,14 @@ public struct Cluster: Sendable {
         try await onThread { try supervisor.stop(mode, timeMax: timeMax) }
     }
 
+    /// Flushes every file of a stopped cluster to disk: what ran without fsync is durable after it.
+    public func flushToDisk() async throws {
+        let run = try await ToolRun.run(
+            binaries.path(of: "initdb"), ["--sync-only", "--pgdata", files.data], asServerUser: true,
+            timeMax: .seconds(3600))
+        try run.checked("initdb --sync-only")
+    }
+
     /// Stops the server at once and removes the cluster's folder.
     public func destroy() async throws {
         try await stop(.immediate)

@@ -22,6 +22,10 @@ public struct VaultKeyStore: Sendable {
         public let live: Int64
         public let destroyed: Int64
         public let byKEK: [OfKEK]
+        /// Clients with a live key.
+        public let clients: Int64
+        /// The highest version any client's key has reached; 0 without keys.
+        public let versionMax: Int64
     }
 
     public func counts() async throws -> Counts {
@@ -30,7 +34,19 @@ public struct VaultKeyStore: Sendable {
             as: Counts.OfKEK.self)
         let destroyed = try await database.one(
             "select count(*) from vault.data_keys where destroyed_at is not null", as: Int64.self)
-        return Counts(live: byKEK.reduce(0) { $0 + $1.count }, destroyed: destroyed, byKEK: byKEK)
+        let row = try await database.run(
+            """
+            select count(distinct client_id) filter (where destroyed_at is null), coalesce(max(version), 0)
+            from vault.data_keys
+            """)[0]
+        return Counts(
+            live: byKEK.reduce(0) { $0 + $1.count }, destroyed: destroyed, byKEK: byKEK, clients: try row.decode(0),
+            versionMax: try row.decode(1))
+    }
+
+    /// Data keys that were wrapped by `kekID` and stand, live or destroyed.
+    public func wrapCount(of kekID: String) async throws -> Int64 {
+        try await database.one("select count(*) from vault.data_keys where kek_id = \(kekID)", as: Int64.self)
     }
 
     /// All versions of a client's key, destroyed ones empty; the newest first.

@@ -80,4 +80,25 @@ import Testing
             #expect(throws: EvidenceError.self) { try SigningKey.open(path: folder + "/key") }
         }
     }
+
+    @Test func `processes that make the first key at once agree on one`() async throws {
+        try await withTemporaryDirectory { folder in
+            let keys = try await withThrowingTaskGroup(of: String.self) { group in
+                for _ in 0..<16 { group.addTask { try SigningKey.open(path: folder + "/key").publicKey.fingerprint } }
+                return try await group.reduce(into: Set<String>()) { $0.insert($1) }
+            }
+            #expect(keys.count == 1)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["key"])
+        }
+    }
+
+    @Test(arguments: ["", "zz", String(repeating: "a", count: 62)])
+    func `a file that holds no signing key is one sentence`(text: String) async throws {
+        try await withTemporaryDirectory { folder in
+            let path = folder + "/key"
+            try text.write(toFile: path, atomically: true, encoding: .utf8)
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+            #expect(throws: EvidenceError.self) { try SigningKey.open(path: path) }
+        }
+    }
 }

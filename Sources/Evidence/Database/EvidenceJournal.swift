@@ -54,6 +54,14 @@ public struct EvidenceJournal: Sendable {
         try await EvidenceStore(database: executor).append(event)
     }
 
+    /// The same in one line: `EvidenceJournal.append("carte.bloquée", "\(id)", #"{"motif": "vol"}"#, in: tx)`.
+    @discardableResult
+    public static func append(
+        _ kind: String, _ subject: String, _ body: String = "{}", in executor: any SQLExecutor
+    ) async throws -> Int64 {
+        try await append(EvidenceEvent(kind, subject, body: body), in: executor)
+    }
+
     /// Runs `work` and journals it in the same transaction; when it fails, its changes are undone and the refusal is
     /// journaled, with the error's code, in a transaction of its own. The error goes on to the caller.
     public func attempt<Value: Sendable>(

@@ -45,6 +45,12 @@ public actor FileJournal {
     private let descriptor: Int32
     private var count: Int
     private var head: String
+    private var known: Set<Subject>
+
+    private struct Subject: Hashable {
+        let kind: String
+        let subject: String
+    }
 
     public static func open(path: String, key: SigningKey) throws -> FileJournal {
         let state = try FileJournalFile.prepare(path)
@@ -60,12 +66,18 @@ public actor FileJournal {
         self.descriptor = descriptor
         count = lines.count
         head = lines.last?.hash ?? JournalLine.firstPrevious
+        known = Set(lines.map { Subject(kind: $0.kind, subject: $0.subject) })
     }
 
     deinit { close(descriptor) }
 
     public var entryCount: Int { count }
     public var headHash: String { head }
+
+    /// Whether an entry of this kind about this subject is there.
+    public func holds(kind: String, subject: String) -> Bool {
+        known.contains(Subject(kind: kind, subject: subject))
+    }
 
     /// Adds an entry; it is on disk when this returns.
     public func append(kind: String, subject: String, body: String, at date: Date) throws {
@@ -87,6 +99,7 @@ public actor FileJournal {
         }
         count += 1
         head = digest.hex
+        known.insert(Subject(kind: kind, subject: subject))
     }
 }
 

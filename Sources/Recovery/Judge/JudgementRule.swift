@@ -93,19 +93,43 @@ struct JudgementRule: Sendable {
     static let statement = JudgementRule(
         "statement", "high", fr: "une instruction qu’une sauvegarde ne contient pas",
         en: "a statement that no dump holds")
+    static let hiddenStatement = JudgementRule(
+        "hidden-statement", "critical", fr: "le texte de l’objet n’est pas ce que son étiquette annonce",
+        en: "the object's text is not what its label says")
+    static let changedSinceBaseline = JudgementRule(
+        "changed-since-baseline", "high", fr: "un objet connu de la référence, sous le même nom, mais modifié",
+        en: "an object known to the baseline, changed under the same name")
+    static let viewShowsSecrets = JudgementRule(
+        "view-shows-secrets", "high", fr: "une vue qui montre mots de passe, numéros de carte ou de sécurité sociale",
+        en: "a view that shows passwords, card numbers or social security numbers")
+    static let lootTable = JudgementRule(
+        "loot-table", "critical", fr: "une table inconnue où du code suspect écrit : un butin",
+        en: "an unknown table that suspicious code writes to: loot")
+    static let unknownTable = JudgementRule(
+        "unknown-table", "medium", fr: "une table que ni la référence ni la correspondance ne connaissent",
+        en: "a table that neither the baseline nor the mapping knows")
+    static let foreignOwner = JudgementRule(
+        "foreign-owner", "medium", fr: "une table d’un autre propriétaire que toutes les autres",
+        en: "a table of another owner than all the others")
+    static let allRights = JudgementRule(
+        "all-rights", "high", fr: "tous les droits sur une table, donnés à un rôle qui n’en est pas propriétaire",
+        en: "all rights on a table, given to a role that does not own it")
+    static let sessionAuthorization = JudgementRule(
+        "session-authorization", "high", fr: "une instruction exécutée au nom d’un autre",
+        en: "a statement run in another's name")
     static let undecidable = JudgementRule(
         "undecidable", "medium", fr: "un objet que les règles ne savent pas juger : il est refusé",
         en: "an object that the rules can not judge: it is refused")
 
     static let byKind: [String: JudgementRule] = [
-        "FUNCTION": function, "PROCEDURE": function, "AGGREGATE": operatorOrCast, "TRIGGER": trigger,
-        "EVENT TRIGGER": eventTrigger, "RULE": rule, "VIEW": view, "MATERIALIZED VIEW": materializedView,
+        "PROCEDURE": function, "AGGREGATE": operatorOrCast,
+        "EVENT TRIGGER": eventTrigger, "RULE": rule, "MATERIALIZED VIEW": materializedView,
         "MATERIALIZED VIEW DATA": materializedView, "POLICY": policy, "ROW SECURITY": policy, "ROLE": role,
         "USER": role,
         "GROUP": role, "SERVER": foreignAccess, "USER MAPPING": foreignAccess, "FOREIGN TABLE": foreignAccess,
         "FOREIGN DATA WRAPPER": foreignAccess, "FOREIGN SERVER": foreignAccess, "PUBLICATION": replication,
         "PUBLICATION TABLE": replication, "PUBLICATION TABLES IN SCHEMA": replication, "SUBSCRIPTION": replication,
-        "DOMAIN": domain, "TYPE": domain, "SHELL TYPE": domain, "OPERATOR": operatorOrCast, "CAST": operatorOrCast,
+        "SHELL TYPE": domain, "OPERATOR": operatorOrCast, "CAST": operatorOrCast,
         "OPERATOR CLASS": operatorOrCast, "OPERATOR FAMILY": operatorOrCast, "CONVERSION": operatorOrCast,
         "TRANSFORM": operatorOrCast, "PROCEDURAL LANGUAGE": language, "LANGUAGE": language, "BLOB": largeObject,
         "BLOBS": largeObject, "BLOB METADATA": largeObject, "SECURITY LABEL": dangerousSetting, "DO": statement,
@@ -113,16 +137,35 @@ struct JudgementRule: Sendable {
         "REFRESH": materializedView, "COPY": copyNotFromStdin, "CALL": statement, "TRUNCATE": statement,
     ]
 
-    private static let outsideWords = [
-        "program '", "program'", "lo_export", "lo_import", "pg_read_file", "pg_read_binary_file", "pg_ls_dir", "dblink",
-        "pg_write_file", "adminpack", "plpython", "plperlu", "pltclu", "language c", "alter role", "alter user",
-        "create role", "superuser", "pg_execute_server_program", "pg_reload_conf", "session_preload_libraries",
-        "alter system",
-        "to program", "from program",
+    private static let outsideWords: Set<String> = [
+        "lo_export", "lo_import", "lo_from_bytea", "pg_read_file", "pg_read_binary_file", "pg_ls_dir", "pg_stat_file",
+        "dblink", "dblink_connect", "dblink_exec", "pg_write_file", "pg_file_write", "adminpack", "plpythonu",
+        "plpython3u", "plperlu", "pltclu", "superuser", "pg_execute_server_program", "pg_read_server_files",
+        "pg_write_server_files", "pg_reload_conf", "session_preload_libraries", "local_preload_libraries",
+        "shared_preload_libraries", "pg_terminate_backend",
     ]
 
+    private static let outsidePhrases = [
+        "to program", "from program", "language c", "language internal", "alter role", "alter user", "create role",
+        "create user", "alter system", "drop role", "create subscription", "create server",
+    ]
+
+    /// Whether the text, or a string in it, speaks of the system around the database.
     static func reachesOutside(_ sql: String) -> Bool {
-        let text = Baseline.normalised(sql)
-        return outsideWords.contains { text.contains($0) }
+        CodeJudge.allWords(of: sql).contains { tokens in
+            tokens.contains { token in
+                guard case .word(let word) = token else { return false }
+                return outsideWords.contains(word.split(separator: ".").last.map(String.init) ?? word)
+            } || outsidePhrases.contains { tokens.contains(words: $0) }
+        }
     }
+
+    static let all: [JudgementRule] = [
+        copyNotFromStdin, reachesOutside, metaCommand, nameWithNewline, hiddenStatement, function, trigger,
+        eventTrigger, rule, view, viewShowsSecrets, materializedView, policy, grantToPublic, grantOption, allRights,
+        sessionAuthorization, role, extensionUnknown, foreignAccess, replication, defaultCallsFunction,
+        generatedColumn, constraintCallsFunction, indexCallsFunction, domain, operatorOrCast, language, largeObject,
+        dangerousSetting, inheritance, unknownSchema, lootTable, unknownTable, foreignOwner, changedSinceBaseline,
+        statement, undecidable,
+    ]
 }

@@ -1,133 +1,184 @@
 internal import Salvage
 
-/// Judges one definition of a dump. Pure: text in, findings out. The rules are listed in
+/// Judges the definitions of a dump. Pure: text in, findings out. The rules are listed in
 /// `docs/reference/judgement-rules.md`.
-enum ObjectJudge {
-    static func findings(on object: DumpObject, baseline: Baseline?) -> [ObjectFinding] {
+struct ObjectJudge {
+    private let objects: [DumpObject]
+    private let baseline: Baseline?
+    /// Tables that the mapping knows, as `public.clients`.
+    private let tables: Set<String>
+    /// Names of the dump's functions that can only read and compute.
+    private let innocentFunctions: Set<String>
+    /// Tables that code of unknown origin writes to.
+    private let written: Set<String>
+    /// Who owns nearly all tables; nil when nobody does.
+    private let owner: String?
+
+    static func findings(
+        on objects: [DumpObject], baseline: Baseline?, tables: Set<String> = []
+    ) -> [ObjectFinding] {
+        let judge = ObjectJudge(objects, baseline, tables)
+        return objects.flatMap(judge.findings)
+    }
+
+    private init(_ objects: [DumpObject], _ baseline: Baseline?, _ tables: Set<String>) {
+        self.objects = objects
+        self.baseline = baseline
+        self.tables = tables
+        var innocent: Set<String> = []
+        var guilty: Set<String> = []
+        var written: Set<String> = []
+        for object in objects where object.kind == "FUNCTION" || object.kind == "PROCEDURE" {
+            guard !AccessJudge.onlySetsOwner(object.sql), let name = Self.functionName(object.sql) else { continue }
+            if baseline?.holds(object) == true || CodeJudge.isInnocentFunction(object.sql) {
+                innocent.insert(name)
+            } else {
+                guilty.insert(name)
+                for tokens in CodeJudge.allWords(of: object.sql) { written.formUnion(Self.tablesWritten(tokens)) }
+            }
+        }
+        innocentFunctions = innocent.subtracting(guilty)
+        self.written = written
+        var owners: [String: Int] = [:]
+        for object in objects where object.kind == "TABLE" && !object.owner.isEmpty {
+            owners[object.owner, default: 0] += 1
+        }
+        let most = owners.max { ($0.value, $1.key) < ($1.value, $0.key) }
+        owner = most.flatMap { $0.value * 5 >= owners.values.reduce(0, +) * 4 ? $0.key : nil }
+    }
+
+    private static func functionName(_ sql: String) -> String? {
+        let words = SQLTokens(String(sql.prefix(4000))).words
+        return words.firstIndex(where: { $0 == "function" || $0 == "procedure" })
+            .flatMap { $0 + 1 < words.count ? words[$0 + 1] : nil }
+    }
+
+    private static func tablesWritten(_ tokens: [SQLTokens.Token]) -> [String] {
+        tokens.indices.dropLast().compactMap { index in
+            guard case .word(let verb) = tokens[index], verb == "into" || verb == "update",
+                case .word(let name) = tokens[index + 1]
+            else { return nil }
+            return name.contains(".") ? name : "public." + name
+        }
+    }
+
+    private func findings(on object: DumpObject) -> [ObjectFinding] {
         var rules: [JudgementRule] = []
-        if !object.copyStatement.isEmpty, !isPlainCopy(object.copyStatement) { rules.append(.copyNotFromStdin) }
+        if !object.copyStatement.isEmpty, !Self.isPlainCopy(object.copyStatement) { rules.append(.copyNotFromStdin) }
         if object.name.contains(where: \.isNewline) || object.schema.contains(where: \.isNewline) {
             rules.append(.nameWithNewline)
         }
-        if baseline?.holds(object) != true {
+        if baseline?.holds(object) != true, !AccessJudge.onlySetsOwner(object.sql) {
+            if KindForm.hides(object) { rules.append(.hiddenStatement) }
             rules += kindRules(object)
-            if JudgementRule.reachesOutside(object.sql + object.dropStatement) { rules.append(.reachesOutside) }
+            if baseline?.knowsName(of: object) == true { rules.append(.changedSinceBaseline) }
+            if JudgementRule.reachesOutside(object.sql) || JudgementRule.reachesOutside(object.dropStatement) {
+                rules.append(.reachesOutside)
+            }
         }
         var seen: Set<String> = []
-        return rules.filter { seen.insert($0.id).inserted }.map { finding($0, object) }
+        return rules.filter { seen.insert($0.id).inserted }.map { Self.finding($0, object) }
     }
 
-    private static func kindRules(_ object: DumpObject) -> [JudgementRule] {
-        let sql = Baseline.normalised(object.sql)
+    private func kindRules(_ object: DumpObject) -> [JudgementRule] {
+        let sql = object.sql
         switch object.kind {
         case "ENCODING", "STDSTRINGS", "SEARCHPATH", "TABLE DATA", "SEQUENCE", "SEQUENCE OWNED BY", "SEQUENCE SET",
-            "CONSTRAINT", "FK CONSTRAINT", "COMMENT", "TABLE ATTACH", "INDEX ATTACH":
+            "FK CONSTRAINT", "COMMENT", "TABLE ATTACH", "INDEX ATTACH", "DATABASE":
             return []
-        case "TABLE": return tableRules(sql)
-        case "CHECK CONSTRAINT": return callsUnknownFunction(sql) ? [.constraintCallsFunction] : []
-        case "INDEX": return callsUnknownFunction(sql) ? [.indexCallsFunction] : []
-        case "DEFAULT": return callsUnknownFunction(sql) ? [.defaultCallsFunction] : []
+        case "TABLE": return tableRules(object)
+        case "CONSTRAINT", "CHECK CONSTRAINT":
+            return CodeJudge.callsUnknownFunction(sql) ? [.constraintCallsFunction] : []
+        case "INDEX", "STATISTICS": return CodeJudge.callsUnknownFunction(sql) ? [.indexCallsFunction] : []
+        case "DEFAULT": return CodeJudge.callsUnknownFunction(sql) ? [.defaultCallsFunction] : []
         case "SCHEMA": return object.name == "public" ? [] : [.unknownSchema]
-        case "DATABASE", "DATABASE PROPERTIES": return []
+        case "DATABASE PROPERTIES": return AccessJudge.isHarmlessDatabaseSetting(sql) ? [] : [.dangerousSetting]
         case "EXTENSION":
             return ["pgcrypto", "plpgsql", "uuid-ossp", "citext", "pg_trgm"].contains(object.name)
                 ? [] : [.extensionUnknown]
-        case "ACL", "DEFAULT ACL": return aclRules(sql)
-        case "SET": return sql.contains("search_path") || isHarmlessSetting(sql) ? [] : [.dangerousSetting]
+        case "ACL", "DEFAULT ACL": return AccessJudge.rules(on: sql, owner: object.owner)
+        case "SET": return AccessJudge.isHarmlessSetting(sql) ? [] : [.dangerousSetting]
         case "META-COMMAND":
-            let isRestrict = object.sql.hasPrefix("\\restrict ") || object.sql.hasPrefix("\\unrestrict ")
-            return isRestrict ? [] : [.metaCommand]
-        case "ALTER": return sql.contains("owner to") ? [] : [.undecidable]
+            let isRestrict = sql.hasPrefix("\\restrict ") || sql.hasPrefix("\\unrestrict ")
+            return isRestrict && !sql.contains("`") ? [] : [.metaCommand]
+        case "ALTER": return alterRules(sql)
+        case "FUNCTION": return CodeJudge.isInnocentFunction(sql) ? [] : [.function]
+        case "TRIGGER": return isInnocentTrigger(sql) ? [] : [.trigger]
+        case "VIEW":
+            if CodeJudge.showsSecrets(sql) { return [.viewShowsSecrets] }
+            return CodeJudge.isInnocentView(sql) ? [] : [.view]
+        case "TYPE", "DOMAIN": return isInnocentType(sql) ? [] : [.domain]
         default: return [JudgementRule.byKind[object.kind] ?? .undecidable]
         }
     }
 
-    private static func tableRules(_ sql: String) -> [JudgementRule] {
+    private func tableRules(_ object: DumpObject) -> [JudgementRule] {
+        let tokens = SQLTokens(object.sql).tokens
         var rules: [JudgementRule] = []
-        if sql.contains("generated always as (") { rules.append(.generatedColumn) }
-        if callsUnknownFunction(sql) {
-            rules.append(sql.contains("check (") ? .constraintCallsFunction : .defaultCallsFunction)
+        let isGenerated = tokens.indices.contains { index in
+            index + 2 < tokens.count && tokens[index] == .word("always") && tokens[index + 1] == .word("as")
+                && tokens[index + 2] == .symbol("(")
         }
-        if sql.contains("inherits (") { rules.append(.inheritance) }
+        if isGenerated { rules.append(.generatedColumn) }
+        if CodeJudge.callsUnknownFunction(object.sql) {
+            rules.append(tokens.contains(.word("check")) ? .constraintCallsFunction : .defaultCallsFunction)
+        }
+        if tokens.contains(.word("inherits")) { rules.append(.inheritance) }
+        let name = "\(object.schema.isEmpty ? "public" : object.schema).\(object.name)"
+        if !tables.contains(name) {
+            if written.contains(name) { rules.append(.lootTable) }
+            if let baseline, !baseline.knowsTable(object) { rules.append(.unknownTable) }
+            if let owner, !object.owner.isEmpty, object.owner != owner { rules.append(.foreignOwner) }
+        }
         return rules
     }
 
-    private static func aclRules(_ sql: String) -> [JudgementRule] {
-        if sql.contains(" to public") && sql.hasPrefix("grant") && !sql.contains("on schema public") {
-            return [.grantToPublic]
+    /// A plain dump gives owners, defaults and keys by ALTER.
+    private func alterRules(_ sql: String) -> [JudgementRule] {
+        let tokens = SQLTokens(sql).tokens
+        if tokens.begins(with: "alter sequence"), tokens.contains(words: "owned by") { return [] }
+        if tokens.begins(with: "alter table"),
+            tokens.contains(words: "primary key") || tokens.contains(words: "foreign key")
+                || tokens.contains(words: "set default") || tokens.contains(.word("unique")),
+            !CodeJudge.callsUnknownFunction(sql)
+        {
+            return []
         }
-        if sql.contains("with grant option") { return [.grantOption] }
-        return []
+        return [.undecidable]
     }
 
-    private static func isHarmlessSetting(_ sql: String) -> Bool {
-        [
-            "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "transaction_timeout",
-            "client_encoding", "standard_conforming_strings", "check_function_bodies", "xmloption",
-            "client_min_messages", "row_security", "default_tablespace", "default_table_access_method",
-        ].contains { sql.hasPrefix("set \($0) ") }
+    private func isInnocentTrigger(_ sql: String) -> Bool {
+        let scanned = SQLTokens(sql)
+        guard !scanned.isUnclear, scanned.statements.count == 1,
+            let function = CodeJudge.functionCalled(byTrigger: sql), !scanned.words.contains("when")
+        else { return false }
+        return innocentFunctions.contains(function)
     }
 
-    private static func isPlainCopy(_ statement: String) -> Bool {
-        let text = Baseline.normalised(statement)
-        return text.hasPrefix("copy ") && text.hasSuffix(" from stdin; ") || text.hasSuffix(" from stdin;")
+    /// A list of labels, a record of columns, or a domain whose check calls nothing.
+    private func isInnocentType(_ sql: String) -> Bool {
+        let scanned = SQLTokens(sql)
+        guard !scanned.isUnclear, scanned.statements.count == 1 else { return false }
+        if scanned.tokens.begins(with: "create domain") { return !CodeJudge.callsUnknownFunction(scanned.tokens) }
+        guard scanned.tokens.begins(with: "create type"), let sign = scanned.words.firstIndex(of: "as") else {
+            return false
+        }
+        return sign == 3 && !scanned.words.contains("range") && !scanned.words.contains("input")
     }
 
-    private static let innocentFunctions: Set<String> = [
-        "nextval", "now", "gen_random_uuid", "lower", "upper", "length", "char_length", "octet_length", "abs", "round",
-        "coalesce", "nullif", "date_trunc", "btrim", "trim", "numeric", "varchar", "character", "char", "timestamp",
-        "time",
-        "bit", "check", "in", "any", "all", "array", "values", "key", "unique", "references", "using", "btree", "gin",
-        "gist",
-        "hash", "brin", "with", "include", "and", "or", "not", "as", "varying", "decimal", "interval", "default",
-        "date_part",
-        "extract", "clock_timestamp", "array_position", "cast", "table", "on", "float", "exclude", "is", "then", "when",
-        "case",
-    ]
-
-    private static let relationWords: Set<String> = [
-        "table", "references", "only", "on", "exists", "index", "into", "of",
-    ]
-
-    /// Whether a word stands before an opening parenthesis that is no type, keyword, relation or harmless built-in.
-    private static func callsUnknownFunction(_ sql: String) -> Bool {
-        let words = words(of: sql)
-        for (index, word) in words.enumerated() where word == "(" && index > 0 {
-            let name = words[index - 1]
-            let before = index > 1 ? words[index - 2] : ""
-            guard name.first.map({ $0.isLetter || $0 == "_" }) == true, !relationWords.contains(before) else {
-                continue
-            }
-            let parts = name.split(separator: ".").map(String.init)
-            let isForeign = parts.count > 1 && parts.first != "pg_catalog"
-            if isForeign || !innocentFunctions.contains(parts.last ?? "") { return true }
+    /// `COPY table (columns) FROM stdin;` and nothing else.
+    static func isPlainCopy(_ statement: String) -> Bool {
+        let scanned = SQLTokens(statement)
+        let tokens = scanned.tokens.filter { $0 != .symbol(";") }
+        guard !scanned.isUnclear, scanned.statements.count == 1, tokens.count >= 4, tokens.first == .word("copy"),
+            case .word = tokens[1], tokens.suffix(2) == [.word("from"), .word("stdin")]
+        else { return false }
+        let middle = tokens[2..<(tokens.count - 2)]
+        guard !middle.isEmpty else { return true }
+        guard middle.first == .symbol("("), middle.last == .symbol(")") else { return false }
+        return middle.dropFirst().dropLast().allSatisfy { token in
+            if case .word = token { true } else { token == .symbol(",") }
         }
-        return false
-    }
-
-    /// Names (with their dots, without their quotes) and single symbols; strings are passed over.
-    private static func words(of sql: String) -> [String] {
-        var words: [String] = []
-        var word = ""
-        var quote: Character?
-        func end() {
-            if !word.isEmpty { words.append(word) }
-            word = ""
-        }
-        for character in sql {
-            if let open = quote {
-                if character == open { quote = nil } else if open == "\"" { word.append(character) }
-            } else if character == "'" || character == "\"" {
-                quote = character
-            } else if character.isLetter || character.isNumber || character == "_" || character == "." {
-                word.append(character)
-            } else {
-                end()
-                if !character.isWhitespace { words.append(String(character)) }
-            }
-        }
-        end()
-        return words
     }
 
     private static func finding(_ rule: JudgementRule, _ object: DumpObject) -> ObjectFinding {

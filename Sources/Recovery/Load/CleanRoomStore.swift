@@ -57,6 +57,14 @@ enum CleanRoomStore {
         return "create table \(fragment: relation) (\(fragment: Statement(unchecked: definitions)))"
     }
 
+    static func createTableIfMissing(_ relation: Statement) -> Statement {
+        "create table if not exists \(fragment: relation) ()"
+    }
+
+    static func addColumnIfMissing(_ relation: Statement, name: String, type: String) -> Statement {
+        "alter table \(fragment: relation) add column if not exists \(identifier: name) \(fragment: Statement(unchecked: type))"
+    }
+
     static func dropTable(_ relation: Statement) -> Statement { "drop table if exists \(fragment: relation)" }
 
     private static func list(_ columns: [String]) -> Statement {

@@ -76,29 +76,18 @@ struct TableLoader: ~Copyable {
 
     /// Sends `rows` piece by piece, setting aside each row the server names.
     private mutating func loadAround(_ rows: RowList) async throws {
-        var next = 0
-        while next < rows.count {
-            var end = rows.count
-            while next < end {
-                try Task.checkCancellation()
-                try await connection.run(CleanRoomStore.innerSavepoint)
-                do {
-                    let piece = rows.text(next..<end)
-                    outcome.loaded += Int64(try await connection.copyIn(copy, from: ChunkSequence([piece])))
-                    piece.withUnsafeBytes { hash.update($0) }
-                    next = end
-                } catch let error as PostgresError where error.isAboutTheRow {
-                    try await connection.run(CleanRoomStore.rollbackToInnerSavepoint)
-                    let refused = next + (error.copyLine.map { min($0 - 1, end - next - 1) } ?? (end - next) / 2)
-                    guard end - next > 1, error.copyLine == nil || refused > next else {
-                        try setAside(rows, next, error)
-                        next += 1
-                        continue
-                    }
-                    end = max(refused, next + 1)
-                }
-            }
-        }
+        var refusals: [(Int, PostgresError)] = []
+        var pieces: [[UInt8]] = []
+        var count = 0
+        try await RowIsolation(connection: connection, copy: copy).load(
+            rows.count, text: rows.text,
+            loaded: {
+                pieces.append($0)
+                count += $1
+            }, refused: { refusals.append(($0, $1)) })
+        outcome.loaded += Int64(count)
+        for piece in pieces { piece.withUnsafeBytes { hash.update($0) } }
+        for (index, error) in refusals { try setAside(rows, index, error) }
     }
 
     private mutating func setAside(_ rows: RowList, _ index: Int, _ error: PostgresError) throws {

@@ -15,6 +15,14 @@ public struct Mapping: Sendable {
     /// Source tables that are left behind on purpose, and why.
     public let discarded: [String: BilingualText]
     public let timeZone: String
+    /// What the reconciliation reads besides the canonical columns: running balances, statements, staff.
+    public let evidence: [String: EvidenceTable]
+
+    /// Columns that prove others. Without `from` they stand beside the canonical columns of the table of that name.
+    public struct EvidenceTable: Decodable, Sendable {
+        public let from: String?
+        public let columns: [String: MappedColumn]
+    }
 
     /// One canonical table: where its rows come from, and an SQL expression over the source for each column.
     public struct TargetTable: Decodable, Sendable {
@@ -38,9 +46,10 @@ public struct Mapping: Sendable {
         let archive: [String: BilingualText]?
         let discard: [String: BilingualText]?
         let timeZone: String?
+        let evidence: [String: EvidenceTable]?
 
         private enum CodingKeys: String, CodingKey {
-            case mapping, title, source, target, archive, discard
+            case mapping, title, source, target, archive, discard, evidence
             case timeZone = "time_zone"
         }
     }
@@ -57,7 +66,7 @@ public struct Mapping: Sendable {
             return Mapping(
                 name: file.mapping, title: file.title, shapes: try TableShape.parse(sql: file.source),
                 targets: file.target, archived: file.archive ?? [:], discarded: file.discard ?? [:],
-                timeZone: file.timeZone ?? "UTC")
+                timeZone: file.timeZone ?? "UTC", evidence: file.evidence ?? [:])
         } catch {
             throw RecoveryError(
                 code: "mapping_unreadable", message: "\(path) is not a mapping: \(error)",

@@ -4,39 +4,58 @@
 struct CopyLine {
     /// The line without its newline.
     private let bytes: UnsafeBufferPointer<UInt8>
-    /// Start of each field, and one past the end of the last plus one.
-    private var starts: [Int]
+    private let index: FieldIndex
     /// The line as the source had it, when its fields were opened since; what a quarantine keeps.
     let original: [UInt8]?
 
-    init(_ bytes: UnsafeBufferPointer<UInt8>, original: [UInt8]? = nil) {
+    /// - Parameter index: reused from line to line by whoever reads many; the line is read before the next is made.
+    init(_ bytes: UnsafeBufferPointer<UInt8>, index: FieldIndex = FieldIndex(), original: [UInt8]? = nil) {
         self.original = original
         let end = bytes.last == UInt8(ascii: "\n") ? bytes.count - 1 : bytes.count
         self.bytes = UnsafeBufferPointer(rebasing: bytes[..<max(end, 0)])
-        starts = [0]
-        for (index, byte) in self.bytes.enumerated() where byte == UInt8(ascii: "\t") { starts.append(index + 1) }
-        starts.append(self.bytes.count + 1)
+        self.index = index
+        index.read(self.bytes)
     }
 
-    var fieldCount: Int { starts.count - 1 }
+    var fieldCount: Int { index.starts.count - 1 }
 
     /// The field as it stands, escapes and all; nil beyond the last field.
     func raw(_ field: Int) -> UnsafeBufferPointer<UInt8>? {
         guard field >= 0, field < fieldCount else { return nil }
-        return UnsafeBufferPointer(rebasing: bytes[starts[field]..<(starts[field + 1] - 1)])
+        return UnsafeBufferPointer(rebasing: bytes[index.starts[field]..<(index.starts[field + 1] - 1)])
+    }
+
+    func isNull(_ field: Int) -> Bool {
+        guard let raw = raw(field) else { return true }
+        return raw.count == 2 && raw[0] == UInt8(ascii: "\\") && raw[1] == UInt8(ascii: "N")
     }
 
     /// The field's value; nil for NULL.
     func value(_ field: Int) -> [UInt8]? {
-        guard let raw = raw(field) else { return nil }
-        if raw.count == 2, raw[0] == UInt8(ascii: "\\"), raw[1] == UInt8(ascii: "N") { return nil }
+        guard let raw = raw(field), !isNull(field) else { return nil }
         guard raw.contains(UInt8(ascii: "\\")) else { return Array(raw) }
         return Self.unescaped(raw)
     }
 
     func string(_ field: Int) -> String? { value(field).map { String(decoding: $0, as: UTF8.self) } }
 
-    func integer(_ field: Int) -> Int64? { string(field).flatMap { Int64($0) } }
+    /// Nil for NULL and for what is no 64-bit integer.
+    func integer(_ field: Int) -> Int64? {
+        guard let raw = raw(field), !raw.isEmpty else { return nil }
+        let isNegative = raw[0] == UInt8(ascii: "-")
+        guard raw.count > (isNegative ? 1 : 0) else { return nil }
+        var value: Int64 = 0
+        for byte in raw.dropFirst(isNegative ? 1 : 0) {
+            guard byte >= 48, byte <= 57 else { return nil }
+            let (times, overflowed) = value.multipliedReportingOverflow(by: 10)
+            let digit = Int64(byte - 48)
+            let (sum, carried) =
+                isNegative ? times.subtractingReportingOverflow(digit) : times.addingReportingOverflow(digit)
+            guard !overflowed, !carried else { return nil }
+            value = sum
+        }
+        return value
+    }
 
     private static func unescaped(_ raw: UnsafeBufferPointer<UInt8>) -> [UInt8] {
         var out: [UInt8] = []
@@ -60,6 +79,22 @@ struct CopyLine {
             index += 2
         }
         return out
+    }
+}
+
+/// Where the fields of a line begin; one past the last field, where the next would.
+final class FieldIndex {
+    fileprivate private(set) var starts: [Int] = []
+
+    fileprivate func read(_ line: UnsafeBufferPointer<UInt8>) {
+        starts.removeAll(keepingCapacity: true)
+        starts.append(0)
+        var position = 0
+        while position < line.count {
+            if line[position] == UInt8(ascii: "\t") { starts.append(position + 1) }
+            position += 1
+        }
+        starts.append(line.count + 1)
     }
 }
 
@@ -99,7 +134,17 @@ struct CopyTextWriter {
     }
 
     mutating func integer(_ value: Int64?) {
-        if let value { text(String(value).utf8) } else { null() }
+        guard let value else { return null() }
+        separate()
+        guard value != 0 else { return bytes.append(48) }
+        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        let first = bytes.count
+        var left = value.magnitude
+        while left > 0 {
+            bytes.append(48 + UInt8(truncatingIfNeeded: left % 10))
+            left /= 10
+        }
+        bytes[first...].reverse()
     }
 
     /// A bytea in hex form: `\\x0a1b` as COPY escapes it.
@@ -117,6 +162,12 @@ struct CopyTextWriter {
 
     mutating func endLine() {
         bytes.append(UInt8(ascii: "\n"))
+        isLineStart = true
+    }
+
+    /// Takes back what was written since `bytes` had this length, a line's start.
+    mutating func cut(to length: Int) {
+        bytes.removeLast(max(bytes.count - length, 0))
         isLineStart = true
     }
 

@@ -58,3 +58,31 @@ extension RebuildTarget {
         }
     }
 }
+
+extension RebuildTarget {
+    /// Restarts our own cluster for a bulk load: without flushes and with the least WAL. A server of somebody else's
+    /// stays as it is.
+    func beginBulkLoad() async throws {
+        guard let cluster else { return }
+        try await cluster.withSuperuser { connection in
+            for (name, value) in RebuildTargetStore.bulkSettings {
+                try await connection.run(RebuildTargetStore.set(name, to: value))
+            }
+        }
+        try await cluster.stop()
+        try await cluster.start()
+    }
+
+    /// Back to full durability: everything written is flushed to disk before the server takes connections again.
+    func endBulkLoad() async throws {
+        guard let cluster else { return }
+        try await cluster.withSuperuser { connection in
+            for name in RebuildTargetStore.bulkSettings.keys {
+                try await connection.run(RebuildTargetStore.reset(name))
+            }
+        }
+        try await cluster.stop()
+        try await cluster.flushToDisk()
+        try await cluster.start()
+    }
+}

@@ -14,10 +14,9 @@ extension Rebuilder {
             let columns = types(table)
             for statement in RebuildStore.createArchived(name, columns: columns) { try await target.run(statement) }
             let relation = CleanRoomStore.relation(table)
-            let count = try await Pump.run(
-                from: room, CleanRoomStore.everything(of: relation), into: target,
-                CleanRoomStore.copy(into: "archive.\(identifier: name)", columns: columns.map(\.name))
-            ) { line, out in
+            let copy = CleanRoomStore.copy(into: "archive.\(identifier: name)", columns: columns.map(\.name))
+            let pump = Pump(source: room, target: target, copy: copy) { [self] in try refuse(name, $0, $1.message) }
+            let count = try await pump.run(CleanRoomStore.everything(of: relation)) { line, out in
                 for field in 0..<line.fieldCount { if let raw = line.raw(field) { out.raw(raw) } }
                 return true
             }

@@ -19,6 +19,7 @@ extension Rebuilder {
         }
         let others = internalAccounts
         let index = BlindIndex(root: keys.indexing, purpose: "iban")
+        let codes = CodeCache { index.code(Normaliser.iban(String(decoding: $0, as: UTF8.self))) }
         let accounts = state.withLock { $0.accounts }
         try await copy(
             "transactions",
@@ -39,9 +40,9 @@ extension Rebuilder {
             }
             let code = line.string(6) ?? Self.defaultCurrency
             guard let currency = Currency.known[code], let other = others[code], let amount = line.money(5, currency),
-                amount != 0, amount != .min, let id = line.raw(0), let booked = line.raw(2), line.value(2) != nil,
-                line.value(0) != nil, let value = line.raw(line.value(3) == nil ? 4 : 3),
-                let day = line.raw(line.value(4) == nil ? 3 : 4), line.value(3) != nil || line.value(4) != nil
+                amount != 0, amount != .min, let id = line.raw(0), let booked = line.raw(2), !line.isNull(2),
+                !line.isNull(0), let value = line.raw(line.isNull(3) ? 4 : 3),
+                let day = line.raw(line.isNull(4) ? 3 : 4), !line.isNull(3) || !line.isNull(4)
             else {
                 try refuse("transactions", line, "the amount, the currency or a date can not be read")
                 return false
@@ -50,14 +51,14 @@ extension Rebuilder {
             out.raw(booked)
             out.raw(value)
             out.raw(day)
-            out.text(line.string(7) ?? "divers")
+            if let kind = line.raw(7), !line.isNull(7) { out.raw(kind) } else { out.text("divers") }
             out.integer(abs(amount))
             out.text(code.utf8)
             out.integer(amount < 0 ? account : other)
             out.integer(amount < 0 ? other : account)
             for field in [8, 9, 10] { if let raw = line.raw(field) { out.raw(raw) } else { out.null() } }
             let iban = line.value(11)
-            out.binary(iban.map { index.code(Normaliser.iban(String(decoding: $0, as: UTF8.self))) })
+            out.binary(iban.map(codes.code))
             if let iban { out.text(iban.suffix(4)) } else { out.null() }
             out.text("t".utf8)
             return true
@@ -115,23 +116,29 @@ extension Rebuilder {
         }
     }
 
+    private static let addressPrefix = Array("adresse/".utf8)
+    private static let actorPrefix = Array("acteur/".utf8)
+    private static let objectPrefix = Array("objet/".utf8)
+
     /// Logs: who, where from and on what become pseudonyms that nothing turns back.
     func copyLogs() async throws {
-        let tokens = BlindIndex(root: keys.indexing, purpose: "logs")
+        let pseudonyms = BlindIndex(root: keys.indexing, purpose: "logs")
+        let tokens = CodeCache { Array(pseudonyms.token(String(decoding: $0, as: UTF8.self)).utf8) }
         try await copy(
             "logs", columns: ["id", "horodatage", "adresse", "acteur", "action", "objet"],
             into: ["id", "horodatage", "adresse_jeton", "acteur_jeton", "action", "objet_jeton"]
         ) { [self] line, out in
-            guard let id = line.raw(0), line.value(0) != nil, let at = line.raw(1), line.value(1) != nil else {
+            guard let id = line.raw(0), !line.isNull(0), let at = line.raw(1), !line.isNull(1) else {
                 try refuse("logs", line, "a log entry without id or time")
                 return false
             }
             out.raw(id)
             out.raw(at)
-            out.text(line.string(2).map { tokens.token("adresse/" + $0) })
-            out.text(line.string(3).map { tokens.token("acteur/" + $0) })
-            out.text(line.string(4) ?? "inconnue")
-            out.text(line.string(5).map { tokens.token("objet/" + $0) })
+            for (field, prefix) in [(2, Self.addressPrefix), (3, Self.actorPrefix)] {
+                if let value = line.value(field) { out.text(tokens.code(prefix + value)) } else { out.null() }
+            }
+            if let action = line.raw(4), !line.isNull(4) { out.raw(action) } else { out.text("inconnue") }
+            if let object = line.value(5) { out.text(tokens.code(Self.objectPrefix + object)) } else { out.null() }
             return true
         }
     }

@@ -53,10 +53,12 @@ extension Rebuilder {
         for (place, rows) in closed.sorted(by: { $0.key < $1.key }) {
             guard let source = mapping.targets[place.table] else { continue }
             let key = Self.keyColumn[place.table] ?? "id"
-            let count = try await Pump.run(
-                from: room, SourceQuery(target: source).statement([key, place.column]), into: target,
-                RebuildStore.copy("archive.colonnes_non_ouvertes", ["source", "colonne", "ligne", "motif", "chiffre"])
-            ) { line, out in
+            let copy = RebuildStore.copy(
+                "archive.colonnes_non_ouvertes", ["source", "colonne", "ligne", "motif", "chiffre"])
+            let pump = Pump(source: room, target: target, copy: copy) { [self] in
+                try refuse(place.table, $0, $1.message)
+            }
+            let count = try await pump.run(SourceQuery(target: source).statement([key, place.column])) { line, out in
                 guard rows.contains(line.string(0) ?? ""), let value = line.raw(1), line.value(1) != nil else {
                     return false
                 }

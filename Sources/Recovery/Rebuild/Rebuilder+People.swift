@@ -103,7 +103,8 @@ extension Rebuilder {
             out.binary(index.code(Normaliser.iban(iban)))
             out.text(String(iban.suffix(4)))
             out.text(line.string(4))
-            out.text(IBAN(iban) == nil ? "a_verifier" : "actif")
+            let isUnverified = state.withLock { $0.unverifiedBeneficiaries.contains(id) }
+            out.text(IBAN(iban) == nil || isUnverified ? "a_verifier" : "actif")
             if let added = line.raw(5), line.value(5) != nil { out.raw(added) } else { out.text("now") }
             return true
         }

@@ -29,6 +29,8 @@ final class Rebuilder: Sendable {
         var accountOwners: [Int64: Int64] = [:]
         var cards: Set<Int64> = []
         var beneficiaries: Set<Int64> = []
+        /// Beneficiaries that a person has to check before they are used.
+        var unverifiedBeneficiaries: Set<Int64> = []
         var rows: [String: Int64] = [:]
         var refused: [String: Int64] = [:]
         var notes: [String: Int64] = [:]
@@ -56,17 +58,72 @@ final class Rebuilder: Sendable {
     ) async throws {
         guard let source = mapping.targets[table] else { return }
         progress(ProgressUpdate(stage: Stage.rebuild.rawValue, subject: table, done: 0, total: nil, unit: "rows"))
-        let count = try await Pump.run(
-            from: room, SourceQuery(target: source).statement(columns), into: target,
-            RebuildStore.copy(table, targetColumns),
-            transform: opening(legacyFields(of: source, columns), of: table, before: transform))
+        let query = SourceQuery(target: source)
+        let opened = opening(legacyFields(of: source, columns), of: table, before: transform)
+        let pump = Pump(source: room, target: target, copy: RebuildStore.copy(table, targetColumns)) { [self] in
+            withdraw(table, $0)
+            try refuse(table, $0, $1.message)
+        }
+        let count: Int64
+        do {
+            count = try await pump.run(query.statement(columns), transform: opened)
+        } catch let failure as Pump.SourceRefused {
+            forget(table)
+            let bad = try await BadKeys(source: room, query: query, columns: columns).find(because: failure.error)
+            for row in bad {
+                try refuse(table, Array("\(row.key)\n".utf8), "its values do not fit the mapping: \(row.reason)")
+            }
+            count = try await pump.run(query.statement(columns, excluding: bad.map(\.key)), transform: opened)
+        }
         state.withLock { $0.rows[table] = count }
     }
 
     /// Sets a row aside that can not stand in the canonical bank, with the reason.
     func refuse(_ table: String, _ line: CopyLine, _ reason: String) throws {
+        try refuse(table, line.whole, reason)
+    }
+
+    func refuse(_ table: String, _ row: [UInt8], _ reason: String) throws {
         state.withLock { $0.refused[table, default: 0] += 1 }
-        try quarantine.add(table: table, row: line.whole, kind: .refused, reason: reason, place: "rebuild")
+        try quarantine.add(table: table, row: row, kind: .refused, reason: reason, place: "rebuild")
+    }
+
+    /// The target refused a row that later tables were to refer to: they must not.
+    private func withdraw(_ table: String, _ row: [UInt8]) {
+        let key = row.withUnsafeBufferPointer { CopyLine($0).integer(0) }
+        guard let key else { return }
+        state.withLock { state in
+            switch table {
+            case "clients":
+                if let id = state.clients.removeValue(forKey: key) { state.dataKeys[id] = nil }
+            case "comptes":
+                state.accounts.remove(key)
+                state.accountOwners[key] = nil
+            case "cartes": state.cards.remove(key)
+            case "beneficiaires": state.beneficiaries.remove(key)
+            default: break
+            }
+        }
+    }
+
+    /// A table is copied anew: what was noted of its rows comes again.
+    private func forget(_ table: String) {
+        state.withLock { state in
+            state.refused[table] = nil
+            state.closed = state.closed.filter { $0.key.table != table }
+            switch table {
+            case "clients":
+                state.clients = [:]
+                state.dataKeys = [:]
+            case "comptes":
+                state.accounts = []
+                state.accountOwners = [:]
+                state.notes = [:]
+            case "cartes": state.cards = []
+            case "beneficiaires": state.beneficiaries = []
+            default: break
+            }
+        }
     }
 
     func note(_ what: String) { state.withLock { $0.notes[what, default: 0] += 1 } }
@@ -94,7 +151,22 @@ extension CopyLine {
 
     /// An amount in minor units; nil when it is NULL or no decimal of the currency.
     func money(_ field: Int, _ currency: Currency) -> Int64? {
-        string(field).flatMap { Money(decimal: $0, currency: currency)?.minor }
+        if let raw = raw(field), let minor = CopyLine.plainDecimal(raw, currency.exponent) { return minor }
+        return string(field).flatMap { Money(decimal: $0, currency: currency)?.minor }
+    }
+
+    /// The usual form, `-123.45` with exactly the currency's decimals and at most 15 digits; nil for any other.
+    private static func plainDecimal(_ raw: UnsafeBufferPointer<UInt8>, _ exponent: Int) -> Int64? {
+        let isNegative = raw.first == UInt8(ascii: "-")
+        let first = isNegative ? 1 : 0
+        let point = raw.count - exponent - 1
+        guard exponent > 0, raw.count <= 17, point > first, raw[point] == UInt8(ascii: ".") else { return nil }
+        var value: Int64 = 0
+        for position in first..<raw.count where position != point {
+            guard raw[position] >= 48, raw[position] <= 57 else { return nil }
+            value = value * 10 + Int64(raw[position] - 48)
+        }
+        return isNegative ? -value : value
     }
 
     /// The field when it is one of `allowed`, else `other`.

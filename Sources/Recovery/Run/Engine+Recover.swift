@@ -11,6 +11,16 @@ extension RecoveryEngine {
 
     /// Runs what is left to run and returns the report and where it was written.
     public func recover() async throws -> (RecoveryReport, ReportFiles) {
+        let start = now()
+        do {
+            return try await runStages()
+        } catch {
+            throw DiskSpace.cause(
+                of: error, dataDirectory: options.dataDirectory, room: run.cleanRoomDirectory, since: start)
+        }
+    }
+
+    private func runStages() async throws -> (RecoveryReport, ReportFiles) {
         // Read now, so that a wrong path is told before anything is done.
         _ = try LegacyColumns(keyFile: options.legacyKeyFile)
         let place = try await openTarget()
@@ -36,15 +46,20 @@ extension RecoveryEngine {
         _ = try await perform(.cleanRoom) { room.cluster.options }
         let salvaged = try await perform(.salvage) { try await salvage(shapes: mapping.shapes, into: room) }
         guard salvaged.tables.contains(where: { $0.loaded > 0 }) else {
-            return try await report(intake, inspected, salvaged, nil, nil, nil, mapping)
+            return try await report(intake, inspected, salvaged, nil, nil, nil, nil, mapping)
         }
-        let disinfected = try await perform(.disinfect) { try disinfect(inspected.objects) }
-        let rebuilt = try await perform(.rebuild) { try await rebuild(salvaged, mapping, from: room, into: place) }
+        let disinfected = try await perform(.disinfect) { try disinfect(inspected.objects, tables: mapping.shapes) }
+        let reconciled = try await perform(.reconcile) { try await reconcile(salvaged, inspected, mapping, in: room) }
+        let rebuilt = try await perform(.rebuild) {
+            var kept = salvaged
+            kept.tables.removeAll { disinfected.tablesLeftBehind.contains($0.name) }
+            return try await rebuild(kept, mapping, from: room, into: place)
+        }
         var protection: Protection?
         if options.makesBackup {
             protection = try await perform(.protect) { try await protect(place.configuration, in: room) }
         }
-        return try await report(intake, inspected, salvaged, disinfected, rebuilt, protection, mapping)
+        return try await report(intake, inspected, salvaged, disinfected, reconciled, rebuilt, protection, mapping)
     }
 
     /// The embedded cluster, made and started when needed, or the server of `--into`.

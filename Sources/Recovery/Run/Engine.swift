@@ -38,20 +38,32 @@ public final class RecoveryEngine: Sendable {
         var result: Result
     }
 
-    /// The stage's earlier result when it has ended before; else does the work, journals it and saves it.
+    static let stageFinished = "recovery.stage.finished"
+
+    /// The stage's earlier result when it has ended before; else does the work, saves it and journals it.
+    ///
+    /// The result comes first: killed in between, the next run finds the result and only writes the missing entry.
     func perform<Result: Codable & Sendable>(
         _ stage: Stage, _ work: () async throws -> Result
     ) async throws -> Result {
-        if let record = try run.result(of: stage, as: Record<Result>.self) { return record.result }
+        if let record = try run.result(of: stage, as: Record<Result>.self) {
+            try await journalEnd(of: stage, record.result)
+            return record.result
+        }
         try Task.checkCancellation()
         progress(ProgressUpdate(stage: stage.rawValue, done: 0, total: nil, unit: ""))
         let startedAt = now()
         let result = try await work()
         let record = Record(startedAt: startedAt, seconds: now().timeIntervalSince(startedAt), result: result)
-        let body = String(decoding: try RunDirectory.encoder.encode(result), as: UTF8.self)
-        try await journal.append(kind: "recovery.stage.finished", subject: stage.rawValue, body: body, at: now())
         try run.save(record, of: stage)
+        try await journalEnd(of: stage, result)
         return result
+    }
+
+    private func journalEnd(of stage: Stage, _ result: some Codable) async throws {
+        guard await !journal.holds(kind: Self.stageFinished, subject: stage.rawValue) else { return }
+        let body = String(decoding: try RunDirectory.encoder.encode(result), as: UTF8.self)
+        try await journal.append(kind: Self.stageFinished, subject: stage.rawValue, body: body, at: now())
     }
 
     func timings() throws -> [StageTiming] {

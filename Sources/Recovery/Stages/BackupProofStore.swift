@@ -31,7 +31,7 @@ enum BackupProofStore {
         }
     }
 
-    /// By table: the number of rows and the sum of two independent 64-bit hashes of each row's text.
+    /// By table: the number of rows and the sums of two independent 64-bit hashes of each row.
     static func digests(of configuration: DatabaseConfiguration) async throws -> [String: String] {
         let database = Database(configuration)
         do {
@@ -45,8 +45,8 @@ enum BackupProofStore {
             for table in tables {
                 let digest = try await database.one(
                     """
-                    select count(*), coalesce(sum(hashtextextended(t::text, 1)::numeric), 0)::text || '/'
-                        || coalesce(sum(hashtextextended(t::text, 2)::numeric), 0)::text
+                    select count(*), coalesce(sum(hash_record_extended(t, 1)::numeric), 0)::text || '/'
+                        || coalesce(sum(hash_record_extended(t, 2)::numeric), 0)::text
                     from \(identifier: table.schema).\(identifier: table.name) t
                     """, as: Digest.self)
                 digests["\(table.schema).\(table.name)"] = "\(digest.rows) \(digest.sum)"

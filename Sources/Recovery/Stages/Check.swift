@@ -38,7 +38,7 @@ extension RecoveryEngine {
                 binaries.path(of: "pg_amcheck"),
                 [
                     "--install-missing", "--jobs=2", "--heapallindexed", "--no-password",
-                    "--maintenance-db=\(place.configuration.connectionString)", "--database=\(place.databaseName)",
+                    place.configuration.connectionString,
                 ], environment: ["PGPASSWORD": place.configuration.password ?? ""])
             let words = (run.outputText + run.errorText).trimmingCharacters(in: .whitespacesAndNewlines)
             return (run.status == 0, run.status == 0 ? "no corruption" : String(words.prefix(500)))

@@ -54,9 +54,9 @@ extension RecoveryEngine {
             binaries.path(of: "pg_restore"),
             ["--no-owner", "--no-acl", "--jobs=2", "--no-password", "--dbname=\(copy.connectionString)", path],
             environment: ["PGPASSWORD": copy.password ?? ""])
-        let digests = try await (
-            BackupProofStore.digests(of: target), BackupProofStore.digests(of: copy)
-        )
+        async let original = BackupProofStore.digests(of: target)
+        async let restored = BackupProofStore.digests(of: copy)
+        let digests = try await (original, restored)
         try await room.cluster.dropDatabase(name)
         let names = Set(digests.0.keys).union(digests.1.keys)
         var differences = names.filter { digests.0[$0] != digests.1[$0] }.sorted()

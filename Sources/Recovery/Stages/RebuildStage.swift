@@ -29,12 +29,14 @@ extension RecoveryEngine {
     ) async throws -> Rebuilt {
         try await place.empty(hasBegun: run.hasBegunRebuild)
         try run.markRebuildBegun()
+        try await place.beginBulkLoad()
         let target = Database(place.configuration)
         let source = Database(room.configuration())
         do {
             let rebuilt = try await rebuild(salvaged, mapping, source, target, place)
             await source.close()
             await target.close()
+            try await place.endBulkLoad()
             return rebuilt
         } catch {
             await source.close()
@@ -54,6 +56,8 @@ extension RecoveryEngine {
             mapping: mapping, room: source, target: target, keys: vault,
             quarantine: try QuarantineFile(path: run.quarantineDirectory + "/rebuild.jsonl"),
             legacy: try LegacyColumns(keyFile: options.legacyKeyFile), progress: progress)
+        let unverified = try await unverifiedBeneficiaries(source)
+        rebuilder.state.withLock { $0.unverifiedBeneficiaries = unverified }
         try await rebuilder.copyClients()
         try await rebuilder.copyAccounts()
         try await rebuilder.copyCards()

@@ -7,7 +7,7 @@ extension RecoveryEngine {
     /// Puts together what the stages found, writes it in every form and signs it.
     func report(
         _ intake: Intake, _ inspected: Inspected, _ salvaged: Salvaged, _ disinfected: Disinfected?,
-        _ rebuilt: Rebuilt?,
+        _ reconciled: Reconciled?, _ rebuilt: Rebuilt?,
         _ protection: Protection?, _ mapping: Mapping
     ) async throws -> (RecoveryReport, ReportFiles) {
         var report = RecoveryReport(
@@ -16,7 +16,8 @@ extension RecoveryEngine {
                 finishedAt: now(), version: Self.version, target: rebuilt?.bank.database ?? ""),
             dump: inspected.summary, outcome: .complete, tables: tables(salvaged, rebuilt, mapping),
             damage: salvaged.damage,
-            objects: disinfected?.findings ?? [], findings: rebuilt.map(Self.notes) ?? [],
+            objects: disinfected?.findings ?? [],
+            findings: (reconciled?.findings ?? []) + (rebuilt.map(Self.notes) ?? []),
             checks: rebuilt?.checks ?? [],
             restored: rebuilt?.bank, protection: protection, timings: try timings(),
             evidence: EvidenceSummary(

@@ -19,9 +19,22 @@ extension RecoveryEngine {
         let database = Database(room.configuration())
         let (report, tables, columns) = try await load(
             reader, schema: CleanRoomStore.schema, database: database, quarantine: quarantine)
+        try await completeTables(shapes, in: database)
         await database.close()
         return Salvaged(
             tables: Self.merge(tables, with: report), damage: report.damage.map(Self.item), columns: columns)
+    }
+
+    /// The mapping speaks of tables and columns that a damaged dump may have lost: they are there, empty.
+    private func completeTables(_ shapes: [TableShape], in database: Database) async throws {
+        for shape in shapes {
+            let relation = CleanRoomStore.relation(shape.name)
+            try await database.run(CleanRoomStore.createTableIfMissing(relation))
+            for column in shape.columns {
+                try await database.run(
+                    CleanRoomStore.addColumnIfMissing(relation, name: column.name, type: column.type.safeSQL))
+            }
+        }
     }
 
     /// Loads every table of `reader` into `schema`.

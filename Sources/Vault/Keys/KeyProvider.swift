@@ -81,7 +81,8 @@ public enum KeyProvider: Sendable {
                 code: "vault_key_exposed", message: "\(path) can be read by others than its owner",
                 hint: "Set it right with: chmod 600 \(path); if someone may have read it, rotate the key.")
         }
-        let text = try String(contentsOfFile: path, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
+        guard let data = FileManager.default.contents(atPath: path) else { throw unreadable(path, "it is no file") }
+        let text = String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
         guard let bytes = [UInt8](hex: text) else { throw unreadable(path, "it does not hold hexadecimal digits") }
         return try KeyEncryptionKey(bytes: bytes)
     }

@@ -31,6 +31,8 @@ public protocol KeyWrapper: Sendable {
 public enum KeyWrapping {
     /// Keys wrapped in one call.
     public static let batchMax = 500
+    /// Wrappings under one key with random nonces, by NIST SP 800-38D (section 8.3): rotate long before.
+    public static let wrapsMax: Int64 = 1 << 32
 }
 
 /// A key-encryption key that this process holds.

@@ -10,9 +10,14 @@ public struct Verdict: Sendable {
 
 /// Verifies journals and signed files without a server.
 public enum OfflineVerifier {
-    /// - Parameter fingerprint: the fingerprint the signing key must have. Without it the verdict says whose key it was:
-    ///   a signature by a key nobody knows proves nothing.
-    public static func verify(path: String, fingerprint: String? = nil) throws -> Verdict {
+    /// - Parameters:
+    ///   - fingerprint: the fingerprint the signing key must have. Without it the verdict says whose key it was: a
+    ///     signature by a key nobody knows proves nothing.
+    ///   - headPath: for a journal export, the file its heads were published to. Without it a cut tail does not show.
+    public static func verify(path: String, fingerprint: String? = nil, headPath: String? = nil) throws -> Verdict {
+        if try isExport(path) {
+            return try ExportVerifier.verify(path: path, keys: fingerprint.map { [$0] } ?? [], headPath: headPath)
+        }
         guard let data = FileManager.default.contents(atPath: path) else {
             throw EvidenceError.unreadable(path, "there is no such file")
         }
@@ -21,6 +26,13 @@ public enum OfflineVerifier {
         }
         if path.hasSuffix(".jsonl") { return journal(data, fingerprint) }
         throw EvidenceError.unreadable(path, "there is no \((path as NSString).lastPathComponent).sig beside it")
+    }
+
+    /// An export begins with the name of its format.
+    private static func isExport(_ path: String) throws -> Bool {
+        guard let handle = FileHandle(forReadingAtPath: path) else { return false }
+        let start = try handle.read(upToCount: 256) ?? Data()
+        return start.range(of: Data("{\"format\":\"\(ExportLine.formatName)\"".utf8))?.lowerBound == 0
     }
 
     private static func signedFile(_ path: String, _ bytes: [UInt8], _ fingerprint: String?) throws -> Verdict {

@@ -1,0 +1,157 @@
+internal import Crypto
+internal import Diagnostics
+internal import Evidence
+internal import Foundation
+internal import Postgres
+internal import PostgresServer
+internal import Salvage
+
+extension RunDirectory {
+    /// Each row that a rule speaks against, one JSON line each; for the operator.
+    public var findingsFile: String { path + "/findings.jsonl" }
+}
+
+extension RecoveryEngine {
+    /// Compares the rows with each other, proposes repairs, and applies those that may be applied.
+    ///
+    /// Everything that it changes in the clean room, its own result included, is one transaction: killed before the end,
+    /// it starts anew on unchanged rows; killed after, it finds the result.
+    func reconcile(
+        _ salvaged: Salvaged, _ inspected: Inspected, _ mapping: Mapping, in room: CleanRoom
+    ) async throws -> Reconciled {
+        let approved = try options.repairPlan.map { try RepairPlan.read($0) }
+        let logs = try options.logs.map { try LogEvidence.read(folder: $0) }
+        try await makeReconciliationSchema(room)
+        let database = Database(room.configuration())
+        do {
+            try await loadOlder(mapping, database)
+            let reconciled = try await database.withConnection { connection in
+                try await self.reconcile(salvaged, inspected, mapping, approved, logs, connection)
+            }
+            await database.close()
+            return reconciled
+        } catch {
+            await database.close()
+            throw error
+        }
+    }
+
+    private func makeReconciliationSchema(_ room: CleanRoom) async throws {
+        let superuser = Database(room.cluster.configuration(database: CleanRoomStore.database))
+        do {
+            try await superuser.run(ReconcileStore.makeSchema)
+            await superuser.close()
+        } catch {
+            await superuser.close()
+            throw error
+        }
+    }
+
+    /// The rows of a baseline that is an older dump, beside those of this one. Tables are made anew each time.
+    private func loadOlder(_ mapping: Mapping, _ database: Database) async throws {
+        guard let path = options.baseline else { return }
+        let reader = try DumpReader(path: path, shapes: mapping.shapes)
+        guard reader.inspection.objects.contains(where: { $0.kind == "TABLE DATA" }) else { return }
+        let quarantine = try QuarantineFile(path: run.quarantineDirectory + "/older.jsonl")
+        _ = try await load(reader, schema: CleanRoomStore.olderSchema, database: database, quarantine: quarantine)
+    }
+
+    private func reconcile(
+        _ salvaged: Salvaged, _ inspected: Inspected, _ mapping: Mapping, _ approved: RepairPlan?,
+        _ logs: LogEvidence?, _ connection: Connection
+    ) async throws -> Reconciled {
+        for statement in ReconcileStore.makeTables { try await connection.run(statement) }
+        if let json = try await connection.first(ReconcileStore.result, as: String.self) {
+            return try RunDirectory.decoder.decode(Reconciled.self, from: Data(json.utf8))
+        }
+        try await connection.run(CleanRoomStore.begin)
+        do {
+            for statement in ReconcileStore.settings(timeZone: mapping.timeZone) { try await connection.run(statement) }
+            var reconciler = Reconciler(
+                connection: connection, mapping: mapping, wholeTables: Self.wholeTables(salvaged, mapping),
+                lastIDs: Self.lastIDs(inspected.objects, mapping), dumpedAt: inspected.summary.createdAt,
+                progress: progress)
+            try await reconciler.run()
+            if let logs { reconciler.add(logs, zone: TimeZone(identifier: mapping.timeZone) ?? .gmt) }
+            let plan = RepairPlan(dump: inspected.summary.sha256, repairs: reconciler.repairs)
+            let chosen = try plan.applicable(approvedPlan: approved, appliesCertain: options.appliesRepairs)
+            var applier = RepairApplier(
+                connection: connection, sources: reconciler.sources,
+                quarantine: try QuarantineFile(path: run.quarantineDirectory + "/reconcile.jsonl"))
+            try await applier.apply(chosen)
+            try write(reconciler.findings, plan)
+            try await journalRepairs(applier.applied)
+            let reconciled = Reconciled(reconciler, applier)
+            let json = String(decoding: try RunDirectory.encoder.encode(reconciled), as: UTF8.self)
+            try await connection.run(ReconcileStore.keepResult(json))
+            try await connection.run(CleanRoomStore.commit)
+            return reconciled
+        } catch {
+            _ = try? await connection.run(CleanRoomStore.rollback)
+            throw error
+        }
+    }
+
+    private func write(_ findings: [RowFinding], _ plan: RepairPlan) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        var lines = Data()
+        for finding in findings {
+            lines += try encoder.encode(finding)
+            lines.append(UInt8(ascii: "\n"))
+        }
+        try DurableFile.write(lines, to: run.findingsFile)
+        try run.write(plan, to: run.repairPlanFile)
+    }
+
+    /// The journal names each repaired row and binds its values by a hash: the values themselves stay in the plan.
+    private func journalRepairs(_ repairs: [Repair]) async throws {
+        for repair in repairs {
+            let values = try RunDirectory.encoder.encode(repair.changes)
+            let body =
+                "{\"rule\":\"\(repair.rule)\",\"certainty\":\"\(repair.certainty.rawValue)\","
+                + "\"approved\":\(repair.approved),\"changes\":\"\(SHA256.hash(Array(values)).hex)\"}"
+            try await journal.append(kind: "recovery.repair.applied", subject: repair.id, body: body, at: now())
+        }
+    }
+
+    /// Beneficiaries that a repair marked for a person.
+    func unverifiedBeneficiaries(_ room: Database) async throws -> Set<Int64> {
+        guard try await room.one(ReconcileStore.hasMarks, as: Bool.self) else { return [] }
+        let keys = try await room.all(ReconcileStore.marked(RoleTable.beneficiaires.rawValue), as: String.self)
+        return Set(keys.compactMap { Int64($0) })
+    }
+
+    /// Roles whose rows all came through: nothing lost, nothing set aside.
+    static func wholeTables(_ salvaged: Salvaged, _ mapping: Mapping) -> Set<RoleTable> {
+        let harmless = [Damage.Kind.bitFlip.rawValue]
+        let damaged = Set(salvaged.damage.filter { !harmless.contains($0.kind) }.map { $0.table ?? "*" })
+        return Set(
+            RoleTable.allCases.filter { role in
+                guard let source = RoleSource(role, in: mapping) else { return false }
+                let names = [source.relation, "public." + source.relation]
+                guard let outcome = salvaged.tables.first(where: { names.contains($0.name) }) else { return false }
+                if outcome.quarantined > 0 || (outcome.lost ?? 0) > 0 { return false }
+                return outcome.intact == 0 || damaged.isDisjoint(with: names + ["*"])
+            })
+    }
+
+    /// Where the dump's sequences stood: `SELECT pg_catalog.setval('public.clients_id_seq', 1000, true);`
+    static func lastIDs(_ objects: [DumpObject], _ mapping: Mapping) -> [RoleTable: Int64] {
+        var last: [RoleTable: Int64] = [:]
+        for object in objects where object.kind == "SEQUENCE SET" {
+            let parts = object.sql.split { !($0.isLetter || $0.isNumber || $0 == "_" || $0 == ".") }.map(String.init)
+            guard let index = parts.firstIndex(where: { $0.hasSuffix("_seq") }), index + 2 < parts.count,
+                let value = Int64(parts[index + 1]), parts[index + 2] == "true"
+            else { continue }
+            let sequence = parts[index].split(separator: ".").last.map(String.init) ?? ""
+            for role in RoleTable.allCases {
+                guard let source = RoleSource(role, in: mapping), let key = source.rawColumn(of: role.key),
+                    sequence == "\(source.relation)_\(key)_seq"
+                else { continue }
+                last[role] = value
+            }
+        }
+        return last
+    }
+}
