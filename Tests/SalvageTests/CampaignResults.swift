@@ -51,7 +51,8 @@ actor CampaignResults {
             "Dumps of a bank of 20,000 rows in seven tables, made by PostgreSQL's own pg_dump, are damaged in \(WoundKind.allCases.count) ways,",
             "each at \(places) places of each format. The test `CampaignTests` computes from the undamaged dump and the damage which",
             "rows' bytes are intact and holds the reader to them. This page is written by",
-            "`DIGITALBANK_LONG=1 DIGITALBANK_WRITE_DOCS=1 scripts/test --filter CampaignTests` (seed \(CampaignTests.seed)).", "",
+            "`DIGITALBANK_LONG=1 DIGITALBANK_WRITE_DOCS=1 scripts/test --filter CampaignTests` (seed \(CampaignTests.seed)).",
+            "",
             "- **intact** — share of the rows with intact bytes that came back as proven or intact. Uncompressed: rows whose bytes",
             "  and the line ends beside them are untouched. Compressed: all rows of an untouched stream; of a touched one those",
             "  that are complete before the first damaged byte, and all when one bit was flipped.",
@@ -73,7 +74,8 @@ actor CampaignResults {
                 lines.append(
                     "| \(kind.rawValue) | \(cell.cases) | \(Self.share(cell.kept, cell.demanded)) | \(Self.share(cell.recovered, cell.total)) "
                         + "| \(cell.falseProven) / \(cell.altered) "
-                        + "| \(Self.share(cell.recoveredWithManifest, cell.total)), \(cell.alteredWithManifest) | \(other) |")
+                        + "| \(Self.share(cell.recoveredWithManifest, cell.total)), \(cell.alteredWithManifest) | \(other) |"
+                )
             }
             lines.append("")
         }

@@ -15,7 +15,9 @@ struct CampaignTests {
     private static func compare(
         _ kind: WoundKind, _ format: SampleFormat, _ campaign: Campaign, _ folder: String, _ cell: inout Cell
     ) async throws {
-        guard format != .plainGzip, let wound = campaign.wound(kind, format, place: places / 2, of: places) else { return }
+        guard format != .plainGzip, let wound = campaign.wound(kind, format, place: places / 2, of: places) else {
+            return
+        }
         let path = try wound.dump.write(to: folder)
         cell.otherTool = try await OtherTool.rows(path, format)
     }
@@ -37,7 +39,8 @@ struct CampaignTests {
     }
 
     /// All formats, or the one that DIGITALBANK_CAMPAIGN names.
-    static let formats = ProcessInfo.processInfo.environment["DIGITALBANK_CAMPAIGN"]
+    static let formats =
+        ProcessInfo.processInfo.environment["DIGITALBANK_CAMPAIGN"]
         .flatMap { SampleFormat(rawValue: $0) }.map { [$0] } ?? SampleFormat.allCases
 
     @Test(arguments: formats)
@@ -57,7 +60,9 @@ struct CampaignTests {
                     let name = "\(format.rawValue), \(kind.rawValue), place \(place) of \(Self.places)"
                     #expect(outcome.kept == outcome.demanded, "\(name): missed \(outcome.missed)")
                     #expect(outcome.falseProven == [], "\(name)")
-                    #expect(outcome.falseIntact.count <= kind.alteredRowsMax(format), "\(name): \(outcome.falseIntact.prefix(3))")
+                    #expect(
+                        outcome.falseIntact.count <= kind.alteredRowsMax(format),
+                        "\(name): \(outcome.falseIntact.prefix(3))")
                     guard
                         let proved = try campaign.run(
                             kind, format, place: place, of: Self.places, in: folder, manifest: manifest)

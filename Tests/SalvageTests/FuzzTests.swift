@@ -25,7 +25,9 @@ struct FuzzTests {
             var next: UInt64 = isLongRun ? 1 : UInt64.random(in: 1 ... .max >> 8)
             while let seed = seeds.popLast() {
                 try Data("\(format.rawValue) \(seed)\n".utf8).write(to: URL(filePath: folder + "/seed"))
-                if environment["DIGITALBANK_FUZZ_TRACE"] != nil { FileHandle.standardError.write(Data("fuzz \(seed)\n".utf8)) }
+                if environment["DIGITALBANK_FUZZ_TRACE"] != nil {
+                    FileHandle.standardError.write(Data("fuzz \(seed)\n".utf8))
+                }
                 try Self.read(Self.mutate(dump, seed: seed).write(to: folder))
                 count += 1
                 guard seeds.isEmpty, alone == nil, count < casesMax, ContinuousClock.now < deadline else { continue }

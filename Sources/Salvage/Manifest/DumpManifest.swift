@@ -169,7 +169,8 @@ private struct TableMaker {
 
     func table() throws -> DumpManifest.Table {
         DumpManifest.Table(
-            table: name, columns: columns, rows: rows, root: DumpManifest.hex(DumpManifest.root(leaves)), blocks: blocks)
+            table: name, columns: columns, rows: rows, root: DumpManifest.hex(DumpManifest.root(leaves)), blocks: blocks
+        )
     }
 }
 

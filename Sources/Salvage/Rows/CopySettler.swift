@@ -102,7 +102,8 @@ struct CopySettler {
             }
             let seam = copies[start].index - 1
             if seam >= 0, rows[seam].offset + rows[seam].length + 1 == rows[seam + 1].offset {
-                judge.condemn(rows[seam].offset, rows[seam].length, "a block of rows that stands twice begins inside it")
+                judge.condemn(
+                    rows[seam].offset, rows[seam].length, "a block of rows that stands twice begins inside it")
             }
             start = end
         }
