@@ -19,9 +19,11 @@ func module(
     .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [], settings: [SwiftSetting] = strict
+) -> Target {
     .testTarget(
-        name: name, dependencies: dependencies, resources: resources, swiftSettings: strict, linkerSettings: lld)
+        name: name, dependencies: dependencies, resources: resources, swiftSettings: settings, linkerSettings: lld)
 }
 
 let package = Package(
@@ -56,7 +58,7 @@ let package = Package(
             "Vault", ["Diagnostics", "Crypto", "Postgres", "Migrations", "CZlib", "CSpawn"], resources: [.copy("Migrations")]),
         module(
             "Evidence", ["Diagnostics", "Crypto", "Postgres", "Migrations"], resources: [.copy("Migrations")]),
-        module("Salvage", ["Diagnostics", "CZlib", "CZstd", "CLZ4"], settings: crunching),
+        module("Salvage", ["Diagnostics", "Crypto", "CZlib", "CZstd", "CLZ4"], settings: crunching),
 
         // The bank
         module("Bank", ["Diagnostics", "Crypto", "Postgres", "Migrations", "Vault"], resources: [.copy("Migrations")]),
@@ -103,7 +105,9 @@ let package = Package(
         tests("EvidenceTests", ["Evidence", "Crypto", "Migrations", "Postgres", "TestSupport"]),
         tests(
             "BankTests", ["Bank", "Vault", "Crypto", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
-        tests("SalvageTests", ["Salvage", "TestSupport", "CZlib", "CZstd", "CLZ4"]),
+        tests(
+            "SalvageTests", ["Salvage", "Postgres", "PostgresServer", "TestSupport", "CZlib", "CZstd", "CLZ4"],
+            settings: crunching),
         tests("SimulatorTests", ["Simulator", "Bank", "Crypto", "Postgres", "PostgresServer", "TestSupport"]),
         tests(
             "RecoveryTests",

@@ -10,12 +10,15 @@ public struct DumpReader: Sendable {
     public let inspection: Inspection
     private let shapes: [TableShape]
     private let catalog: StreamCatalog
+    private let manifest: DumpManifest?
 
     /// Opens the dump and reads its definitions. `shapes` are tables that are known from elsewhere: they type the rows
-    /// and name the streams of a dump whose table of contents is gone.
+    /// and name the streams of a dump whose table of contents is gone. `manifest` is the file that was written beside the
+    /// dump when it was made: it proves rows that nothing else proves, and counts the lost ones.
     public init(path: String, shapes: [TableShape] = [], manifest: String? = nil) throws {
         self.path = path
         self.shapes = shapes
+        self.manifest = try manifest.map { try DumpManifest.read($0) }
         switch try DumpFormat.detect(path) {
         case .custom:
             let reader = try CustomReader(file: try DumpFile(path: path), shapes: shapes)
@@ -54,6 +57,15 @@ public struct DumpReader: Sendable {
         let step: (Int) -> Void = { done in
             progress(ProgressUpdate(stage: "salvage", subject: path, done: Int64(done), total: size, unit: "bytes"))
         }
+        guard let manifest else { return try read(step, emit) }
+        let isChecked = inspection.format != .tar && inspection.compression != nil
+        let prover = ManifestProver(manifest, isChecked: isChecked, emit: emit)
+        var report = try read(step) { try prover.take($0) }
+        prover.finish(&report)
+        return report
+    }
+
+    private func read(_ step: (Int) -> Void, _ emit: @escaping (ReadEvent) throws -> Void) throws -> ReadReport {
         switch inspection.format {
         case .custom:
             return try CustomReader(file: try DumpFile(path: path), shapes: shapes).read(progress: step, emit: emit)

@@ -5,6 +5,19 @@ struct StreamSalvage {
     let reader: StreamReader
 
     func read(_ feed: StreamReader.Feed) throws -> (TableSummary, [Damage]) {
+        switch reader.codec {
+        case .zlib, .gzip:
+            let stream = try StreamBytes(feed)
+            let kind: DeflateWrapper.Kind = reader.codec == .zlib ? .zlib : .gzip
+            let wrapper =
+                DeflateWrapper.read(stream.bytes[...], kind: kind)
+                ?? DeflateWrapper(kind: kind, dataStart: kind == .zlib ? 2 : 10)
+            return try DeflateSalvage(reader: reader, stream: stream).read(wrapper)
+        case .none:
+            let stream = try StreamBytes(feed)
+            if let saved = try readHeaderless(stream) { return saved }
+        case .zstd, .lz4: break
+        }
         var damage: [Damage] = []
         var text: [UInt8] = []
         var lastOffset = 0

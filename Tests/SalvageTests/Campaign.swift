@@ -113,6 +113,9 @@ struct Cell: Sendable {
     var falseProven = 0
     /// Rows given as intact whose damaged bytes are again a row: nothing in the file tells them from true ones.
     var altered = 0
+    /// Of those, how many a manifest lets through.
+    var alteredWithManifest = 0
+    var recoveredWithManifest = 0
     var silent = 0
     /// Of `pg_restore` or `psql`; nil when it was not asked.
     var otherTool: Int?
@@ -146,11 +149,14 @@ struct Campaign: Sendable {
         return Wound(kind, dump, format, layout, part: part, &random)
     }
 
-    func run(_ kind: WoundKind, _ format: SampleFormat, place: Int, of places: Int, in folder: String) throws -> Outcome? {
+    func run(
+        _ kind: WoundKind, _ format: SampleFormat, place: Int, of places: Int, in folder: String,
+        manifest: String? = nil
+    ) throws -> Outcome? {
         guard let wound = wound(kind, format, place: place, of: places), let layout = layouts[format] else {
             return nil
         }
         let path = try wound.dump.write(to: folder)
-        return try Outcome(path, truth: truth, intact: layout.intactRows(wound, format))
+        return try Outcome(path, truth: truth, intact: layout.intactRows(wound, format), manifest: manifest)
     }
 }

@@ -8,6 +8,20 @@ struct CampaignTests {
     static let seed: UInt64 = 20_261_125
     static let places = isLongRun ? 20 : 3
 
+    /// PostgreSQL's own tools are asked about a sample; about the first place of every kind in a long run.
+    static let comparesTools = isLongRun
+    static let sampled: Set<WoundKind> = [.truncated, .zeroed4K]
+
+    private static func compare(
+        _ kind: WoundKind, _ format: SampleFormat, _ campaign: Campaign, _ folder: String, _ cell: inout Cell
+    ) async throws {
+        guard format != .plainGzip, let wound = campaign.wound(kind, format, place: places / 2, of: places) else {
+            return
+        }
+        let path = try wound.dump.write(to: folder)
+        cell.otherTool = try await OtherTool.rows(path, format)
+    }
+
     @Test(arguments: SampleFormat.allCases)
     func `an intact dump gives every row once and nothing else`(format: SampleFormat) async throws {
         let campaign = try await Campaign(seed: Self.seed)
@@ -25,13 +39,17 @@ struct CampaignTests {
     }
 
     /// All formats, or the one that DIGITALBANK_CAMPAIGN names.
-    static let formats = ProcessInfo.processInfo.environment["DIGITALBANK_CAMPAIGN"]
+    static let formats =
+        ProcessInfo.processInfo.environment["DIGITALBANK_CAMPAIGN"]
         .flatMap { SampleFormat(rawValue: $0) }.map { [$0] } ?? SampleFormat.allCases
 
     @Test(arguments: formats)
     func `every intact row of a damaged dump comes back and no row is invented`(format: SampleFormat) async throws {
         let campaign = try await Campaign(seed: Self.seed)
+        let dump = try #require(campaign.all.dumps[format])
         try await withTemporaryDirectory { folder in
+            let manifest = folder + "/manifest.json"
+            try DumpManifest.write(dump: dump.write(to: folder), to: manifest)
             for kind in WoundKind.allCases {
                 var cell = Cell()
                 for place in 0..<Self.places {
@@ -42,8 +60,21 @@ struct CampaignTests {
                     let name = "\(format.rawValue), \(kind.rawValue), place \(place) of \(Self.places)"
                     #expect(outcome.kept == outcome.demanded, "\(name): missed \(outcome.missed)")
                     #expect(outcome.falseProven == [], "\(name)")
-                    #expect(outcome.falseIntact.count <= kind.alteredRowsMax(format), "\(name): \(outcome.falseIntact.prefix(3))")
+                    #expect(
+                        outcome.falseIntact.count <= kind.alteredRowsMax(format),
+                        "\(name): \(outcome.falseIntact.prefix(3))")
+                    guard
+                        let proved = try campaign.run(
+                            kind, format, place: place, of: Self.places, in: folder, manifest: manifest)
+                    else { continue }
+                    cell.alteredWithManifest += proved.falseIntact.count + proved.falseProven.count
+                    cell.recoveredWithManifest += proved.recovered
+                    #expect(proved.kept >= outcome.kept, "\(name): a manifest loses rows: \(proved.missed)")
+                    #expect(proved.falseProven == [] && (format.isChecked || proved.falseIntact == []), "\(name)")
                     #expect(!outcome.damage.isEmpty || kind.canBeSilent(format), "\(name): no damage is reported")
+                }
+                if Self.comparesTools || Self.sampled.contains(kind), format == .custom || Self.comparesTools {
+                    try await Self.compare(kind, format, campaign, folder, &cell)
                 }
                 await CampaignResults.shared.record(cell, kind, format)
             }
@@ -83,15 +114,5 @@ extension Cell {
         falseProven += outcome.falseProven.count
         altered += outcome.falseIntact.count
         if outcome.damage.isEmpty { silent += 1 }
-    }
-}
-
-/// The cells of this process's campaign, until all formats have run.
-actor CampaignResults {
-    static let shared = CampaignResults()
-    private(set) var cells: [SampleFormat: [WoundKind: Cell]] = [:]
-
-    func record(_ cell: Cell, _ kind: WoundKind, _ format: SampleFormat) {
-        cells[format, default: [:]][kind] = cell
     }
 }

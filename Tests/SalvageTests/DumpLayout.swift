@@ -193,7 +193,9 @@ struct DumpLayout: Sendable {
             let scars = wound.scars.filter { $0.file == stream.file }
             guard format.isChecked else {
                 intact[stream.table] = stream.rows.map { row in
-                    !scars.contains { $0.edges.lowerBound < row.upperBound + 1 && $0.edges.upperBound > row.lowerBound - 1 }
+                    !scars.contains {
+                        $0.edges.lowerBound < row.upperBound + 1 && $0.edges.upperBound > row.lowerBound - 1
+                    }
                 }
                 continue
             }

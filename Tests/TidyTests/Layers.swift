@@ -14,7 +14,7 @@ enum Layers {
         "Crypto": ["Diagnostics", "CLibCrypto"],
         "Vault": foundations.union(["CZlib", "CSpawn"]),
         "Evidence": foundations,
-        "Salvage": ["Diagnostics", "CZlib", "CZstd", "CLZ4"],
+        "Salvage": ["Diagnostics", "Crypto", "CZlib", "CZstd", "CLZ4"],
         "Bank": foundations.union(["Vault"]),
         "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Crypto", "CZlib"],
         "Recovery": bank.union(["Salvage", "Yams"]),

@@ -45,7 +45,9 @@ struct ArchiveCursor {
     static let stringBytesMax = 64 << 20
 
     mutating func byte() throws -> Int {
-        guard offset < limit, let byte = try window.byte(at: offset) else { throw Broken(offset: offset, reason: "the file ends here") }
+        guard offset < limit, let byte = try window.byte(at: offset) else {
+            throw Broken(offset: offset, reason: "the file ends here")
+        }
         offset += 1
         return Int(byte)
     }

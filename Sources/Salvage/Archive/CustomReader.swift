@@ -83,7 +83,9 @@ struct CustomReader {
             case .broken(let at, _): position = max(at, block.dataOffset)
             }
         }
-        let heads = try starts.map { StreamCatalog.Head(id: $0.dumpID, place: $0.offset, bytes: try head(of: $0, blocks)) }
+        let heads = try starts.map {
+            StreamCatalog.Head(id: $0.dumpID, place: $0.offset, bytes: try head(of: $0, blocks))
+        }
         return zip(starts, catalog.streams(of: heads)).map { Found(block: $0, stream: $1) }
     }
 

@@ -110,7 +110,8 @@ struct TarReader {
                 if let claimed = member.claimed {
                     return Damage(
                         kind: .framing, range: member.range, table: stream.table,
-                        explanation: "the member \(member.name) should have \(claimed) bytes: some are missing or too many")
+                        explanation:
+                            "the member \(member.name) should have \(claimed) bytes: some are missing or too many")
                 }
                 guard offset < member.range.upperBound else { return nil }
                 return Damage(
@@ -130,7 +131,8 @@ struct TarReader {
             let block = try window.bytes(at: offset, count: min(blockBytes, file.size - offset)) ?? []
             if let (name, size) = header(block) {
                 let start = offset + blockBytes
-                let (padded, overflow) = start.addingReportingOverflow((size + blockBytes - 1) / blockBytes * blockBytes)
+                let (padded, overflow) = start.addingReportingOverflow(
+                    (size + blockBytes - 1) / blockBytes * blockBytes)
                 if !overflow, try isBoundary(padded, from: start, &window) {
                     members.append(Member(name: name, range: start..<min(start + size, file.size), isSound: true))
                     offset = padded

@@ -15,7 +15,8 @@ final class PlainRows {
     private static let statementBytesMax = 1 << 20
 
     init(
-        catalog: StreamCatalog, isProven: Bool, copies: Set<Int>, source: String, emit: @escaping (ReadEvent) throws -> Void
+        catalog: StreamCatalog, isProven: Bool, copies: Set<Int>, source: String,
+        emit: @escaping (ReadEvent) throws -> Void
     ) {
         self.catalog = catalog
         self.isProven = isProven
@@ -62,7 +63,8 @@ final class PlainRows {
 
     /// Looks for `COPY … FROM stdin;`, which pg_dump writes on one line.
     private func takeScript(_ line: UnsafeBufferPointer<UInt8>, at offset: Int) throws {
-        guard copies.contains(offset), line.count < Self.statementBytesMax, line.count > 10, line[0] | 32 == UInt8(ascii: "c"),
+        guard copies.contains(offset), line.count < Self.statementBytesMax, line.count > 10,
+            line[0] | 32 == UInt8(ascii: "c"),
             line[1] | 32 == UInt8(ascii: "o")
         else { return }
         guard let copy = CreateTableParser.copy(String(decoding: line, as: UTF8.self)) else { return }

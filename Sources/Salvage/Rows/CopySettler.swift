@@ -17,15 +17,23 @@ struct CopySettler {
 
     func settle(isBroken: Bool) throws {
         let isKeyLike = judge.keys.isKeyLike
-        if isKeyLike, isBroken, judge.condemned.isEmpty, judge.keys.gapCount <= 8 {
-            for gap in judge.keys.gaps {
-                judge.condemn(gap.offset, 0, "bytes are missing here: rows \(gap.key) and on may have run together")
-            }
-        }
-        if isKeyLike, judge.keys.descents == 0 { return }
+        let mayBeCut = isKeyLike && isBroken && judge.condemned.isEmpty && judge.keys.gapCount <= Self.gapsMax
+        if isKeyLike, judge.keys.descents == 0, !mayBeCut { return }
         let rows = try gather(needsKey: isKeyLike)
         guard rows.count < Self.rowsMax else { return }
+        if mayBeCut { settleGaps(rows) }
         if isKeyLike { settleKeys(rows) } else { settleBlocks(rows) }
+    }
+
+    private static let gapsMax = 64
+
+    /// The framing says that bytes are missing and every line looks like a row: one may be of two, where keys are missing.
+    private func settleGaps(_ rows: [Row]) {
+        let keys = Set(rows.map(\.key))
+        let lengths = Dictionary(rows.map { ($0.offset, $0.length) }, uniquingKeysWith: { first, _ in first })
+        for gap in judge.keys.gaps where !keys.contains(gap.key &+ 1) {
+            judge.condemn(gap.offset, lengths[gap.offset] ?? 0, "bytes are missing here: it may be two rows in one")
+        }
     }
 
     private func gather(needsKey: Bool) throws -> [Row] {
@@ -94,7 +102,8 @@ struct CopySettler {
             }
             let seam = copies[start].index - 1
             if seam >= 0, rows[seam].offset + rows[seam].length + 1 == rows[seam + 1].offset {
-                judge.condemn(rows[seam].offset, rows[seam].length, "a block of rows that stands twice begins inside it")
+                judge.condemn(
+                    rows[seam].offset, rows[seam].length, "a block of rows that stands twice begins inside it")
             }
             start = end
         }

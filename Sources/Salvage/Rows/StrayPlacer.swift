@@ -45,7 +45,8 @@ struct StrayPlacer {
         line.bytes.withUnsafeBufferPointer { bytes in
             guard bytes.contains(9) else { return [] }
             return shapes.filter {
-                $0.name != own && $0.columns.count > 2 && $0.strictness >= Self.strictnessMin && RowGrammar(columns: $0.columns).check(bytes) == .good
+                $0.name != own && $0.columns.count > 2 && $0.strictness >= Self.strictnessMin
+                    && RowGrammar(columns: $0.columns).check(bytes) == .good
             }
         }
     }
@@ -57,7 +58,8 @@ struct StrayPlacer {
         if strict.count == 1 { return strict[0].name }
         let absent = strict.filter { !present.contains($0.name) }
         return absent.count == 1
-            ? absent[0].name : "inconnu.\(strict.map { $0.name.split(separator: ".").last ?? "" }.joined(separator: "_ou_"))"
+            ? absent[0].name
+            : "inconnu.\(strict.map { $0.name.split(separator: ".").last ?? "" }.joined(separator: "_ou_"))"
     }
 }
 

@@ -60,7 +60,8 @@ final class TableJudge {
             }
             self.waiting = nil
         }
-        if let before = previous, !before.isGood, before.endsInNoise, grammar?.columns.first?.type.hasFixedForm != true {
+        if let before = previous, !before.isGood, before.endsInNoise, grammar?.columns.first?.type.hasFixedForm != true
+        {
             guard let key, let lastKey else {
                 return condemn(offset, line.count, "it stands behind noise and may be cut at its beginning")
             }

@@ -96,7 +96,8 @@ final class UncheckedRun {
                     return try sender.send(line, at: offset, as: .suspect(reason: reason))
                 }
                 if isRepeated, !seen.insert(Self.hash(line)).inserted {
-                    return try sender.send(line, at: offset, as: .suspect(reason: "the same row stands in the dump before"))
+                    return try sender.send(
+                        line, at: offset, as: .suspect(reason: "the same row stands in the dump before"))
                 }
                 try sender.send(line, at: offset, as: .intact)
             }
