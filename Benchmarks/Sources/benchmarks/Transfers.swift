@@ -46,6 +46,10 @@ struct SingleTransfers: Benchmark {
                 return try await context.rate(width: 8) { _ in try await ledger.transfer(randomOrder(count)) }
             },
             Side(what: "the same function called by pgbench -c 8") { try await context.pgbenchRate(name, ["-f", script]) },
+            Side(what: "coalesced by our client, 8 connections, 256 callers", bar: .atLeast(5)) {
+                let batcher = TransferBatcher(database)
+                return try await context.rate(width: 256) { _ in _ = try await batcher.transfer(randomOrder(count)) }
+            },
         ])
         try await prove(LedgerStore(database))
         await database.close()
