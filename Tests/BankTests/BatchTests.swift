@@ -122,7 +122,8 @@ import Testing
             }
             #expect(error?.code == "ledger_batch_refused")
             #expect(error?.detail?.contains(orders[1].key.rawValue) == true)
-            #expect(error?.detail?.contains("LV010") == true && error?.detail?.contains(orders[2].key.rawValue) == false)
+            #expect(
+                error?.detail?.contains("LV010") == true && error?.detail?.contains(orders[2].key.rawValue) == false)
             #expect(try await fingerprint(database) == before)
             let good = try await ledger.transfer(batch: [orders[0], orders[2]], mode: .allOrNothing)
             #expect(good.count == 2)
@@ -171,7 +172,9 @@ import Testing
                 // Every fifth asks for more than there is.
                 let wanted = order(debit, debit % 20 + 1, index % 5 == 0 ? 1_000_000 : 3, "many \(index)")
                 do {
-                    guard case .executed(_, _, _, let balance, let isReplay) = try await batcher.transfer(wanted) else { return }
+                    guard case .executed(_, _, _, let balance, let isReplay) = try await batcher.transfer(wanted) else {
+                        return
+                    }
                     #expect(balance != nil && !isReplay)
                     answered.add(index)
                 } catch let error as LedgerError {
