@@ -159,8 +159,10 @@ import Testing
     }
 
     private static func bic(_ random: inout SeededGenerator) -> String {
-        let form = ["6a2c", "6a5c", "6a5c", "8c", "7a", "11n", "6a6c"].randomElement(using: &random) ?? "6a2c"
-        return String(decoding: characters(form[...], &random), as: UTF8.self)
+        let form = ["2c", "5c", "5c", "2n", "6c", "1a"].randomElement(using: &random) ?? "2c"
+        let country = ["FR", "DE", "XK", "US"].randomElement(using: &random).map { Array($0.utf8) } ?? []
+        let party = characters("4a", &random) + (Bool.random(using: &random) ? country : characters("2c", &random))
+        return String(decoding: party + characters(form[...], &random), as: UTF8.self)
     }
 
     // MARK: The oracle
