@@ -122,7 +122,8 @@ import Testing
             }
             #expect(error?.code == "ledger_batch_refused")
             #expect(error?.detail?.contains(orders[1].key.rawValue) == true)
-            #expect(error?.detail?.contains("LV010") == true && error?.detail?.contains(orders[2].key.rawValue) == false)
+            #expect(
+                error?.detail?.contains("LV010") == true && error?.detail?.contains(orders[2].key.rawValue) == false)
             #expect(try await fingerprint(database) == before)
             let good = try await ledger.transfer(batch: [orders[0], orders[2]], mode: .allOrNothing)
             #expect(good.count == 2)
@@ -159,6 +160,33 @@ import Testing
             let total = try await database.one(
                 "select sum(solde_minor)::bigint from comptes where client_id is not null", as: Int64.self)
             #expect(total == Int64(accountCount) * startMinor)
+        }
+    }
+
+    @Test func `orders of many callers travel together and each gets its own answer`() async throws {
+        try await withTestDatabase(ledgerBank) { database in
+            let batcher = TransferBatcher(database, flightsMax: 2, batchMax: 20)
+            let answered = Tally<Int>()
+            try await inParallel(400, width: 200) { index in
+                let debit = Int64(index % 20 + 1)
+                // Every fifth asks for more than there is.
+                let wanted = order(debit, debit % 20 + 1, index % 5 == 0 ? 1_000_000 : 3, "many \(index)")
+                do {
+                    guard case .executed(_, _, _, let balance, let isReplay) = try await batcher.transfer(wanted) else {
+                        return
+                    }
+                    #expect(balance != nil && !isReplay)
+                    answered.add(index)
+                } catch let error as LedgerError {
+                    #expect(error.code == "ledger_insufficient_funds" && index % 5 == 0)
+                }
+            }
+            #expect(answered.count == 320)
+            let dated = order(1, 2, 1).with { $0.reference = "alone" }
+            _ = try await batcher.transfer(dated)
+            #expect(try await LedgerStore(database).verify().isEmpty)
+            let orders = try await database.one("select count(*) from virements", as: Int.self)
+            #expect(orders == 321)
         }
     }
 

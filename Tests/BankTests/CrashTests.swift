@@ -47,7 +47,9 @@ import Testing
                     let debit = Int64.random(in: 1...20, using: &random)
                     let credit = (debit + .random(in: 0...18, using: &random)) % 20 + 1
                     let wanted = order(debit, credit, .random(in: 1...50, using: &random), "crash \(round) \(index)")
-                    if let entry = try await persist(wanted, database) { acknowledged.add((wanted.key.rawValue, entry)) }
+                    if let entry = try await persist(wanted, database) {
+                        acknowledged.add((wanted.key.rawValue, entry))
+                    }
                 }
             }
             group.addTask {

@@ -18,10 +18,12 @@ import Testing
             #expect(try await ledger.hold(euros(8_000), on: AccountID(1), key: OrderKey("h")).isReplay)
             // What is held can not be spent otherwise.
             await #expect(throws: LedgerError.self) { try await ledger.transfer(order(1, 2, 2_001)) }
-            let part = try await ledger.capture(hold.id, to: shop, key: OrderKey("c1"), amount: euros(3_000), isLast: false)
+            let part = try await ledger.capture(
+                hold.id, to: shop, key: OrderKey("c1"), amount: euros(3_000), isLast: false)
             #expect(part.balanceAfterMinor == 7_000)
             #expect(try await heldMinor(database, 1) == 5_000)
-            let again = try await ledger.capture(hold.id, to: shop, key: OrderKey("c1"), amount: euros(3_000), isLast: false)
+            let again = try await ledger.capture(
+                hold.id, to: shop, key: OrderKey("c1"), amount: euros(3_000), isLast: false)
             #expect(again.isReplay && again.operation == part.operation)
             var error = await #expect(throws: LedgerError.self) {
                 try await ledger.capture(hold.id, to: shop, key: OrderKey("c2"), amount: euros(5_001))
@@ -163,7 +165,8 @@ import Testing
             let error = await #expect(throws: LedgerError.self) { try await ledger.transfer(late) }
             #expect(error?.code == "ledger_day_closed")
             for statement: Statement in [
-                "update journees set close_le = null where close_le is not null", "delete from journees", "truncate journees",
+                "update journees set close_le = null where close_le is not null", "delete from journees",
+                "truncate journees",
             ] { await #expect(throws: PostgresError.self) { try await database.run(statement) } }
             let stray = try await database.one("select count(*) from transactions_hors_periode", as: Int64.self)
             #expect(stray == 0)

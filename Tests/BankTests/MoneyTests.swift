@@ -7,7 +7,9 @@ import Testing
         print("seed \(seed)")
         var random = SeededGenerator(seed: seed)
         for currency in Currency.known.values {
-            for minor in [0, 1, -1, 99, -100, .max, .min] + (0..<200).map({ _ in Int64.random(in: .min ... .max, using: &random) }) {
+            for minor in [0, 1, -1, 99, -100, .max, .min]
+                + (0..<200).map({ _ in Int64.random(in: .min ... .max, using: &random) })
+            {
                 let money = Money(minor: minor, currency: currency)
                 #expect(Money(decimal: money.decimalText, currency: currency) == money)
             }
@@ -23,7 +25,9 @@ import Testing
         var random = SeededGenerator(seed: seed)
         for _ in 0..<5_000 {
             let amount = Int64.random(in: -1_000_000...1_000_000, using: &random)
-            let weights = (0..<Int.random(in: 1...9, using: &random)).map { _ in Int64.random(in: 0...50, using: &random) }
+            let weights = (0..<Int.random(in: 1...9, using: &random)).map { _ in
+                Int64.random(in: 0...50, using: &random)
+            }
             let total = weights.reduce(0, +)
             guard let shares = euros(amount).split(by: weights) else {
                 #expect(total == 0)
@@ -44,7 +48,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (Rounding.halfUp, [1, 2, -1, -2, 3, -3]), (.halfEven, [0, 2, 0, -2, 2, -2]), (.towardsZero, [0, 1, 0, -1, 2, -2]),
+        (Rounding.halfUp, [1, 2, -1, -2, 3, -3]), (.halfEven, [0, 2, 0, -2, 2, -2]),
+        (.towardsZero, [0, 1, 0, -1, 2, -2]),
         (.awayFromZero, [1, 2, -1, -2, 3, -3]), (.floor, [0, 1, -1, -2, 2, -3]), (.ceiling, [1, 2, 0, -1, 3, -2]),
     ])
     func `half a cent goes where the name of the rounding says`(rounding: Rounding, expected: [Int64]) {
@@ -64,13 +69,15 @@ import Testing
     }
 
     @Test(arguments: [
-        ("4111111111111111", CardNumber.Network.visa), ("5555555555554444", .mastercard), ("2223003122003222", .mastercard),
-        ("378282246310005", .amex), ("3530111333300000", .jcb), ("6011111111111117", .discover), ("30569309025904", .diners),
+        ("4111111111111111", CardNumber.Network.visa), ("5555555555554444", .mastercard),
+        ("2223003122003222", .mastercard),
+        ("378282246310005", .amex), ("3530111333300000", .jcb), ("6011111111111117", .discover),
+        ("30569309025904", .diners),
         ("6200000000000005", .unionPay), ("6759649826438453", .maestro),
     ])
     func `a card's network is read from its number`(number: String, network: CardNumber.Network) {
         #expect(CardNumber.network(Array(number.utf8)) == network)
-        #expect(CardNumber.network(Array(number.utf8.dropLast())) == nil)
+        #expect(CardNumber.network(Array(number.utf8.dropLast()) + [number.utf8.last == 48 ? 49 : 48]) == nil)
     }
 
     @Test func `French numbers and bank codes are recognised`() {
@@ -78,7 +85,7 @@ import Testing
         #expect(SIRET.isValid(Array("73282932000074".utf8)) && !SIRET.isValid(Array("73282932000079".utf8)))
         #expect(SIRET.isValid(Array("35600000000048".utf8)) && SIRET.isValid(Array("35600000049837".utf8)))
         #expect(NIR.isValid(Array("295109912611193".utf8)) && !NIR.isValid(Array("295109912611199".utf8)))
-        #expect(NIR.isValid(Array("295102A12611127".utf8)) == ((97 - 2_951_019_126_111 % 97) == 27))
+        #expect(NIR.isValid(Array("295102A12611122".utf8)) && !NIR.isValid(Array("295102B12611122".utf8)))
         #expect(BIC("bnpafrppxxx")?.country == "FR" && BIC("BNPAFRPPXXX")?.branch == nil)
         #expect(BIC("BNPAFRPPPAR")?.branch == "PAR" && BIC("BNPAFRP") == nil && BIC("BNP1FRPP") == nil)
     }

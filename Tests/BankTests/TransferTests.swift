@@ -59,7 +59,8 @@ import Testing
                 (order(1, 5, 1), "LV004"), (order(6, 50, 1), "LV005"), (order(50, 6, 1), "LV005"),
                 (order(3, 1, 101), "LV006"), (order(1, 2, 2, "used"), "LV007"), (order(1, 3, 1, "used"), "LV007"),
                 (closedDay, "LV008"), (order(1, 2, 0), "LV009"), (order(1, 2, -5), "LV009"),
-                (order(1, 2, .max), "LV009"), (order(1, 1, 1), "LV010"), (farAway, "LV020"), (order(1, 2, 1, ""), "LV021"),
+                (order(1, 2, .max), "LV009"), (order(1, 1, 1), "LV010"), (farAway, "LV020"),
+                (order(1, 2, 1, ""), "LV021"),
                 (order(1, 2, 1, String(repeating: "k", count: 201)), "LV021"),
             ]
             for (order, state) in refused {
@@ -71,7 +72,8 @@ import Testing
         }
     }
 
-    @Test func `other isolation levels are refused, and a refused transfer leaves the connection usable`() async throws {
+    @Test func `other isolation levels are refused, and a refused transfer leaves the connection usable`() async throws
+    {
         try await withTestDatabase(ledgerBank) { database in
             let error = await #expect(throws: LedgerError.self) {
                 try await database.transaction(isolation: .serializable) { tx in
@@ -80,7 +82,9 @@ import Testing
             }
             #expect(error?.code == "ledger_isolation")
             for _ in 0..<50 {
-                await #expect(throws: LedgerError.self) { try await LedgerStore(database).transfer(order(1, 2, 99_999)) }
+                await #expect(throws: LedgerError.self) {
+                    try await LedgerStore(database).transfer(order(1, 2, 99_999))
+                }
                 let one = try await database.one("select 1", as: Int.self)
                 #expect(one == 1)
             }

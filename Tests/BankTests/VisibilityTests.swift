@@ -8,12 +8,15 @@ import Testing
 @Suite struct VisibilityTests {
     /// Runs `body` as the API would for the customer of account `number`.
     private func asClient<Value: Sendable>(
-        _ number: Int, _ database: Database, role: String = "client", _ body: @Sendable (Transaction) async throws -> Value
+        _ number: Int, _ database: Database, role: String = "client",
+        _ body: @Sendable (Transaction) async throws -> Value
     ) async throws -> Value {
         let subject = "00000000-0000-0000-0000-" + String(repeating: "0", count: 12 - "\(number)".count) + "\(number)"
-        let claims = #"{"sub": "\#(subject)", "role": "authenticated", "app_metadata": {"role": "\#(role)", "canal": "web"}}"#
+        let claims =
+            #"{"sub": "\#(subject)", "role": "authenticated", "app_metadata": {"role": "\#(role)", "canal": "web"}}"#
         return try await database.transaction { tx in
-            try await tx.run("select set_config('role', 'authenticated', true), set_config('request.jwt.claims', \(claims), true)")
+            try await tx.run(
+                "select set_config('role', 'authenticated', true), set_config('request.jwt.claims', \(claims), true)")
             return try await body(tx)
         }
     }
@@ -173,14 +176,27 @@ import Testing
         ("update comptes set solde_minor = solde_minor + 1 where id = 3", "solde = somme des ecritures"),
         ("update comptes set reserve_minor = 5 where id = 3", "reserve = reservations ouvertes"),
         ("update comptes set dernier_numero = 7 where id = 3", "numeros sans trou"),
-        ("alter table ecritures disable trigger user; update ecritures set montant_minor = montant_minor + 1 where compte_id = 1 and numero = 2", "deux ecritures par operation"),
-        ("alter table ecritures disable trigger user; update ecritures set solde_apres_minor = 1 where compte_id = 1 and numero = 2", "solde apres chaque ecriture"),
-        ("alter table ecritures disable trigger user; delete from ecritures where compte_id = 2 and numero = 2", "aucune ecriture sans operation"),
+        (
+            "alter table ecritures disable trigger user; update ecritures set montant_minor = montant_minor + 1 where compte_id = 1 and numero = 2",
+            "deux ecritures par operation"
+        ),
+        (
+            "alter table ecritures disable trigger user; update ecritures set solde_apres_minor = 1 where compte_id = 1 and numero = 2",
+            "solde apres chaque ecriture"
+        ),
+        (
+            "alter table ecritures disable trigger user; delete from ecritures where compte_id = 2 and numero = 2",
+            "aucune ecriture sans operation"
+        ),
         ("alter table virements disable trigger user; update virements set montant_minor = 5", "virement = operation"),
         ("alter table journees disable trigger user; delete from journees", "journee connue"),
-        ("alter table contrepassations disable trigger user; delete from contrepassations", "contrepassation dans le montant"),
+        (
+            "alter table contrepassations disable trigger user; delete from contrepassations",
+            "contrepassation dans le montant"
+        ),
     ])
-    func `the proof of the ledger finds what was changed behind its back`(tampering: String, rule: String) async throws {
+    func `the proof of the ledger finds what was changed behind its back`(tampering: String, rule: String) async throws
+    {
         try await withTestDatabase(ledgerBank) { database in
             let ledger = LedgerStore(database)
             let paid = try await ledger.transfer(order(1, 2, 100))

@@ -32,12 +32,14 @@ struct Main {
             }
         }
         guard FileManager.default.fileExists(atPath: "../docs") else {
-            throw BenchmarkError(description: "run it in the folder Benchmarks: the results go to ../docs/benchmarks.md")
+            throw BenchmarkError(
+                description: "run it in the folder Benchmarks: the results go to ../docs/benchmarks.md")
         }
         let context = Context(
             seconds: numbers["--seconds"] ?? 5, rounds: numbers["--rounds"] ?? 5,
             accountCount: Int64((numbers["--accounts"] ?? 500_000) / 5 * 5),
-            folder: FileManager.default.temporaryDirectory.path + "/digitalbank-bench-\(ProcessInfo.processInfo.processIdentifier)")
+            folder: FileManager.default.temporaryDirectory.path
+                + "/digitalbank-bench-\(ProcessInfo.processInfo.processIdentifier)")
         do {
             let isMet = try await measure(names, context)
             await context.stop()

@@ -45,7 +45,13 @@ struct SingleTransfers: Benchmark {
                 let ledger = LedgerStore(database)
                 return try await context.rate(width: 8) { _ in try await ledger.transfer(randomOrder(count)) }
             },
-            Side(what: "the same function called by pgbench -c 8") { try await context.pgbenchRate(name, ["-f", script]) },
+            Side(what: "the same function called by pgbench -c 8") {
+                try await context.pgbenchRate(name, ["-f", script])
+            },
+            Side(what: "coalesced by our client, 8 connections, 256 callers", bar: .atLeast(5)) {
+                let batcher = TransferBatcher(database)
+                return try await context.rate(width: 256) { _ in _ = try await batcher.transfer(randomOrder(count)) }
+            },
         ])
         try await prove(LedgerStore(database))
         await database.close()
@@ -68,14 +74,17 @@ struct BatchTransfers: Benchmark {
         let rows = try await context.alternate([
             tpcb(context),
             Side(what: "batches of 50 by our client, 8 callers", bar: .atLeast(6)) {
-                try await 50 * context.rate(width: 8) { _ in
-                    try await ledger.transfer(batch: (0..<50).map { _ in randomOrder(count) }, mode: .continue)
-                }
+                try await 50
+                    * context.rate(width: 8) { _ in
+                        try await ledger.transfer(batch: (0..<50).map { _ in randomOrder(count) }, mode: .continue)
+                    }
             },
             Side(what: "batches of 50 to one hot account") {
-                try await 50 * context.rate(width: 8) { _ in
-                    try await ledger.transfer(batch: (0..<50).map { _ in randomOrder(count, to: hot) }, mode: .continue)
-                }
+                try await 50
+                    * context.rate(width: 8) { _ in
+                        try await ledger.transfer(
+                            batch: (0..<50).map { _ in randomOrder(count, to: hot) }, mode: .continue)
+                    }
             },
         ])
         try await prove(ledger)

@@ -58,7 +58,8 @@ public struct LedgerError: Fault, Hashable {
             sqlState: "LV006", code: "ledger_limit_exceeded", message: "the daily limit of account … does not allow …",
             hint: "Order a smaller amount, wait for the next business day, or ask for a higher limit."),
         Kind(
-            sqlState: "LV009", code: "ledger_amount_invalid", message: "the amount … is not between 1 and 10^15 minor units",
+            sqlState: "LV009", code: "ledger_amount_invalid",
+            message: "the amount … is not between 1 and 10^15 minor units",
             hint: "Give a positive amount in minor units: 12.34 € is 1234."),
         Kind(
             sqlState: "LV005", code: "ledger_currency_differs", message: "account … is in …, not in …",
@@ -99,10 +100,12 @@ public struct LedgerError: Fault, Hashable {
             sqlState: "LV019", code: "ledger_batch_refused", message: "… of … orders cannot be executed, so none was",
             hint: "Correct the orders that the detail names, or send them in the mode continuer."),
         Kind(
-            sqlState: "LV020", code: "ledger_date_invalid", message: "the value date … is more than a year from the business date …",
+            sqlState: "LV020", code: "ledger_date_invalid",
+            message: "the value date … is more than a year from the business date …",
             hint: "Give a value date within a year of today."),
         Kind(
-            sqlState: "LV021", code: "ledger_text_invalid", message: "the idempotency key has … characters, not 1 to 200",
+            sqlState: "LV021", code: "ledger_text_invalid",
+            message: "the idempotency key has … characters, not 1 to 200",
             hint: "Shorten it."),
         Kind(
             sqlState: "LV023", code: "ledger_out_of_balance", message: "the balances in … add up to …, not to zero",

@@ -69,7 +69,8 @@ public struct LedgerStore: Sendable {
     /// Holds an amount for a card payment until it is captured, released or past its time.
     @discardableResult
     public func hold(
-        _ amount: Money, on account: AccountID, key: OrderKey, card: Int64? = nil, for duration: Duration = .seconds(604_800),
+        _ amount: Money, on account: AccountID, key: OrderKey, card: Int64? = nil,
+        for duration: Duration = .seconds(604_800),
         merchant: String? = nil
     ) async throws -> Hold {
         let row = try await row(
@@ -179,9 +180,11 @@ extension LedgerStore {
 
     /// Reads the whole ledger; empty is the proof that it keeps its rules.
     public func verify() async throws -> [LedgerFinding] {
-        try await database.run("select regle, objet, attendu, trouve from public.verifier_le_grand_livre()").map { row in
+        try await database.run("select regle, objet, attendu, trouve from public.verifier_le_grand_livre()").map {
+            row in
             LedgerFinding(
-                rule: try row.decode(0), object: try row.decode(1), expected: try row.decode(2), found: try row.decode(3))
+                rule: try row.decode(0), object: try row.decode(1), expected: try row.decode(2),
+                found: try row.decode(3))
         }
     }
 }

@@ -59,6 +59,7 @@ declare
     -- By the first order of a key: the one that was executed.
     t_execute integer[] := array_fill(null::integer, array[n]);
     t_transaction bigint[] := array_fill(null::bigint, array[n]);
+    t_virement uuid[] := array_fill(null::uuid, array[n]);
     t_numero_debit bigint[] := array_fill(null::bigint, array[n]);
     t_numero_credit bigint[] := array_fill(null::bigint, array[n]);
     t_solde_debit bigint[] := array_fill(null::bigint, array[n]);
@@ -139,12 +140,13 @@ begin
     from unnest(t_id, t_client) with ordinality k (id, client, rang);
 
     -- Each order with its accounts' places, its hash, what its key stands for already and which order had it first here.
-    select array_agg(o.debit order by o.rang), array_agg(o.credit order by o.rang),
-        array_agg(o.empreinte order by o.rang), array_agg(o.premier order by o.rang),
-        array_agg(v.empreinte order by o.rang), array_agg(v.id order by o.rang),
-        array_agg(v.transaction_id order by o.rang)
+    select array_agg(q.debit), array_agg(q.credit), array_agg(q.empreinte), array_agg(q.premier),
+        array_agg(q.ancienne), array_agg(q.ancien_virement), array_agg(q.ancienne_transaction)
     into t_debit, t_credit, t_empreinte, t_premier, t_ancienne, t_ancien_virement, t_ancienne_transaction
     from (
+      select o.debit, o.credit, o.empreinte, o.premier, v.empreinte as ancienne, v.id as ancien_virement,
+          v.transaction_id as ancienne_transaction
+      from (
         select l.rang, kd.place as debit, kc.place as credit, l.cle, coalesce(kd.client, c_banque) as donneur,
             public.empreinte_virement(
                 l.debit, l.credit, l.montant, p_devise, p_date_valeur, p_canal, l.motif, null) as empreinte,
@@ -153,8 +155,10 @@ begin
             with ordinality l (cle, debit, credit, montant, motif, rang)
         left join unnest(t_id, t_client) with ordinality kd (id, client, place) on kd.id = l.debit
         left join unnest(t_id) with ordinality kc (id, place) on kc.id = l.credit
-    ) o
-    left join public.virements v on v.donneur_id = o.donneur and v.cle_idempotence = o.cle;
+      ) o
+      left join public.virements v on v.donneur_id = o.donneur and v.cle_idempotence = o.cle
+      order by o.rang
+    ) q;
 
     for i in 1..n loop
         d := t_debit[i];
@@ -172,6 +176,8 @@ begin
         if v_code is null and t_execute[t_premier[i]] is not null then
             -- The same key twice in one lot: the later one is the replay of the one that was executed.
             v_code := case t_empreinte[t_execute[t_premier[i]]] when t_empreinte[i] then 'REJEU' else 'LV007' end;
+            t_ancien_virement[i] := t_virement[t_execute[t_premier[i]]];
+            t_ancienne_transaction[i] := t_transaction[t_execute[t_premier[i]]];
         end if;
         if v_code is null then
             v_code := case
@@ -194,6 +200,7 @@ begin
         v_acceptes := v_acceptes + 1;
         t_execute[t_premier[i]] := i;
         t_transaction[i] := nextval('public.transactions_id_seq');
+        t_virement[i] := gen_random_uuid();
         if t_chaud[d] then
             t_numero_debit[i] := nextval('public.ecritures_chaudes_numero');
         else
@@ -232,13 +239,14 @@ begin
         where k.id = x.id and x.change;
 
         insert into public.virements (
-            donneur_id, cle_idempotence, empreinte, compte_debit_id, compte_credit_id, montant_minor, devise, motif,
+            id, donneur_id, cle_idempotence, empreinte, compte_debit_id, compte_credit_id, montant_minor, devise, motif,
             canal, statut, transaction_id)
-        select coalesce(t_client[l.place], c_banque) as donneur, l.cle, l.empreinte, l.debit, l.credit, l.montant,
+        select l.id, coalesce(t_client[l.place], c_banque) as donneur, l.cle, l.empreinte, l.debit, l.credit, l.montant,
             p_devise, l.motif, p_canal, 'execute', l.operation
         from unnest(
             p_cles, p_debits, p_credits, p_montants, coalesce(p_motifs, array_fill(null::text, array[n])), t_empreinte,
-            t_transaction, t_debit) l (cle, debit, credit, montant, motif, empreinte, operation, place)
+            t_transaction, t_debit, t_virement)
+            l (cle, debit, credit, montant, motif, empreinte, operation, place, id)
         where l.operation is not null
         order by donneur, l.cle
         on conflict (donneur_id, cle_idempotence) do nothing;
@@ -253,13 +261,11 @@ begin
             id, booked_at, date_valeur, date_comptable, type, montant_minor, devise, compte_debit_id, compte_credit_id,
             libelle, virement_id, numero_debit, numero_credit)
         select l.operation, v_maintenant, v_valeur, v_jour, 'virement', l.montant, p_devise, l.debit, l.credit, l.motif,
-            v.id, l.numero_debit, l.numero_credit
+            l.virement, l.numero_debit, l.numero_credit
         from unnest(
             t_transaction, p_montants, p_debits, p_credits, coalesce(p_motifs, array_fill(null::text, array[n])),
-            t_numero_debit, t_numero_credit, p_cles, t_debit)
-            l (operation, montant, debit, credit, motif, numero_debit, numero_credit, cle, place)
-        join public.virements v
-            on v.donneur_id = coalesce(t_client[l.place], c_banque) and v.cle_idempotence = l.cle
+            t_numero_debit, t_numero_credit, t_virement)
+            l (operation, montant, debit, credit, motif, numero_debit, numero_credit, virement)
         where l.operation is not null;
 
         insert into public.ecritures (
@@ -275,27 +281,30 @@ begin
         where l.operation is not null;
     end if;
 
+    if not coalesce('REJEU' = any (t_code), false) then
+        return query
+        select l.rang::integer, l.cle, case when l.operation is not null then 'execute' else 'refuse' end, l.code,
+            public.raison_du_refus(l.code), l.virement, l.operation, l.numero, l.solde, false
+        from unnest(p_cles, t_code, t_virement, t_transaction, t_numero_debit, t_solde_debit)
+            with ordinality l (cle, code, virement, operation, numero, solde, rang);
+        return;
+    end if;
     return query
     select l.rang::integer, l.cle,
         case when l.operation is not null or l.code = 'REJEU' then 'execute' else 'refuse' end,
-        nullif(l.code, 'REJEU'), public.raison_du_refus(l.code), v.id, t.id, t.numero_debit, e.solde_apres_minor,
-        coalesce(l.code = 'REJEU', false)
-    from unnest(p_cles, t_code, t_transaction, t_debit, t_numero_debit, t_solde_debit)
-        with ordinality l (cle, code, operation, place, numero, solde, rang)
+        nullif(l.code, 'REJEU'), public.raison_du_refus(l.code),
+        case when l.code = 'REJEU' then l.ancien_virement else l.virement end,
+        case when l.code = 'REJEU' then l.ancienne_operation else l.operation end,
+        coalesce(l.numero, t.numero_debit), coalesce(l.solde, e.solde_apres_minor), coalesce(l.code = 'REJEU', false)
+    from unnest(
+        p_cles, t_code, t_virement, t_transaction, t_numero_debit, t_solde_debit, t_ancien_virement,
+        t_ancienne_transaction)
+        with ordinality
+        l (cle, code, virement, operation, numero, solde, ancien_virement, ancienne_operation, rang)
     left join lateral (
-        select w.id, w.transaction_id from public.virements w
-        where (l.operation is not null or l.code = 'REJEU')
-            and w.donneur_id = coalesce(t_client[l.place], c_banque) and w.cle_idempotence = l.cle) v on true
-    left join lateral (
-        select l.operation as id, l.numero as numero_debit, null::bigint as compte where l.operation is not null
-        union all
-        select o.id, o.numero_debit, o.compte_debit_id from public.transactions o
-        where l.operation is null and o.id = v.transaction_id) t on true
-    left join lateral (
-        select l.solde as solde_apres_minor where l.operation is not null
-        union all
-        select p.solde_apres_minor from public.ecritures p
-        where l.operation is null and p.compte_id = t.compte and p.numero = t.numero_debit) e on true
+        select o.numero_debit, o.compte_debit_id from public.transactions o
+        where l.code = 'REJEU' and o.id = l.ancienne_operation) t on true
+    left join public.ecritures e on e.compte_id = t.compte_debit_id and e.numero = t.numero_debit
     order by l.rang;
 end
 $$;
