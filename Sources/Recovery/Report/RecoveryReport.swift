@@ -140,6 +140,8 @@ public struct RestoredBank: Codable, Sendable {
 
 public struct Protection: Codable, Sendable {
     public var path: String
+    /// Digests of its rows, by which a damaged copy is proved row by row: `recover --manifest`.
+    public var manifest: String?
     public var bytes: Int64
     public var sha256: String
     public var isProved: Bool

@@ -1,8 +1,10 @@
 internal import Crypto
 internal import Diagnostics
+internal import Evidence
 internal import Foundation
 internal import Postgres
 internal import PostgresServer
+internal import Salvage
 
 extension RecoveryEngine {
     /// Makes the first backup of the restored bank and proves it: restores it into the clean room and compares every
@@ -16,7 +18,10 @@ extension RecoveryEngine {
         let aside = path + ".new"
         try await dump(target, to: aside)
         guard rename(aside, path) == 0 else { throw DurableFile.failure("rename", path) }
+        let manifest = path + ".manifest.json"
+        async let manifested: Void = writeManifest(of: path, to: manifest)
         let differences = try await differencesAfterRestoring(path, of: target, in: room)
+        try await manifested
         var hash = try SHA256()
         let size = try FileBytes.read(path) { hash.update($0) }
         let detail =
@@ -24,8 +29,19 @@ extension RecoveryEngine {
             ? "restored into a second cluster, every table equal"
             : "differs after restore: \(differences.joined(separator: ", "))"
         return Protection(
-            path: path, bytes: size, sha256: hash.finalize().hex, isProved: differences.isEmpty, detail: detail,
+            path: path, manifest: manifest, bytes: size, sha256: hash.finalize().hex, isProved: differences.isEmpty, detail: detail,
             seconds: (ContinuousClock.now - startedAt) / .seconds(1))
+    }
+
+    /// A signed digest of every block of rows, so that the next damage to this backup is located and its rows proved.
+    private func writeManifest(of dump: String, to path: String) async throws {
+        try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
+            // Ends with the file; reading a dump never suspends, so it has a thread of its own.
+            let thread = Thread { done.resume(with: Result { try DumpManifest.write(dump: dump, to: path) }) }
+            thread.stackSize = 8 << 20
+            thread.start()
+        }
+        try FileSigner(key: key).sign(path, at: now())
     }
 
     private func dump(_ target: DatabaseConfiguration, to path: String) async throws {
