@@ -102,8 +102,9 @@ extension Reconciler {
         var standing: [Int64: String] = [:]
         for row in try await connection.all(PeopleStore.ibansByName(ids), as: Named.self) {
             standing[row.id] = row.bic
-            let guesses = Set([row.ofClient, row.ofOthers].compactMap { $0 })
-            if guesses.count == 1, let guess = guesses.first, guess != suspects[row.id] { named[row.id] = guess }
+            // One witness is not enough: half of the namesakes are somebody else.
+            guard let guess = row.ofClient, guess == row.ofOthers, guess != suspects[row.id] else { continue }
+            named[row.id] = guess
         }
         var bics: [String: String] = [:]
         for row in try await connection.run(PeopleStore.bicsByBank(without: ids)) {
@@ -131,10 +132,10 @@ extension Reconciler {
                     earlier[id] == nil ? .beneficiaryShared : .beneficiaryContradicted, .beneficiaires, String(id),
                     .set, changes, certainty: earlier[id] == nil ? .likely : .certain,
                     fr: earlier[id] == nil
-                        ? "IBAN du seul client, ou des autres bénéficiaires, de ce nom"
+                        ? "IBAN du seul client de ce nom, et des autres bénéficiaires de ce nom"
                         : "IBAN de tous les virements faits à ce bénéficiaire",
                     en: earlier[id] == nil
-                        ? "IBAN of the only client, or of the other beneficiaries, of that name"
+                        ? "IBAN of the only client of that name, and of the other beneficiaries of that name"
                         : "IBAN of all transfers made to this beneficiary"))
             if earlier[id] == nil {
                 propose(

@@ -220,8 +220,11 @@ extension Reconciler {
                     change("contrepartie_nom", order?.name), change("contrepartie_iban", nil),
                     change("carte_id", nil), change("reference", nil),
                 ], like: String(neighbour), certainty: isSure ? .certain : .likely,
-                fr:
-                    "la chaîne des soldes et les numéros donnent le compte, l’instant et le montant ; le libellé est perdu",
-                en: "running balances and ids give the account, the time and the amount; the wording is lost"))
+                fr: isSure
+                    ? "les soldes et les numéros donnent le compte, l’instant et le montant ; le libellé est perdu"
+                    : "les soldes donnent le compte et le montant ; le numéro et l’instant ne sont que probables",
+                en: isSure
+                    ? "balances and ids give the account, the time and the amount; the wording is lost"
+                    : "balances give the account and the amount; the id and the time are only likely"))
     }
 }
