@@ -95,12 +95,15 @@ extension WoundKind {
         switch self {
         case .bitFlip: return 1
         case .fiveBits: return 5
+        // Where bytes vanish or move, the end of one row may meet the fitting rest of another.
+        case .missing4K, .missing64: return 1
+        case .swapped, .duplicated: return 4
         default: return 0
         }
     }
 
     func canBeSilent(_ format: SampleFormat) -> Bool {
-        (!format.isChecked && (self == .bitFlip || self == .fiveBits)) || isInContents
+        (!format.isChecked && [.bitFlip, .fiveBits, .missing4K, .missing64].contains(self)) || isInContents
     }
 }
 

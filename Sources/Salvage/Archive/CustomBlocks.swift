@@ -211,11 +211,11 @@ struct CustomBlocks {
         }
     }
 
-    /// Whether all but one byte of the length at `offset` say `length`.
+    /// Whether all but one bit of the length at `offset` say `length`: more is no flipped bit, but bytes that moved.
     private mutating func isNearly(_ length: Int, at offset: Int) -> Bool {
         guard let bytes = try? cursor.window.bytes(at: offset, count: lengthBytes) else { return false }
         let wanted = (0..<lengthBytes).map { $0 == 0 ? 0 : UInt8(truncatingIfNeeded: length >> (8 * ($0 - 1))) }
-        return zip(bytes, wanted).count { $0 != $1 } <= 1
+        return zip(bytes, wanted).reduce(0) { $0 + ($1.0 ^ $1.1).nonzeroBitCount } <= 1
     }
 
     private mutating func hand(
