@@ -32,7 +32,8 @@ struct DeflateSalvage {
 
     private func unreadable(_ wrapper: DeflateWrapper) -> Damage {
         Damage(
-            kind: .compressedData, range: stream.fileRange(wrapper.dataStart..<max(stream.bytes.count, wrapper.dataStart)),
+            kind: .compressedData,
+            range: stream.fileRange(wrapper.dataStart..<max(stream.bytes.count, wrapper.dataStart)),
             table: reader.table, explanation: "no line of text can be read from the compressed data")
     }
 
@@ -77,7 +78,8 @@ struct DeflateSalvage {
             return (outlet.summary, damage)
         }
         let isCut = evidence.failure == .inputEnds && evidence.bit + 64 >= input.bitCount
-        let count = zeros.map { min(textCount(at: $0.lowerBound * 8, scan), evidence.textOffset) } ?? evidence.textOffset
+        let count =
+            zeros.map { min(textCount(at: $0.lowerBound * 8, scan), evidence.textOffset) } ?? evidence.textOffset
         let symbols = scan.inflater.text[..<count]
         let lines = SymbolLines(symbols, startsOnLine: true, grammar: grammar)
         try send(symbols, lines, .intact, guarded: zeros != nil || isCut ? 0 : Self.guardRows, &outlet)
@@ -87,7 +89,8 @@ struct DeflateSalvage {
         while let from = place, let piece = bridge.next(after: from) {
             damage.append(
                 Damage(
-                    kind: .hole, range: stream.fileRange((from >> 3)..<max(piece.bit >> 3, from >> 3)), table: reader.table,
+                    kind: .hole, range: stream.fileRange((from >> 3)..<max(piece.bit >> 3, from >> 3)),
+                    table: reader.table,
                     explanation: "rows compressed in these bytes are lost; read on at the next block behind"))
             try send(
                 piece.symbols, piece.lines, .intact, guarded: piece.nextDamage == nil ? 0 : Self.guardRows, &outlet)

@@ -58,7 +58,8 @@ struct FlipSearch {
     /// The headers of the block in which the damage shows and of the one before it, when they lie before `bit`.
     private func searchHeaders(before bit: Int) -> [Candidate] {
         let (points, _) = trace(from: scan.step(beforeBit: max(bit - 1, 0)), upTo: evidence.bit + 1)
-        let starts = points.filter { $0.codes == nil }.map(\.bit) + [scan.step(beforeBit: max(bit - 1, 0)).state.blockStart]
+        let starts =
+            points.filter { $0.codes == nil }.map(\.bit) + [scan.step(beforeBit: max(bit - 1, 0)).state.blockStart]
         var found: [Candidate] = []
         for start in starts.sorted().suffix(2) where start < bit {
             guard case .success(let header) = BlockHeader.read(input, at: start) else { continue }

@@ -59,7 +59,8 @@ struct BankText {
             let cents = Int.random(in: -250_000...400_000, using: &generator)
             let amount = (cents < 0 ? "-" : "") + "\(abs(cents) / 100)." + String(format: "%02d", abs(cents) % 100)
             let label = Self.labels.randomElement(using: &generator) ?? ""
-            return "\(index + 1)\t\(name)\t\(Self.iban(&generator))\t\(amount)\t\(Self.moment(clock, &generator))\t\(label)"
+            return
+                "\(index + 1)\t\(name)\t\(Self.iban(&generator))\t\(amount)\t\(Self.moment(clock, &generator))\t\(label)"
         }
     }
 

@@ -42,7 +42,9 @@ struct BitRepairTests {
                 #expect(flips.map { $0.byte * 8 + $0.bit } == [bit])
                 repaired += bytes == whole ? 1 : 0
             } else {
-                print("seed \(seed), trial \(trial): bit \(bit) of \(whole.count * 8) not found, \(ContinuousClock.now - begin)")
+                print(
+                    "seed \(seed), trial \(trial): bit \(bit) of \(whole.count * 8) not found, \(ContinuousClock.now - begin)"
+                )
             }
         }
         print("\(kind) level \(level), seed \(seed): \(repaired) of \(trials) single flips repaired")
