@@ -29,8 +29,11 @@ struct CustomReader {
             }, uniquingKeysWith: { first, _ in first })
     }
 
+    /// Whether the table of contents names every table that has data.
+    private var isListWhole: Bool { hasHeader && contents.end != nil && contents.damage.isEmpty }
+
     var dataIDs: Set<Int>? {
-        guard contents.end != nil, contents.damage.isEmpty else { return nil }
+        guard isListWhole else { return nil }
         return Set(
             contents.entries.filter { $0.hadData || $0.kind == "TABLE DATA" || $0.kind == "BLOBS" }.map(\.dumpID))
     }
@@ -119,7 +122,8 @@ struct CustomReader {
 
     /// The first table of the contents that has not been read.
     private func expectedID(_ seen: Set<Int>) -> Int? {
-        contents.entries.first { $0.kind == "TABLE DATA" && !seen.contains($0.dumpID) }?.dumpID
+        guard isListWhole else { return nil }
+        return contents.entries.first { $0.kind == "TABLE DATA" && !seen.contains($0.dumpID) }?.dumpID
     }
 
     /// No block goes on past the place where another is known to begin.

@@ -4,7 +4,7 @@
 /// own arithmetic (`InSyncFlips`), in the trailer by comparison. A few flips in separate places are found one after the
 /// other, each by the text's going on well behind it. Nothing counts before the checksum holds.
 ///
-/// Bounds: 2^30 symbols of trial decoding; signs of damage more than 24 KiB of compressed bytes behind a flip that
+/// Bounds: 2^28 symbols of trial decoding; signs of damage more than 24 KiB of compressed bytes behind a flip that
 /// changes lengths are not traced back; text above 512 MiB is not searched by arithmetic.
 final class BitRepair {
     struct Flip: Equatable {
@@ -25,7 +25,7 @@ final class BitRepair {
     let input: DeflateInput
     let wrapper: DeflateWrapper
     let scan: TextScan
-    private let budget = FlipSearch.Budget(symbols: 1 << 30)
+    private let budget = FlipSearch.Budget(symbols: 1 << 28)
     /// The first bit that was turned since the scan.
     private var changedFrom = 0
 

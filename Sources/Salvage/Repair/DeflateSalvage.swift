@@ -23,7 +23,9 @@ struct DeflateSalvage {
         guard let judge else { return (TableSummary(table: reader.table), damage + [unreadable(wrapper)]) }
         let first = TextScan(input, wrapper, judge).run()
         let run = first.flatMap { self.zeros(before: $0, input) }
-        if run == nil, case .proven(let flips) = BitRepair(input, wrapper, judge: judge).run() {
+        // A stream that was cut has lost its checksum: no turned bit could be proved.
+        let isCut = first.map { endsEarly($0, input) } ?? false
+        if run == nil, !isCut, case .proven(let flips) = BitRepair(input, wrapper, judge: judge).run() {
             damage += flips.map(item)
             return (try sendProven(input, wrapper), damage)
         }
@@ -77,7 +79,7 @@ struct DeflateSalvage {
                     explanation: "the checksum differs, and no single bit explains it: every row is held back"))
             return (outlet.summary, damage)
         }
-        let isCut = evidence.failure == .inputEnds && evidence.bit + 64 >= input.bitCount
+        let isCut = endsEarly(evidence, input)
         let count =
             zeros.map { min(textCount(at: $0.lowerBound * 8, scan), evidence.textOffset) } ?? evidence.textOffset
         let symbols = scan.inflater.text[..<count]
@@ -98,6 +100,10 @@ struct DeflateSalvage {
         }
         try outlet.flush()
         return (outlet.summary, damage)
+    }
+
+    private func endsEarly(_ evidence: TextScan.Evidence, _ input: DeflateInput) -> Bool {
+        evidence.failure == .inputEnds && evidence.bit + 64 >= input.bitCount
     }
 
     private func first(_ evidence: TextScan.Evidence, _ zeros: Range<Int>?, isCut: Bool) -> Damage {
