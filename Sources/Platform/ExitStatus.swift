@@ -1,4 +1,5 @@
 public import Diagnostics
+internal import Evidence
 internal import Postgres
 internal import PostgresServer
 internal import Recovery
@@ -11,6 +12,9 @@ public enum ExitStatus {
         case let error as RecoveryError: error.exitStatus.rawValue
         case is SalvageError: RecoveryError.ExitStatus.badInput.rawValue
         case is ServerError, is PostgresError: RecoveryError.ExitStatus.environment.rawValue
+        case let error as EvidenceError where error.code == "evidence_unreadable":
+            RecoveryError.ExitStatus.badInput.rawValue
+        case is EvidenceError: RecoveryError.ExitStatus.environment.rawValue
         default: 1
         }
     }

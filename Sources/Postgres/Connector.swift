@@ -78,7 +78,8 @@ enum Connector {
         if isReplication { parameters.append(("replication", "database")) }
         if limits.statementTimeout > .zero {
             // As a start-up option, so that RESET ALL comes back to it.
-            let milliseconds = max(1, limits.statementTimeout.nanoseconds / 1_000_000)
+            // The server's own bound.
+            let milliseconds = min(max(1, limits.statementTimeout.nanoseconds / 1_000_000), UInt64(Int32.max))
             let theirs = given["options"] ?? ProcessInfo.processInfo.environment["PGOPTIONS"] ?? ""
             parameters.append(("options", "\(theirs) -c statement_timeout=\(milliseconds)"))
         }

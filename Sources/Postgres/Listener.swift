@@ -154,6 +154,11 @@ final class Listener: ReactorMember, WireOwner, @unchecked Sendable {
     private func listen(_ channels: Set<String>, _ waiting: [Subscriber]) {
         send(channels.sorted().map { "listen \(identifier: $0)" }) { [self] error in
             if error == nil { backOff.succeeded() }
+            // Refused for those who listened before: a server in recovery, say. A connection that hears nothing for them
+            // is given up and made again later.
+            if error != nil, waiting.contains(where: { $0.ready == nil }) {
+                wire?.lose(PostgresError(kind: .connectionLost, message: "the server refused to listen"))
+            }
             for subscriber in waiting {
                 // Not new: it listened before the connection was lost.
                 if subscriber.ready == nil, error == nil { subscriber.yield(.mayHaveMissed) }

@@ -123,10 +123,11 @@ final class Reactor: @unchecked Sendable {
     private func loop() {
         let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: Self.eventsMax)
         while true {
-            let timeout = sleepTime()
+            // Requests are taken before the sockets are looked at: what the kernel knew when a request was made (a server
+            // that has gone) is known when it is sent.
+            let timeout = takeMessages()
             let count = epoll_wait(epoll, events, Int32(Self.eventsMax), timeout)
             now = Self.clock()
-            takeMessages()
             for index in 0..<max(0, Int(count)) { dispatch(events[index]) }
             for message in taken { handle(message) }
             taken.removeAll(keepingCapacity: true)
@@ -137,25 +138,19 @@ final class Reactor: @unchecked Sendable {
         }
     }
 
-    /// Milliseconds until the next deadline; 0 when requests came in since they were last taken. Commits to sleeping.
-    private func sleepTime() -> Int32 {
+    /// Takes in what was posted. Returns how long to wait for the sockets in milliseconds: not at all with something in
+    /// hand, else until the next deadline, in which case whoever posts must wake.
+    private func takeMessages() -> Int32 {
+        inbox.withLock { inbox in
+            swap(&taken, &inbox.messages)
+            inbox.isSleeping = taken.isEmpty
+        }
+        guard taken.isEmpty else { return 0 }
         var deadline = UInt64.max
         for member in members { deadline = min(deadline, member.nextDeadline(now: now)) }
-        let hasWork = inbox.withLock { inbox in
-            inbox.isSleeping = inbox.messages.isEmpty
-            return !inbox.messages.isEmpty
-        }
-        if hasWork { return 0 }
         guard deadline != .max else { return -1 }
         guard deadline > now else { return 0 }
         return Int32(min((deadline - now) / 1_000_000 + 1, 60_000))
-    }
-
-    private func takeMessages() {
-        inbox.withLock { inbox in
-            inbox.isSleeping = false
-            swap(&taken, &inbox.messages)
-        }
     }
 
     private func dispatch(_ event: epoll_event) {

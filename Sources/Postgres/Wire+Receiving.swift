@@ -160,8 +160,11 @@ extension Wire {
     /// The server enforces `statementTimeout`; a server that says nothing for that long and `silenceMax` is gone.
     private var silenceDeadline: UInt64 {
         guard limits.statementTimeout > .zero, let head = flights.first else { return .max }
-        let perFlight = limits.statementTimeout.nanoseconds * UInt64(head.statementCount)
-        return headSince + perFlight + limits.silenceMax.nanoseconds
+        let (perFlight, isTooLong) = limits.statementTimeout.nanoseconds.multipliedReportingOverflow(
+            by: UInt64(head.statementCount))
+        guard !isTooLong else { return .max }
+        let (deadline, isBeyond) = (headSince &+ limits.silenceMax.nanoseconds).addingReportingOverflow(perFlight)
+        return isBeyond ? .max : deadline
     }
 
     // MARK: Ending

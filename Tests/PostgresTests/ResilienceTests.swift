@@ -110,6 +110,23 @@ import Testing
     }
 }
 
+@Suite struct `Limits at their edges` {
+    @Test func `a time-out longer than any clock is no time-out, whatever the number of statements`() async throws {
+        let endless: (inout DatabaseConfiguration.Limits) -> Void = {
+            $0.statementTimeout = .seconds(Int64.max)
+            $0.silenceMax = .seconds(Int64.max)
+            $0.waitMax = .seconds(Int64.max)
+            $0.connectTimeout = .seconds(1_000_000_000)
+            $0.reconnectPauseMin = .seconds(Int64.max)
+            $0.reconnectPauseMax = .seconds(Int64.max)
+        }
+        try await withTestDatabase(connectionsMax: 2, adjust: endless) { database in
+            let results = try await database.pipeline(Array(repeating: "select pg_sleep(0.002)", count: 100))
+            #expect(results.count == 100)
+        }
+    }
+}
+
 @Suite struct `Refused connections` {
     @Test func `a wrong password is one clear error without the password in it`() async throws {
         let cluster = try await TestCluster.shared()
