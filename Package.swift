@@ -55,7 +55,8 @@ let package = Package(
         module("Migrations", ["Diagnostics", "Postgres"]),
         module("Crypto", ["Diagnostics", "CLibCrypto"]),
         module(
-            "Vault", ["Diagnostics", "Crypto", "Postgres", "Migrations", "CZlib", "CSpawn"], resources: [.copy("Migrations")]),
+            "Vault", ["Diagnostics", "Crypto", "Postgres", "Migrations", "CZlib", "CSpawn"],
+            resources: [.copy("Migrations")]),
         module(
             "Evidence", ["Diagnostics", "Crypto", "Postgres", "Migrations"], resources: [.copy("Migrations")]),
         module("Salvage", ["Diagnostics", "Crypto", "CZlib", "CZstd", "CLZ4"], settings: crunching),

@@ -77,6 +77,11 @@ enum RebuildStore {
                 """)
     }
 
+    /// Without an open business day nothing can be booked.
+    static let openDay: Statement = "select public.ouvrir_journee()"
+
+    static let ledgerFaults: Statement = "select count(*) from public.verifier_le_grand_livre()"
+
     static let analyze: Statement = "analyze"
 
     static let trialBalance: Statement =

@@ -8,6 +8,7 @@ extension RecoveryEngine {
     func check(_ target: Database, _ place: RebuildTarget) async throws -> [CheckResult] {
         let counts: [(String, Statement)] = [
             ("balances equal their postings", RebuildStore.balancesDiffer),
+            ("the ledger proves itself", RebuildStore.ledgerFaults),
             ("every constraint is validated", RebuildStore.invalidConstraints),
             ("every index is valid", RebuildStore.invalidIndexes),
             ("every table has row level security", RebuildStore.tablesWithoutRowSecurity),

@@ -29,7 +29,8 @@ extension RecoveryEngine {
             ? "restored into a second cluster, every table equal"
             : "differs after restore: \(differences.joined(separator: ", "))"
         return Protection(
-            path: path, manifest: manifest, bytes: size, sha256: hash.finalize().hex, isProved: differences.isEmpty, detail: detail,
+            path: path, manifest: manifest, bytes: size, sha256: hash.finalize().hex, isProved: differences.isEmpty,
+            detail: detail,
             seconds: (ContinuousClock.now - startedAt) / .seconds(1))
     }
 

@@ -71,6 +71,7 @@ extension RecoveryEngine {
         try await Migrator(target).apply([bank, VaultMigrations.set(), EvidenceMigrations.set()])
         try await target.run(RebuildStore.takeOverBalances)
         for statement in RebuildStore.synchroniseSequences { try await target.run(statement) }
+        try await target.run(RebuildStore.openDay)
         try await target.run(RebuildStore.analyze)
         let (rows, refused, notes) = rebuilder.state.withLock { ($0.rows, $0.refused, $0.notes) }
         let closed = rebuilder.state.withLock { $0.closed }.sorted { $0.key < $1.key }
