@@ -32,6 +32,9 @@ struct PlainReader {
     func read(progress: (Int) -> Void, emit: @escaping (ReadEvent) throws -> Void) throws -> ReadReport {
         if codec == .none { return try readUnchecked(.file(file), progress, emit) }
         if inspection.damage.contains(where: { $0.kind == .compressedData || $0.kind == .truncated }) {
+            if codec == .gzip, let rescue = try PlainRescue(file, catalog) {
+                return try readRescued(rescue, emit)
+            }
             var text: [UInt8] = []
             _ = try Self.decode(file, codec, progress: progress) { text.append(contentsOf: $0) }
             return try readUnchecked(.memory(text), { _ in }, emit)
@@ -81,6 +84,18 @@ struct PlainReader {
                 }
             }
         }
+    }
+
+    private func readRescued(
+        _ rescue: PlainRescue, _ emit: @escaping (ReadEvent) throws -> Void
+    ) throws -> ReadReport {
+        var report = try readUnchecked(.memory(rescue.text), { _ in }) { event in
+            guard rescue.isDoubtful, case .rows(var batch) = event else { return try emit(event) }
+            batch.confidence = .inferred(score: 0.99)
+            try emit(.rows(batch))
+        }
+        report.damage = rescue.damage + report.damage
+        return report
     }
 
     private func readUnchecked(
