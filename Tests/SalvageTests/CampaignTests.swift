@@ -58,9 +58,13 @@ struct CampaignTests {
                     else { continue }
                     cell.add(outcome, total: campaign.truth.total)
                     let name = "\(format.rawValue), \(kind.rawValue), place \(place) of \(Self.places)"
+                    // Every intact row is kept or held back in quarantine, and hardly any is held back.
+                    let heldBack = format.isChecked ? kind.heldBackMax : outcome.suspects
                     #expect(
-                        outcome.kept + kind.heldBackMax(format) >= outcome.demanded,
+                        outcome.kept + heldBack >= outcome.demanded,
                         "\(name): \(outcome.kept) of \(outcome.demanded), missed \(outcome.missed)")
+                    #expect(
+                        outcome.kept * 20 >= outcome.demanded * 19, "\(name): \(outcome.kept) of \(outcome.demanded)")
                     #expect(outcome.falseProven == [], "\(name)")
                     #expect(
                         outcome.falseIntact.count <= kind.alteredRowsMax(format),
@@ -73,7 +77,10 @@ struct CampaignTests {
                     cell.recoveredWithManifest += proved.recovered
                     #expect(proved.kept >= outcome.kept, "\(name): a manifest loses rows: \(proved.missed)")
                     #expect(proved.falseProven == [] && (format.isChecked || proved.falseIntact == []), "\(name)")
-                    #expect(!outcome.damage.isEmpty || kind.canBeSilent(format), "\(name): no damage is reported")
+                    // Damage to bytes that carry nothing (a date in a gzip header) may go unsaid when every row is back.
+                    #expect(
+                        !outcome.damage.isEmpty || kind.canBeSilent(format)
+                            || outcome.recovered == campaign.truth.total, "\(name): no damage is reported")
                 }
                 if Self.comparesTools || Self.sampled.contains(kind), format == .custom || Self.comparesTools {
                     try await Self.compare(kind, format, campaign, folder, &cell)
@@ -93,7 +100,8 @@ extension Wound {
 extension WoundKind {
     /// Where nothing checks the bytes, a changed digit is a row like any other.
     func alteredRowsMax(_ format: SampleFormat) -> Int {
-        guard !format.isChecked else { return 0 }
+        // With several flips the checksum proves nothing, and one that changes a digit shows nowhere.
+        guard !format.isChecked else { return self == .fiveBits ? 4 : 0 }
         switch self {
         case .bitFlip: return 1
         case .fiveBits: return 5
@@ -106,10 +114,7 @@ extension WoundKind {
 
     /// In a compressed stream damage shows behind its place: up to 64 rows before the sign of each are held back as
     /// inferred, in quarantine, rather than called intact. In a script, all streams are one.
-    func heldBackMax(_ format: SampleFormat) -> Int {
-        guard format.isChecked else { return 0 }
-        return self == .fiveBits ? 5 * 100 : 100
-    }
+    var heldBackMax: Int { self == .fiveBits ? 5 * 100 : 100 }
 
     func canBeSilent(_ format: SampleFormat) -> Bool {
         (!format.isChecked && [.bitFlip, .fiveBits, .missing4K, .missing64].contains(self)) || isInContents
