@@ -6,7 +6,7 @@ import PostgresServer
 struct RestoredState: Equatable {
     /// The report without its times and paths.
     let report: String
-    /// Rows and digest of each table, sealed columns and their keys aside: their nonces differ by design.
+    /// Rows and digest of each table, without what differs by design: sealed columns (their nonces) and times of the run.
     let tables: [String: String]
 
     static func read(dataDirectory: String) async throws -> RestoredState {
@@ -52,7 +52,7 @@ struct RestoredState: Equatable {
                         select count(*) || ' ' || coalesce(sum(hashtextextended((
                             select string_agg(key || '=' || coalesce(value, ''), ',' order by key)
                             from jsonb_each_text(to_jsonb(t))
-                            where key !~ '_chiffre$' and key not in ('ouverte_le', 'booked_at')
+                            where key !~ '_chiffre$' and key not in ('ouverte_le', 'booked_at', 'cree_le', 'faite_le')
                         ), 7)::numeric), 0)::text from \(name) t
                         """), as: String.self)
         }
