@@ -52,7 +52,8 @@ public enum TestCluster {
         options.isRemovedWithOwner = true
         // Small buffers: each clone of a database looks through all of them.
         options.settings = [
-            "max_connections": "1000", "shared_buffers": "128MB", "log_min_messages": "log", "synchronous_commit": "off",
+            "max_connections": "1000", "shared_buffers": "128MB", "log_min_messages": "log",
+            "synchronous_commit": "off",
             "full_page_writes": "off",
         ]
         let cluster = try await Cluster.create(options)

@@ -22,7 +22,10 @@ private func withDatabase<Value: Sendable>(
     let cluster = try await TestCluster.shared()
     let name = TestCluster.freshName()
     try await cluster.createDatabase(name, owner: owner.roleName, template: template)
-    let database = Database(try await TestCluster.configuration(database: name, as: owner))
+    var configuration = try await TestCluster.configuration(database: name, as: owner)
+    // All tests share two cores: a storm's writer may wait long for its turn.
+    configuration.limits.waitMax = .seconds(120)
+    let database = Database(configuration)
     let result: Result<Value, any Error>
     do { result = .success(try await body(database)) } catch { result = .failure(error) }
     await database.close()
