@@ -41,7 +41,8 @@ struct CampaignTests {
     /// All formats, or the one that DIGITALBANK_CAMPAIGN names.
     static let formats =
         ProcessInfo.processInfo.environment["DIGITALBANK_CAMPAIGN"]
-        .flatMap { SampleFormat(rawValue: $0) }.map { [$0] } ?? SampleFormat.allCases
+        .flatMap { SampleFormat(rawValue: $0) }.map { [$0] }
+        ?? SampleFormat.allCases.filter { isLongRun || $0 != .plainGzip }
 
     @Test(arguments: formats)
     func `every intact row of a damaged dump comes back and no row is invented`(format: SampleFormat) async throws {
@@ -114,10 +115,12 @@ extension WoundKind {
 
     /// In a compressed stream damage shows behind its place: up to 64 rows before the sign of each are held back as
     /// inferred, in quarantine, rather than called intact. In a script, all streams are one.
-    var heldBackMax: Int { self == .fiveBits ? 5 * 100 : 100 }
+    var heldBackMax: Int { self == .fiveBits ? 5 * 128 : 128 }
 
     func canBeSilent(_ format: SampleFormat) -> Bool {
         (!format.isChecked && [.bitFlip, .fiveBits, .missing4K, .missing64].contains(self)) || isInContents
+            // A date or a system in a gzip header carries no row.
+            || (format == .directory && self == .framing)
     }
 }
 
