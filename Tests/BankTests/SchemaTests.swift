@@ -74,6 +74,46 @@ import Testing
         }
     }
 
+    @Test func `euros do not balance dollars, whether one currency was there before or two`() async throws {
+        try await withBank { database in
+            try await database.run(
+                "insert into comptes (id, type, devise) values (1, 'interne', 'EUR'), (2, 'interne', 'EUR')")
+            let balanced: Statement = """
+                insert into ecritures (compte_id, numero, transaction_id, montant_minor, solde_apres_minor)
+                values (1, 1, 1, 5, 5), (2, 1, 1, -5, -5)
+                """
+            try await database.run(balanced)
+            // The second currency comes in the same transaction as the postings that do not balance.
+            let error = await #expect(throws: PostgresError.self) {
+                try await database.withConnection { connection in
+                    try await connection.runScript(
+                        """
+                        begin;
+                        insert into comptes (id, type, devise) values (3, 'interne', 'USD');
+                        insert into ecritures (compte_id, numero, transaction_id, montant_minor, solde_apres_minor)
+                        values (1, 2, 2, 5, 10), (3, 1, 2, -5, -5);
+                        commit
+                        """)
+                }
+            }
+            #expect(error?.sqlState == "23514")
+            let kept = try await database.all("select devise::text from devises_tenues", as: String.self)
+            #expect(kept == ["EUR"])
+        }
+    }
+
+    @Test func `the ledger's functions never read a grown table whole`() async throws {
+        try await withBank { database in
+            let free = try await database.all(
+                """
+                select proname::text from pg_proc where pronamespace = 'public'::regnamespace and prosecdef
+                    and proname in ('virer', 'virer_lot', 'reserver', 'capturer', 'liberer', 'contrepasser')
+                    and not coalesce(proconfig::text like '%enable_seqscan=off%', false)
+                """, as: String.self)
+            #expect(free == [])
+        }
+    }
+
     @Test func `every table of the bank has row level security`() async throws {
         try await withBank { database in
             let open = try await database.all(
