@@ -35,7 +35,9 @@ struct StreamReader {
     /// Nil when the stream is damaged.
     private func readIntact(_ feed: Feed) throws -> TableSummary? {
         let decoder = try codec.decoder()
-        let assembler = RowAssembler(table: table, columns: columns, grammar: grammar, source: source, emit: emit)
+        let assembler = RowAssembler(
+            table: table, columns: columns, grammar: grammar, isProvenAtEnd: decoder.hasChecksum, source: source,
+            emit: emit)
         let damage: Damage?
         do {
             damage = try feed { bytes, _ in

@@ -7,6 +7,12 @@ protocol Benchmark: Sendable {
     var title: String { get }
     var explanation: String { get }
     func run(_ context: Context) async throws -> [Row]
+    /// How often and how long each side was measured, in words.
+    func rounds(_ context: Context) -> String
+}
+
+extension Benchmark {
+    func rounds(_ context: Context) -> String { "\(context.rounds) rounds of \(context.seconds) s" }
 }
 
 /// One line of a table.
@@ -25,7 +31,11 @@ struct Row: Sendable {
         case atMost(Double)
     }
 
+    /// Something beside the ratio that did not hold.
+    var failure: String?
+
     var isMet: Bool? {
+        if failure != nil { return false }
         guard let ratio = ratios.median else { return nil }
         return switch bar {
         case .atLeast(let least): ratio >= least
@@ -44,7 +54,9 @@ extension [Double] {
 }
 
 enum Benchmarks {
-    static let all: [any Benchmark] = [PointReads(), SingleTransfers(), BatchTransfers(), HotAccount()]
+    static let all: [any Benchmark] = [
+        PointReads(), SingleTransfers(), BatchTransfers(), HotAccount(), SalvageRead(), Recovery(),
+    ]
 }
 
 struct BenchmarkError: Error, CustomStringConvertible {

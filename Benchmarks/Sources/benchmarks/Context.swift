@@ -12,13 +12,16 @@ actor Context {
     nonisolated let clients = 8
     nonisolated let scale = 50
     nonisolated let accountCount: Int64
+    /// Clients of the simulated bank whose dump is read and recovered; 25,400 make 5 million rows.
+    nonisolated let clientCount: Int
     private var started: Task<Cluster, any Error>?
     private var prepared: [String: Task<Void, any Error>] = [:]
 
-    init(seconds: Int, rounds: Int, accountCount: Int64, folder: String) {
+    init(seconds: Int, rounds: Int, accountCount: Int64, clientCount: Int, folder: String) {
         self.seconds = seconds
         self.rounds = rounds
         self.accountCount = accountCount
+        self.clientCount = clientCount
         self.folder = folder
     }
 
@@ -81,6 +84,37 @@ actor Context {
             await database.close()
         }
         return "bank"
+    }
+
+    /// The intact dump of a simulated bank, with what stands beside it, and its number of rows.
+    func dump() async throws -> (path: String, folder: String, rows: Int) {
+        let simulation = folder + "/simulation"
+        try await prepare("dump") { [self] in
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            _ = try await digitalbank([
+                "simulate", "--clients", String(clientCount), "--days", "90", "--no-attack", "--damage", "none",
+                "--output", simulation,
+            ])
+        }
+        let truth = try Data(contentsOf: URL(filePath: simulation + "/verite.json"))
+        let object = try JSONSerialization.jsonObject(with: truth) as? [String: Any]
+        let counts = object?["rows"] as? [String: Int] ?? [:]
+        let rows = counts.values.reduce(0, +)
+        guard rows > 0 else { throw BenchmarkError(description: "the simulation's truth counts no rows") }
+        return (simulation + "/banque.dump", simulation, rows)
+    }
+
+    /// Runs the product's own program, as it is shipped.
+    nonisolated func digitalbank(_ arguments: [String]) async throws -> String {
+        let path = "../.build/release/digitalbank"
+        guard FileManager.default.isExecutableFile(atPath: path) else {
+            throw BenchmarkError(description: "\(path) is missing: run make release first")
+        }
+        let run = try await ToolRun.run(path, arguments)
+        guard run.status == 0 else {
+            throw BenchmarkError(description: "digitalbank \(arguments.first ?? "") failed: \(run.errorText)")
+        }
+        return run.outputText
     }
 
     private func prepare(_ name: String, _ body: @escaping @Sendable () async throws -> Void) async throws {
@@ -158,12 +192,12 @@ actor Context {
 
     /// Measures the sides in turns, `rounds` times, after a slice of each that does not count: pages are written whole
     /// after a checkpoint, and caches are cold. The first side is the yardstick.
-    nonisolated func alternate(_ sides: [Side]) async throws -> [Row] {
-        for side in sides { _ = try await side.measure() }
+    nonisolated func alternate(_ sides: [Side], warmsUp: Bool = true) async throws -> [Row] {
+        if warmsUp { for side in sides { _ = try await side.measure() } }
         var values = [[Double]](repeating: [], count: sides.count)
         for round in 1...rounds {
             for (index, side) in sides.enumerated() { values[index].append(try await side.measure()) }
-            say("round \(round): " + values.map { String(format: "%.0f", $0.last ?? 0) }.joined(separator: " "))
+            say("round \(round): " + values.map { String(format: "%.1f", $0.last ?? 0) }.joined(separator: " "))
         }
         return sides.indices.map { index in
             Row(

@@ -1,11 +1,13 @@
 import Foundation
 
-/// `swift run -c release benchmarks [NAME…] [--seconds N] [--rounds N] [--accounts N]`
+/// `swift run -c release benchmarks [NAME…] [--seconds N] [--rounds N] [--accounts N] [--clients N]`
 @main
 struct Main {
     static func main() async {
+        let arguments = Array(CommandLine.arguments.dropFirst())
         do {
-            let isMet = try await run(Array(CommandLine.arguments.dropFirst()))
+            if arguments.first == SalvageRead.childFlag { return try SalvageRead.child(Array(arguments.dropFirst())) }
+            let isMet = try await run(arguments)
             exit(isMet ? 0 : 1)
         } catch {
             say("benchmarks: \(error)")
@@ -16,7 +18,7 @@ struct Main {
     /// True when every bar was met.
     static func run(_ arguments: [String]) async throws -> Bool {
         var names: [String] = []
-        var numbers = ["--seconds": 5, "--rounds": 5, "--accounts": 500_000]
+        var numbers = ["--seconds": 5, "--rounds": 5, "--accounts": 500_000, "--clients": 25_400]
         var rest = arguments[...]
         while let word = rest.popFirst() {
             if numbers[word] != nil {
@@ -38,6 +40,7 @@ struct Main {
         let context = Context(
             seconds: numbers["--seconds"] ?? 5, rounds: numbers["--rounds"] ?? 5,
             accountCount: Int64((numbers["--accounts"] ?? 500_000) / 5 * 5),
+            clientCount: numbers["--clients"] ?? 25_400,
             folder: FileManager.default.temporaryDirectory.path
                 + "/digitalbank-bench-\(ProcessInfo.processInfo.processIdentifier)")
         do {

@@ -40,7 +40,7 @@ struct Report {
         for row in rows { text += "| " + cells(row).joined(separator: " | ") + " |\n" }
         return text + """
 
-            Measured on \(stamp): \(context.rounds) rounds of \(context.seconds) s, \
+            Measured on \(stamp): \(benchmark.rounds(context)), \
             \(ProcessInfo.processInfo.activeProcessorCount) cores, load \(load()) at the end.
 
             """
@@ -57,8 +57,9 @@ struct Report {
             case .atMost(let most): "≤ \(most)"
             case nil: ""
             }
-        let met = row.isMet.map { $0 ? "yes" : "no" } ?? ""
-        return [row.what, String(format: "%.0f %@", row.values.median ?? 0, row.unit), ratio, bar, met]
+        let met = (row.isMet.map { $0 ? "yes" : "no" } ?? "") + (row.failure.map { ": " + $0 } ?? "")
+        let digits = (row.values.median ?? 0) < 100 ? 1 : 0
+        return [row.what, String(format: "%.*f %@", digits, row.values.median ?? 0, row.unit), ratio, bar, met]
     }
 
     private static func load() -> String {

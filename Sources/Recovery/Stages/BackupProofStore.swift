@@ -31,7 +31,7 @@ enum BackupProofStore {
         }
     }
 
-    /// By table: the number of rows and the sums of two independent 64-bit hashes of each row.
+    /// By table: the number of rows, and sum and exclusive or of a 64-bit hash of each.
     static func digests(of configuration: DatabaseConfiguration) async throws -> [String: String] {
         let database = Database(configuration)
         do {
@@ -45,9 +45,9 @@ enum BackupProofStore {
             for table in tables {
                 let digest = try await database.one(
                     """
-                    select count(*), coalesce(sum(hash_record_extended(t, 1)::numeric), 0)::text || '/'
-                        || coalesce(sum(hash_record_extended(t, 2)::numeric), 0)::text
-                    from \(identifier: table.schema).\(identifier: table.name) t
+                    select count(*), concat_ws('/', sum(h), bit_xor(h)) from (
+                        select hash_record_extended(t, 1) as h
+                        from \(identifier: table.schema).\(identifier: table.name) t) lignes
                     """, as: Digest.self)
                 digests["\(table.schema).\(table.name)"] = "\(digest.rows) \(digest.sum)"
             }

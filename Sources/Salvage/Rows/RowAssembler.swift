@@ -2,8 +2,8 @@ internal import Foundation
 
 /// Cuts text into lines, checks each against the table's grammar and hands them on in batches.
 ///
-/// Two ways: `strict` stops at the first line that can not be a row (the caller then reads the stream anew, row by row);
-/// the salvage readers judge their lines themselves and use `add`.
+/// It stops at the first line that can not be a row: the caller then reads the stream anew, row by row. Where a checksum
+/// will prove every byte at the stream's end, only the number of fields is counted on the way.
 final class RowAssembler {
     /// A line that can not be a row.
     struct Violation: Error {
@@ -19,6 +19,8 @@ final class RowAssembler {
     let table: String
     let columns: [String]
     private let grammar: RowGrammar?
+    /// Tabs of a row, when they are all that is looked at.
+    private let tabCount: Int?
     private let source: String
     private let emit: (ReadEvent) throws -> Void
     private var pending: [UInt8] = []
@@ -32,12 +34,13 @@ final class RowAssembler {
     private(set) var sawTerminator = false
 
     init(
-        table: String, columns: [String], grammar: RowGrammar?, source: String,
+        table: String, columns: [String], grammar: RowGrammar?, isProvenAtEnd: Bool, source: String,
         emit: @escaping (ReadEvent) throws -> Void
     ) {
         self.table = table
         self.columns = columns
-        self.grammar = grammar
+        self.grammar = isProvenAtEnd ? nil : grammar
+        tabCount = isProvenAtEnd ? grammar.map { max($0.columns.count - 1, 0) } : nil
         self.source = source
         self.emit = emit
         pending.reserveCapacity(Self.batchBytes * 2)
@@ -60,21 +63,30 @@ final class RowAssembler {
 
     /// Sends the complete rows that are left.
     func flush() throws {
-        guard !rowStarts.isEmpty else { return discardLines() }
+        let offset = pendingOffset
+        let (text, starts) = takeCompleteLines()
+        guard !starts.isEmpty else { return }
+        rowCount += starts.count
         let batch = RowBatch(
-            table: table, columns: columns, text: Array(pending[..<lineStart]), rowStarts: rowStarts,
-            confidence: .intact, source: source, textOffset: pendingOffset)
-        rowCount += rowStarts.count
-        discardLines()
+            table: table, columns: columns, text: text, rowStarts: starts, confidence: .intact, source: source,
+            textOffset: offset)
         try emit(.rows(batch))
     }
 
-    private func discardLines() {
+    /// Leaves the open line behind, in a buffer of its own: the lines before it are handed on without a copy.
+    private func takeCompleteLines() -> ([UInt8], [Int]) {
+        var rest: [UInt8] = []
+        rest.reserveCapacity(Self.batchBytes * 2)
+        rest.append(contentsOf: pending[lineStart...])
+        var starts: [Int] = []
+        starts.reserveCapacity(rowStarts.count)
+        swap(&pending, &rest)
+        swap(&rowStarts, &starts)
+        rest.removeLast(rest.count - lineStart)
         pendingOffset += lineStart
-        pending.removeFirst(lineStart)
         scanned -= lineStart
         lineStart = 0
-        rowStarts.removeAll(keepingCapacity: true)
+        return (rest, starts)
     }
 
     private func takeLines(_ bytes: UnsafeBufferPointer<UInt8>) -> Violation? {
@@ -86,7 +98,13 @@ final class RowAssembler {
                 sawTerminator = true
                 return nil
             }
-            if let grammar {
+            if let tabCount {
+                let tabs = Self.tabs(in: line)
+                if tabs != tabCount {
+                    return Violation(
+                        verdict: .wrongFieldCount(tabs + 1), textOffset: pendingOffset + lineStart, line: Array(line))
+                }
+            } else if let grammar {
                 let verdict = grammar.check(line)
                 if verdict != .good {
                     return Violation(verdict: verdict, textOffset: pendingOffset + lineStart, line: Array(line))
@@ -98,5 +116,30 @@ final class RowAssembler {
         }
         scanned = bytes.count
         return nil
+    }
+
+    /// Counts eight bytes at a time: a byte that equals a tab becomes zero by exclusive or, and its highest bit is set
+    /// below. Sums of 255 words fit in the bytes of one.
+    private static func tabs(in line: UnsafeBufferPointer<UInt8>) -> Int {
+        guard let base = UnsafeRawPointer(line.baseAddress) else { return 0 }
+        let low: UInt64 = 0x7F7F_7F7F_7F7F_7F7F
+        var count = 0
+        var index = 0
+        while index + 8 <= line.count {
+            var sums: UInt64 = 0
+            let end = min(line.count - 7, index + 255 * 8)
+            while index < end {
+                let word = base.loadUnaligned(fromByteOffset: index, as: UInt64.self) ^ 0x0909_0909_0909_0909
+                sums &+= ~(((word & low) &+ low) | word | low) >> 7
+                index += 8
+            }
+            let pairs = (sums & 0x00FF_00FF_00FF_00FF) &+ (sums >> 8 & 0x00FF_00FF_00FF_00FF)
+            count += Int((pairs &* 0x0001_0001_0001_0001) >> 48)
+        }
+        while index < line.count {
+            count += line[index] == 9 ? 1 : 0
+            index += 1
+        }
+        return count
     }
 }
