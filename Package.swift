@@ -31,7 +31,9 @@ let package = Package(
     products: [
         .executable(name: "digitalbank", targets: ["digitalbank"]),
         // For the Benchmarks package, which is apart.
-        .library(name: "BankKit", targets: ["Diagnostics", "Postgres", "PostgresServer", "Migrations", "Bank", "Salvage"]),
+        .library(
+            name: "BankKit",
+            targets: ["Diagnostics", "Postgres", "PostgresServer", "Migrations", "Bank", "Salvage"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -44,7 +44,10 @@ public struct RecoverOutcome: Sendable {
             "objects      \(report.objects.count) left behind" + Self.worst(report.objects.map(\.severity)),
             "data         \(report.findings.reduce(0) { $0 + $1.rowCount }) rows wrong or tampered with, "
                 + "\(report.findings.reduce(0) { $0 + $1.repaired }) repaired",
-            "checks       \(report.checks.filter(\.passed).count) of \(report.checks.count) passed",
+        ]
+        if let attack = report.attack { lines.append("attack       between \(attack.from) and \(attack.to)") }
+        lines += [
+            "checks       \(report.checks.filter(\.passed).count) of \(report.checks.count) passed"
         ]
         if let protection = report.protection { lines.append("backup       \(protection.detail)") }
         lines.append("time         \(Int(seconds.rounded(.up))) s")

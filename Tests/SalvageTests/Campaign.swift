@@ -43,6 +43,8 @@ struct Outcome: Sendable {
     var falseIntact: [String] = []
     var suspects = 0
     var inferred = 0
+    /// Demanded rows that came back as suspect or inferred only.
+    var heldBack = 0
     var damage: [Damage] = []
     /// The first rows that were demanded and did not come.
     var missed: [String] = []
@@ -69,11 +71,27 @@ struct Outcome: Sendable {
         for (table, batches) in events {
             for batch in batches { take(batch, of: table, truth, &got) }
         }
+        var held = truth.counts.map { [Bool](repeating: false, count: $0) }
+        for (table, batches) in events {
+            for batch in batches where batch.confidence != .proven && batch.confidence != .intact {
+                Self.mark(batch, of: table, truth, &held)
+            }
+        }
         for (index, name) in truth.tables.enumerated() {
             recovered += got[index].count { $0 }
             for (row, isIntact) in (intact[name] ?? []).enumerated() where isIntact {
                 demanded += 1
+                if !got[index][row], held[index][row] { heldBack += 1 }
                 if got[index][row] { kept += 1 } else if missed.count < 5 { missed.append("\(name) \(row + 1)") }
+            }
+        }
+    }
+
+    private static func mark(_ batch: RowBatch, of table: String, _ truth: Truth, _ held: inout [[Bool]]) {
+        batch.text.withUnsafeBytes { text in
+            for row in 0..<batch.rowCount {
+                let bytes = UnsafeRawBufferPointer(rebasing: text[batch.bytes(ofRows: row..<(row + 1))])
+                if let place = truth.place(of: bytes) { held[place.table][place.row] = true }
             }
         }
     }
@@ -117,8 +135,12 @@ struct Cell: Sendable {
     var alteredWithManifest = 0
     var recoveredWithManifest = 0
     var silent = 0
-    /// Of `pg_restore` or `psql`; nil when it was not asked.
-    var otherTool: Int?
+    /// Demanded rows that came back as inferred or suspect only.
+    var heldBack = 0
+    /// What `pg_restore` or `psql` brought back where they were asked.
+    var otherCases = 0
+    var otherRows = 0
+    var otherTotal = 0
 }
 
 /// The campaign: kinds of damage × formats × places.

@@ -31,56 +31,55 @@ enum OtherTool {
     }
 }
 
-/// The cells of this process's campaign; the page is written when all formats have run.
+/// The cells of this process's campaign. A format's section of the page is rewritten when all its kinds of damage have run.
 actor CampaignResults {
     static let shared = CampaignResults()
     private var cells: [SampleFormat: [WoundKind: Cell]] = [:]
 
-    func record(_ cell: Cell, _ kind: WoundKind, _ format: SampleFormat) {
+    func record(_ cell: Cell, _ kind: WoundKind, _ format: SampleFormat) throws {
         cells[format, default: [:]][kind] = cell
-        let isWhole = SampleFormat.allCases.allSatisfy { cells[$0]?.count == WoundKind.allCases.count }
-        guard isWhole, ProcessInfo.processInfo.environment["DIGITALBANK_WRITE_DOCS"] == "1" else { return }
+        guard cells[format]?.count == WoundKind.allCases.count,
+            ProcessInfo.processInfo.environment["DIGITALBANK_WRITE_DOCS"] == "1"
+        else { return }
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
-        try? Data(page.utf8).write(to: root.appending(path: "docs/corruption-campaign.md"))
+        let page = root.appending(path: "docs/corruption-campaign.md")
+        var text = try String(contentsOf: page, encoding: .utf8)
+        let (begin, end) = ("<!-- begin \(format.rawValue) -->", "<!-- end \(format.rawValue) -->")
+        guard let start = text.range(of: begin), let stop = text.range(of: end, range: start.upperBound..<text.endIndex)
+        else { throw MissingSection(mark: begin) }
+        text.replaceSubrange(start.upperBound..<stop.lowerBound, with: "\n" + section(format) + "\n")
+        try Data(text.utf8).write(to: page)
     }
 
-    private var page: String {
-        let places = CampaignTests.places
+    struct MissingSection: Error {
+        let mark: String
+    }
+
+    private func section(_ format: SampleFormat) -> String {
+        let rows = cells[format] ?? [:]
+        let cases = rows.values.reduce(0) { $0 + $1.cases }
         var lines = [
-            "# The corruption campaign", "",
-            "Dumps of a bank of 20,000 rows in seven tables, made by PostgreSQL's own pg_dump, are damaged in \(WoundKind.allCases.count) ways,",
-            "each at \(places) places of each format. The test `CampaignTests` computes from the undamaged dump and the damage which",
-            "rows' bytes are intact and holds the reader to them. This page is written by",
-            "`DIGITALBANK_LONG=1 DIGITALBANK_WRITE_DOCS=1 scripts/test --filter CampaignTests` (seed \(CampaignTests.seed)).",
-            "",
-            "- **intact** — share of the rows with intact bytes that came back as proven or intact. Uncompressed: rows whose bytes",
-            "  and the line ends beside them are untouched. Compressed: all rows of an untouched stream; of a touched one those",
-            "  that are complete before the first damaged byte, and all when one bit was flipped.",
-            "- **all** — share of all rows of the bank, the destroyed ones too.",
-            "- **false** — rows given as proven, or as intact, that the bank never had, over all places.",
-            "- **with manifest** — the same two figures when the dump's manifest is at hand.",
-            "- **pg_restore** — rows in the database after `pg_restore` (`psql` for plain), as a share of all; at one place of each kind.",
-            "",
+            "## \(format.rawValue)", "",
+            "\(cases) damaged dumps, up to \(CampaignTests.places) places a kind, seed \(CampaignTests.seed).", "",
+            "| damage | cases | intact | held back | all | false: proven / intact | with manifest: all, false | \(format == .plain ? "psql" : "pg_restore") |",
+            "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         ]
-        for format in SampleFormat.allCases {
-            lines += [
-                "## \(format.rawValue)", "",
-                "| damage | cases | intact | all | false: proven / intact | with manifest: all, false | pg_restore |",
-                "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-            ]
-            for kind in WoundKind.allCases {
-                guard let cell = cells[format]?[kind], cell.cases > 0 else { continue }
-                let other = cell.otherTool.map { Self.share($0, cell.total / cell.cases) } ?? "–"
-                lines.append(
-                    "| \(kind.rawValue) | \(cell.cases) | \(Self.share(cell.kept, cell.demanded)) | \(Self.share(cell.recovered, cell.total)) "
-                        + "| \(cell.falseProven) / \(cell.altered) "
-                        + "| \(Self.share(cell.recoveredWithManifest, cell.total)), \(cell.alteredWithManifest) | \(other) |"
-                )
-            }
-            lines.append("")
+        var sum = Cell()
+        for kind in WoundKind.allCases {
+            guard let cell = rows[kind], cell.cases > 0 else { continue }
+            lines.append(Self.line(kind.rawValue, cell))
+            sum.add(cell)
         }
+        lines.append(Self.line("**together**", sum))
         return lines.joined(separator: "\n")
+    }
+
+    private static func line(_ name: String, _ cell: Cell) -> String {
+        "| \(name) | \(cell.cases) | \(share(cell.kept, cell.demanded)) | \(share(cell.heldBack, cell.demanded)) "
+            + "| \(share(cell.recovered, cell.total)) | \(cell.falseProven) / \(cell.altered) "
+            + "| \(share(cell.recoveredWithManifest, cell.total)), \(cell.alteredWithManifest) "
+            + "| \(cell.otherCases > 0 ? share(cell.otherRows, cell.otherTotal) : "–") |"
     }
 
     private static func share(_ part: Int, _ whole: Int) -> String {

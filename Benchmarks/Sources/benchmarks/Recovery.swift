@@ -34,7 +34,8 @@ struct SalvageRead: Benchmark {
                     let run = try await ToolRun.run(
                         CommandLine.arguments[0], [Self.childFlag, dump.path, String(dump.rows)])
                     guard run.status == 0 else { throw BenchmarkError(description: run.errorText) }
-                    await memory.take(Double(run.outputText.trimmingCharacters(in: .whitespacesAndNewlines)) ?? .infinity)
+                    let text = run.outputText.trimmingCharacters(in: .whitespacesAndNewlines)
+                    await memory.take(Double(text) ?? .infinity)
                 }
             },
         ])

@@ -15,10 +15,3 @@ struct Reconciled: Codable, Sendable, Equatable {
     /// Rows in `findings.jsonl`.
     var rowFindings: Int64 = 0
 }
-
-/// Between which instants the attack must have happened, from the rows and logs that cannot be otherwise.
-struct AttackPeriod: Codable, Sendable, Equatable {
-    let from: String
-    let to: String
-    let evidence: [String]
-}

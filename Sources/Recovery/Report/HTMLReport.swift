@@ -159,15 +159,30 @@ struct HTMLReport {
         let rows = report.findings.prefix(Self.rowsMax).map { finding -> HTML in
             """
             <tr><td>\(badge(finding.severity))</td><td><code>\(finding.rule)</code></td><td><code>\(finding.table)</code></td>
-            <td class="n">\(l.number(finding.rowCount))</td><td>\(l(finding.reason))
+            <td class="n">\(l.number(finding.rowCount))</td><td>\(l(finding.reason))\(repair(finding))
             \(samples(finding.samples))</td><td class="n">\(l.number(finding.repaired))</td></tr>
             """
         }
         return """
-            \(title)<div class="scroll"><table><thead><tr><th></th><th>\(l("Règle", "Rule"))</th><th>\(l("Table", "Table"))</th>
+            \(title)\(attack())<div class="scroll"><table><thead><tr><th></th><th>\(l("Règle", "Rule"))</th><th>\(l("Table", "Table"))</th>
             <th class="n">\(l("Lignes", "Rows"))</th><th>\(l("Constat", "Finding"))</th>
             <th class="n">\(l("Réparées", "Repaired"))</th></tr></thead><tbody>\(Array(rows))</tbody></table></div>
             """
+    }
+
+    private func attack() -> HTML {
+        let l = language
+        guard let attack = report.attack else { return "" }
+        let signs = attack.evidence.map { l.sign($0) }.joined(separator: ", ")
+        return """
+            <p><b>\(l("Période de l’attaque, d’après les lignes", "Period of the attack, after the rows"))</b> :
+            \(attack.from) – \(attack.to) <span class="soft">(\(signs))</span></p>
+            """
+    }
+
+    private func repair(_ finding: DataFinding) -> HTML {
+        guard let repair = finding.repair else { return "" }
+        return " <span class=\"soft\">→ \(language(repair))</span>"
     }
 
     private func samples(_ samples: [String]) -> HTML {
@@ -177,7 +192,7 @@ struct HTMLReport {
 
     private func badge(_ severity: String) -> HTML {
         let style = ["critical", "high"].contains(severity) ? "bad" : severity == "medium" ? "warn" : "soft"
-        return "<span class=\"badge \(style)\">\(severity)</span>"
+        return "<span class=\"badge \(style)\">\(language.severity(severity))</span>"
     }
 
     private func checks() -> HTML {
@@ -185,7 +200,7 @@ struct HTMLReport {
         guard let restored = report.restored else { return "" }
         let rows = report.checks.map { check -> HTML in
             """
-            <tr><td class="\(check.passed ? "good" : "bad")">\(check.passed ? "✓" : "✗")</td><td>\(check.name)</td>
+            <tr><td class="\(check.passed ? "good" : "bad")">\(check.passed ? "✓" : "✗")</td><td>\(l(check.name))</td>
             <td>\(check.detail)</td><td class="n">\(l.seconds(check.seconds))</td></tr>
             """
         }

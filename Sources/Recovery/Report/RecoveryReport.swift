@@ -12,10 +12,14 @@ public struct RecoveryReport: Codable, Sendable {
     public var damage: [DamageItem]
     public var objects: [ObjectFinding]
     public var findings: [DataFinding]
+    /// Between which instants the attack must have happened; nil when no row or log says so.
+    public var attack: AttackPeriod?
     public var checks: [CheckResult]
     public var restored: RestoredBank?
     public var protection: Protection?
     public var timings: [StageTiming]
+    /// Seconds by family of reconciliation rules.
+    public var ruleSeconds: [String: Double]?
     public var evidence: EvidenceSummary?
 
     /// What the exit code says too.
@@ -108,7 +112,8 @@ public struct DataFinding: Codable, Sendable, Equatable {
     /// Values are masked.
     public var samples: [String]
     public var reason: BilingualText
-    public var repair: String?
+    /// What was proposed for such rows.
+    public var repair: BilingualText?
     public var repaired: Int64
 }
 
@@ -122,8 +127,16 @@ public struct BilingualText: Codable, Sendable, Hashable {
     }
 }
 
+/// From the rows and logs that can not be otherwise: ISO dates as the bank's own rows have them.
+public struct AttackPeriod: Codable, Sendable, Equatable {
+    public var from: String
+    public var to: String
+    /// Kinds of tampering that bear a time: `transaction_forged`, `employee_added`, `log_wiped`.
+    public var evidence: [String]
+}
+
 public struct CheckResult: Codable, Sendable {
-    public var name: String
+    public var name: BilingualText
     public var passed: Bool
     public var detail: String
     public var seconds: Double

@@ -8,6 +8,28 @@ public enum ReportLanguage: String, Sendable, CaseIterable {
 
     func callAsFunction(_ text: BilingualText) -> String { self == .fr ? text.fr : text.en }
 
+    /// The word for a severity, which the JSON has in English.
+    func severity(_ name: String) -> String {
+        guard self == .fr else { return name }
+        return switch name {
+        case "critical": "critique"
+        case "high": "élevée"
+        case "medium": "moyenne"
+        case "low": "faible"
+        default: name
+        }
+    }
+
+    /// The words for a sign by which the period of an attack is known.
+    func sign(_ name: String) -> String {
+        switch name {
+        case "transaction_forged": self("opérations forgées", "forged operations")
+        case "employee_added": self("compte du personnel ajouté", "staff account added")
+        case "log_wiped": self("journal effacé", "log wiped")
+        default: name
+        }
+    }
+
     /// `1 234 567` or `1,234,567`.
     func number(_ value: Int64) -> String {
         let separator = self == .fr ? "\u{202F}" : ","

@@ -6,14 +6,37 @@ internal import PostgresServer
 extension RecoveryEngine {
     /// Asks the restored bank itself whether it is sound.
     func check(_ target: Database, _ place: RebuildTarget) async throws -> [CheckResult] {
-        let counts: [(String, Statement)] = [
-            ("balances equal their postings", RebuildStore.balancesDiffer),
-            ("the ledger proves itself", RebuildStore.ledgerFaults),
-            ("every constraint is validated", RebuildStore.invalidConstraints),
-            ("every index is valid", RebuildStore.invalidIndexes),
-            ("every table has row level security", RebuildStore.tablesWithoutRowSecurity),
-            ("definer functions pin their search path", RebuildStore.foreignOwners),
-            ("no event trigger", RebuildStore.eventTriggers),
+        let counts: [(BilingualText, Statement)] = [
+            (
+                BilingualText(fr: "les soldes égalent leurs écritures", en: "balances equal their postings"),
+                RebuildStore.balancesDiffer
+            ),
+            (
+                BilingualText(fr: "le grand livre se prouve lui-même", en: "the ledger proves itself"),
+                RebuildStore.ledgerFaults
+            ),
+            (
+                BilingualText(fr: "chaque contrainte est validée", en: "every constraint is validated"),
+                RebuildStore.invalidConstraints
+            ),
+            (
+                BilingualText(fr: "chaque index est valide", en: "every index is valid"),
+                RebuildStore.invalidIndexes
+            ),
+            (
+                BilingualText(fr: "chaque table filtre ses lignes (RLS)", en: "every table has row level security"),
+                RebuildStore.tablesWithoutRowSecurity
+            ),
+            (
+                BilingualText(
+                    fr: "les fonctions à droits du propriétaire fixent leur search_path",
+                    en: "definer functions pin their search path"),
+                RebuildStore.foreignOwners
+            ),
+            (
+                BilingualText(fr: "aucun déclencheur d’événement", en: "no event trigger"),
+                RebuildStore.eventTriggers
+            ),
         ]
         var results: [CheckResult] = []
         for (name, statement) in counts {
@@ -24,7 +47,7 @@ extension RecoveryEngine {
                 })
         }
         results.append(
-            try await timed("the trial balance is zero") {
+            try await timed(BilingualText(fr: "la balance générale est nulle", en: "the trial balance is zero")) {
                 let sum = try await target.one(RebuildStore.trialBalance, as: Int64.self)
                 return (sum == 0, "\(sum) minor units")
             })
@@ -34,7 +57,7 @@ extension RecoveryEngine {
 
     /// Every B-tree and heap page, and every heap row in its index, by PostgreSQL's own verifier.
     private func amcheck(_ place: RebuildTarget) async throws -> CheckResult {
-        try await timed("amcheck of tables and indexes") {
+        try await timed(BilingualText(fr: "amcheck des tables et des index", en: "amcheck of tables and indexes")) {
             let run = try await ToolRun.run(
                 binaries.path(of: "pg_amcheck"),
                 [
@@ -46,8 +69,8 @@ extension RecoveryEngine {
         }
     }
 
-    private func timed(_ name: String, _ work: () async throws -> (Bool, String)) async throws -> CheckResult {
-        progress(ProgressUpdate(stage: Stage.rebuild.rawValue, subject: name, done: 0, total: nil, unit: "checks"))
+    private func timed(_ name: BilingualText, _ work: () async throws -> (Bool, String)) async throws -> CheckResult {
+        progress(ProgressUpdate(stage: Stage.rebuild.rawValue, subject: name.en, done: 0, total: nil, unit: "checks"))
         let start = ContinuousClock.now
         let (passed, detail) = try await work()
         return CheckResult(

@@ -18,8 +18,9 @@ extension RecoveryEngine {
             damage: salvaged.damage,
             objects: disinfected?.findings ?? [],
             findings: (reconciled?.findings ?? []) + (rebuilt.map(Self.notes) ?? []),
-            checks: rebuilt?.checks ?? [],
+            attack: reconciled?.attack, checks: rebuilt?.checks ?? [],
             restored: rebuilt?.bank, protection: protection, timings: try timings(),
+            ruleSeconds: reconciled?.seconds,
             evidence: EvidenceSummary(
                 journal: run.journalFile, entryCount: await journal.entryCount, headHash: await journal.headHash,
                 publicKeyFingerprint: key.publicKey.fingerprint))
@@ -62,7 +63,8 @@ extension RecoveryEngine {
                 rule: "overdraft-raised", severity: "low", table: "comptes", rowCount: count, samples: [],
                 reason: BilingualText(
                     fr: "comptes au-delà de leur découvert autorisé : la limite a été portée au solde", en: note),
-                repair: "decouvert_minor", repaired: count)
+                repair: BilingualText(fr: "limite portée au solde", en: "the limit raised to the balance"),
+                repaired: count)
         }
         return refused + notes + (rebuilt.closed ?? []).map(\.finding)
     }
