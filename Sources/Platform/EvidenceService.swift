@@ -38,7 +38,9 @@ public enum EvidenceService {
         var data: DataDirectory { DataDirectory(dataDirectory) }
 
         /// The option, else the setting, else a file in the data directory.
-        var headPath: String { heads ?? setting("DIGITALBANK_EVIDENCE_HEADS") ?? data.path + "/evidence-heads.jsonl" }
+        var headPath: String {
+            heads ?? setting("DIGITALBANK_EVIDENCE_HEADS") ?? RecoveryOptions.evidenceHeads(in: data.path)
+        }
 
         var publishers: [any HeadPublisher] {
             let program = publisher ?? setting("DIGITALBANK_EVIDENCE_PUBLISHER")

@@ -18,7 +18,7 @@ struct RestoredState: Equatable {
     private static func stableReport(_ path: String) throws -> String {
         let data = try Data(contentsOf: URL(fileURLWithPath: path))
         guard var report = try JSONSerialization.jsonObject(with: data) as? [String: Any] else { return "" }
-        for key in ["run", "timings", "evidence", "protection", "dump"] { report[key] = nil }
+        for key in ["run", "timings", "ruleSeconds", "evidence", "protection", "dump"] { report[key] = nil }
         if var restored = report["restored"] as? [String: Any] {
             restored["connectionLine"] = nil
             report["restored"] = restored

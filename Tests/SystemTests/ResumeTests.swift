@@ -56,6 +56,7 @@ import Testing
             #expect(verified.status == 0, "\(verified.output)\(verified.error)")
             let journal = try await Program.run("evidence", "verify", data + "/recovery/journal.jsonl")
             #expect(journal.status == 0, "\(journal.output)\(journal.error)")
+            try await proveJournal(data)
             try falsify(data + "/report/report.json")
             #expect(try await Program.run("evidence", "verify", data + "/report/report.json").status == 1)
             let down = try await Program.run("down", "--data-dir", data)
@@ -65,6 +66,17 @@ import Testing
             let removed = try await Program.run("clean-data", "--data-dir", data, "--yes")
             #expect(removed.status == 0 && !FileManager.default.fileExists(atPath: data), "\(removed.error)")
         }
+    }
+
+    /// The restored bank's journal begins with its origin, sealed, and its head stands outside the database.
+    private func proveJournal(_ data: String) async throws {
+        let export = data + "/journal-export.jsonl"
+        let written = try await Program.run("evidence", "export", export, "--data-dir", data)
+        #expect(written.status == 0, "\(written.error)")
+        let proof = try await Program.run("evidence", "verify", export, "--head", data + "/evidence-heads.jsonl")
+        #expect(proof.status == 0, "\(proof.output)\(proof.error)")
+        let text = try String(contentsOfFile: export, encoding: .utf8)
+        #expect(text.contains("bank.recovered") && text.contains("\"blocks\":1"), "\(text)")
     }
 
     private func falsify(_ path: String) throws {

@@ -47,3 +47,8 @@ public enum Stage: String, Codable, Sendable, CaseIterable {
 
     public var number: Int { (Self.allCases.firstIndex(of: self) ?? 0) + 1 }
 }
+
+extension RecoveryOptions {
+    /// The file that heads of the bank's journal are published to, unless another is named.
+    public static func evidenceHeads(in dataDirectory: String) -> String { dataDirectory + "/evidence-heads.jsonl" }
+}

@@ -29,6 +29,7 @@ extension RecoveryEngine {
     ) async throws -> Rebuilt {
         try await place.empty(hasBegun: run.hasBegunRebuild)
         try run.markRebuildBegun()
+        try setHeadsAside()
         try await place.beginBulkLoad()
         let target = Database(place.configuration)
         let source = Database(room.configuration())
@@ -72,6 +73,7 @@ extension RecoveryEngine {
         try await target.run(RebuildStore.takeOverBalances)
         for statement in RebuildStore.synchroniseSequences { try await target.run(statement) }
         try await target.run(RebuildStore.openDay)
+        try await beginJournal(salvaged, mapping, target)
         try await target.run(RebuildStore.analyze)
         let (rows, refused, notes) = rebuilder.state.withLock { ($0.rows, $0.refused, $0.notes) }
         let closed = rebuilder.state.withLock { $0.closed }.sorted { $0.key < $1.key }
@@ -83,6 +85,29 @@ extension RecoveryEngine {
                 serverVersion: try await target.one(RebuildStore.serverVersion, as: String.self),
                 connectionLine: place.connectionLine, mapping: mapping.name, rows: rows, trialBalanceMinor: balance),
             checks: try await check(target, place), refused: refused, notes: notes, closed: closed)
+    }
+
+    /// The first entry of the bank's own journal: what the bank was made from. It is sealed at once, so that no later
+    /// hand can put a bank with another past in its place.
+    private func beginJournal(_ salvaged: Salvaged, _ mapping: Mapping, _ target: Database) async throws {
+        struct Origin: Encodable {
+            let mapping: String
+            let rows: Int64
+            let journal: String
+        }
+        let origin = Origin(
+            mapping: mapping.name, rows: salvaged.tables.reduce(0) { $0 + $1.loaded }, journal: await journal.headHash)
+        let body = String(decoding: try RunDirectory.encoder.encode(origin), as: UTF8.self)
+        try await EvidenceJournal.append("bank.recovered", mapping.name, body, in: target)
+        let publisher = FileHeadPublisher(path: RecoveryOptions.evidenceHeads(in: options.dataDirectory))
+        try await EvidenceSealer(database: target, key: key, publishers: [publisher]).seal()
+    }
+
+    /// Heads of a bank that is made anew here would contradict the new one's.
+    private func setHeadsAside() throws {
+        let path = RecoveryOptions.evidenceHeads(in: options.dataDirectory)
+        guard FileManager.default.fileExists(atPath: path) else { return }
+        guard rename(path, path + ".before") == 0 else { throw DurableFile.failure("rename", path) }
     }
 
     private func archive(_ salvaged: Salvaged, _ rebuilder: Rebuilder) async throws {
