@@ -55,13 +55,12 @@ struct CampaignTests {
                         cell.addOther(rows, of: campaign.truth.total)
                     }
                     let name = "\(format.rawValue), \(kind.rawValue), place \(place) of \(Self.places)"
-                    // Every intact row is kept or held back in quarantine, and hardly any is held back.
-                    let heldBack = format.isChecked ? kind.heldBackMax : outcome.suspects
+                    // In a compressed stream damage shows a little behind its place; in an uncompressed one a row may
+                    // touch bytes that moved.
+                    let heldBackMax = format.isChecked ? kind.heldBackMax : 1
                     #expect(
-                        outcome.kept + heldBack >= outcome.demanded,
+                        outcome.kept + heldBackMax >= outcome.demanded,
                         "\(name): \(outcome.kept) of \(outcome.demanded), missed \(outcome.missed)")
-                    #expect(
-                        outcome.kept * 20 >= outcome.demanded * 19, "\(name): \(outcome.kept) of \(outcome.demanded)")
                     #expect(outcome.falseProven == [], "\(name)")
                     #expect(
                         outcome.falseIntact.count <= kind.alteredRowsMax(format),
@@ -101,7 +100,7 @@ extension WoundKind {
         case .fiveBits: return 5
         // Where bytes vanish or move, the end of one row may meet the fitting rest of another.
         case .missing4K, .missing64: return 1
-        case .swapped, .duplicated: return 4
+        case .swapped: return 2
         default: return 0
         }
     }

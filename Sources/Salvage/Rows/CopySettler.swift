@@ -1,6 +1,7 @@
 /// Condemns rows that came twice, and rows whose key says that two ran together.
 struct CopySettler {
     let feed: StreamReader.Feed
+    let isBounded: Bool
     let judge: TableJudge
 
     private struct Row {
@@ -39,8 +40,8 @@ struct CopySettler {
     private func gather(needsKey: Bool) throws -> [Row] {
         var rows: [Row] = []
         let judge = judge
-        let cutter = LineCutter { line, offset in
-            guard judge.condemned[offset] == nil, rows.count < Self.rowsMax else { return }
+        let cutter = LineCutter(isBounded: isBounded) { line, offset in
+            guard judge.condemned[offset] == nil, !judge.isHandedOver(offset), rows.count < Self.rowsMax else { return }
             let key = needsKey ? judge.grammar?.key(of: line) : 0
             guard let key else { return }
             var hasher = Hasher()

@@ -6,13 +6,20 @@ final class LineCutter {
     /// Where each piece of `pending` stands: its first index and its place in the file.
     private var pieces: [(index: Int, offset: Int)] = []
     private(set) var sawTerminator = false
+    /// A closing line behind which rows go on has come from elsewhere.
+    private let goesOnBehindTerminator: Bool
+    private var terminatorOffset = 0
     private let receive: (UnsafeBufferPointer<UInt8>, Int) throws -> Void
 
-    /// `receive` gets each line without its newline, and where it begins.
-    init(_ receive: @escaping (UnsafeBufferPointer<UInt8>, Int) throws -> Void) { self.receive = receive }
+    /// `receive` gets each line without its newline, and where it begins. `isBounded` says that the text is known to be of
+    /// one table to its end: a closing line inside is then a line like any other.
+    init(isBounded: Bool = false, _ receive: @escaping (UnsafeBufferPointer<UInt8>, Int) throws -> Void) {
+        goesOnBehindTerminator = isBounded
+        self.receive = receive
+    }
 
     func take(_ bytes: UnsafeBufferPointer<UInt8>, at offset: Int) throws {
-        guard !sawTerminator, let base = bytes.baseAddress else { return }
+        guard !isEnded, let base = bytes.baseAddress else { return }
         var start = 0
         while start < bytes.count, let found = memchr(base + start, 10, bytes.count - start) {
             let end = UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - base
@@ -25,7 +32,7 @@ final class LineCutter {
                 pending.removeAll(keepingCapacity: true)
                 pieces.removeAll(keepingCapacity: true)
             }
-            if sawTerminator { return }
+            if isEnded { return }
             start = end + 1
         }
         guard start < bytes.count else { return }
@@ -47,11 +54,26 @@ final class LineCutter {
         pending.isEmpty ? nil : (pieces.first?.offset ?? 0, pending)
     }
 
+    private var isEnded: Bool { sawTerminator && !goesOnBehindTerminator }
+
     private func line(_ line: UnsafeBufferPointer<UInt8>, at offset: Int) throws {
         if line.count == 2, line[0] == UInt8(ascii: "\\"), line[1] == UInt8(ascii: ".") {
+            if sawTerminator { try receiveTerminator() }
             sawTerminator = true
+            terminatorOffset = offset
+        } else if sawTerminator {
+            // pg_dump writes empty lines behind the closing one.
+            guard !line.isEmpty else { return }
+            try receiveTerminator()
+            sawTerminator = false
+            try receive(line, offset)
         } else {
             try receive(line, offset)
         }
+    }
+
+    private func receiveTerminator() throws {
+        let text: [UInt8] = [UInt8(ascii: "\\"), UInt8(ascii: ".")]
+        try text.withUnsafeBufferPointer { try receive($0, terminatorOffset) }
     }
 }

@@ -21,6 +21,7 @@ final class TableJudge {
     /// A row behind noise, believed when its key lies between its neighbours'.
     private var waiting: (offset: Int, length: Int, key: Int64, before: Int64)?
     private var lastKey: Int64?
+    private var border = Int.max
     /// The row that ends where a stray begins, and strays that end where a row begins.
     private var goodBefore: [Int: (offset: Int, length: Int)] = [:]
     private var goodAfterStray: Set<Int> = []
@@ -127,6 +128,11 @@ final class TableJudge {
         for stray in run { condemned[stray.offset] = nil }
         return run
     }
+
+    /// Rows from `offset` on are of another table.
+    func handOver(from offset: Int) { border = offset }
+
+    func isHandedOver(_ offset: Int) -> Bool { offset >= border && condemned[offset] == nil }
 
     static func isNoise(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
         line.contains { $0 != 0 && $0 < 32 && $0 != 9 } || !FieldForm.isUTF8(line)

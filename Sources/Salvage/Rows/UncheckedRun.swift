@@ -8,7 +8,8 @@ final class UncheckedRun {
         /// For people: `entry 12`, `3392.dat`.
         let name: String
         let feed: StreamReader.Feed
-        /// False for text whose end need not be a line's end.
+        /// True for text of one table from its beginning to its closing line; false for text whose end need not be a
+        /// line's end.
         let endsInTerminator: Bool
     }
 
@@ -29,8 +30,10 @@ final class UncheckedRun {
     /// `loose` are lines found outside all streams.
     func read(_ sources: [Source], loose: [StrayLine] = []) throws {
         for source in sources { try judge(source) }
+        try handOver(sources)
         for (index, source) in sources.enumerated() {
-            let settler = CopySettler(feed: source.feed, judge: judges[index])
+            let settler = CopySettler(
+                feed: source.feed, isBounded: source.endsInTerminator, judge: judges[index])
             try settler.settle(isBroken: isBroken[index])
         }
         try placeStrays(sources, loose)
@@ -46,7 +49,7 @@ final class UncheckedRun {
 
     private func judge(_ source: Source) throws {
         let judge = TableJudge(source.stream.grammar)
-        let cutter = LineCutter { line, offset in judge.take(line, at: offset) }
+        let cutter = LineCutter(isBounded: source.endsInTerminator) { line, offset in judge.take(line, at: offset) }
         let broken = try source.feed { bytes, offset in
             if bytes.isEmpty { judge.mark(cutter.breakOff()) } else { try cutter.take(bytes, at: offset) }
         }
@@ -67,6 +70,16 @@ final class UncheckedRun {
     }
 
     // MARK: Strays
+
+    /// Gives rows behind a lost border to the table they are of.
+    private func handOver(_ sources: [Source]) throws {
+        let present = Set(sources.map(\.stream.table))
+        for (index, source) in sources.enumerated() {
+            let border = TwinBorder(catalog: catalog, present: present.union(adopted.keys), source: source)
+            guard let (table, lines) = try border.settle(judges[index]) else { continue }
+            adopted[table, default: []] += lines
+        }
+    }
 
     private func placeStrays(_ sources: [Source], _ loose: [StrayLine]) throws {
         let placer = StrayPlacer(catalog: catalog, present: Set(sources.map(\.stream.table)))
@@ -90,8 +103,8 @@ final class UncheckedRun {
         let isRepeated = parts.count > 1 || adopted[stream.table] != nil
         for (source, judge) in parts {
             let own = Set(judge.strays.lazy.map(\.offset).filter { judge.condemned[$0] == nil })
-            let cutter = LineCutter { line, offset in
-                guard !own.contains(offset) else { return }
+            let cutter = LineCutter(isBounded: source.endsInTerminator) { line, offset in
+                guard !own.contains(offset), !judge.isHandedOver(offset), !Self.isTerminator(line) else { return }
                 if let reason = judge.condemned[offset] {
                     return try sender.send(line, at: offset, as: .suspect(reason: reason))
                 }
@@ -113,6 +126,10 @@ final class UncheckedRun {
         }
         try sendAdopted(stream.table, &sender, &seen)
         try end(&sender)
+    }
+
+    private static func isTerminator(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
+        line.count == 2 && line[0] == UInt8(ascii: "\\") && line[1] == UInt8(ascii: ".")
     }
 
     private static func hash(_ line: UnsafeBufferPointer<UInt8>) -> Int {
