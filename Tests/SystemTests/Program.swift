@@ -1,6 +1,7 @@
 import Foundation
-import PostgresServer
 import TestSupport
+
+@testable import PostgresServer
 
 /// The built program, run as a person runs it.
 enum Program {
@@ -26,21 +27,24 @@ enum Program {
 
     /// Starts a recovery in `data` and kills it, itself alone and without warning; false when it had ended before.
     static func killed(_ arguments: [String], at moment: Moment, of data: String) async throws -> Bool {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = arguments
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
+        let process = try ChildProcess.spawn(
+            [path] + arguments, environment: ProcessInfo.processInfo.environment, directory: nil,
+            streams: ChildProcess.Streams())
         if let result = moment.after {
-            while process.isRunning, !FileManager.default.fileExists(atPath: "\(data)/recovery/stages/\(result)") {
+            while process.statusIfEnded() == nil,
+                !FileManager.default.fileExists(atPath: "\(data)/recovery/stages/\(result)")
+            {
                 try await Task.sleep(for: .milliseconds(5))
             }
         }
         try await Task.sleep(for: moment.delay)
-        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-        process.waitUntilExit()
-        return process.terminationReason == .uncaughtSignal
+        guard process.statusIfEnded() == nil else { return false }
+        // Itself alone: its servers have to notice.
+        kill(process.identifier, SIGKILL)
+        while true {
+            if let status = process.statusIfEnded() { return status == -SIGKILL }
+            try await Task.sleep(for: .milliseconds(5))
+        }
     }
 }
 
