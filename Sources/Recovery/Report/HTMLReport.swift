@@ -135,7 +135,11 @@ struct HTMLReport {
             return
                 "\(title)<p class=\"good\">\(l("Aucun objet du fichier ne sort de la liste permise.", "No object of the dump is outside the allow-list."))</p>"
         }
-        let items = report.objects.prefix(Self.rowsMax).map { object -> HTML in
+        let worstFirst = ["critical", "high", "medium", "low"].flatMap { severity in
+            report.objects.filter { $0.severity == severity }
+        }
+        let others = report.objects.filter { !["critical", "high", "medium", "low"].contains($0.severity) }
+        let items = (worstFirst + others).prefix(Self.rowsMax).map { object -> HTML in
             """
             <h3>\(badge(object.severity)) \(object.kind) <code>\(object.name)</code></h3>
             <p>\(l(object.reason)) <span class="soft small">(\(object.rule), \(object.location))</span></p>

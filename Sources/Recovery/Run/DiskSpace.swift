@@ -5,12 +5,15 @@ internal import Foundation
 /// an error in the logs of our own servers, so that the operator is told what to do.
 enum DiskSpace {
     private static let tailBytes: UInt64 = 64 << 10
+    /// PostgreSQL's hint when a page was written in part only: the system call itself told of no error.
+    private static let hint = "Check free disk space."
 
     /// The error for a full disk when a server below `dataDirectory` has run out of space since `start`; else `error`.
     static func cause(of error: any Error, dataDirectory: String, room: String, since start: Date) -> any Error {
         if let known = error as? RecoveryError, known.code == "disk_full" { return known }
         let logs = [dataDirectory + "/bank/log", room + "/log"]
-        guard logs.contains(where: { tellsOfFullDisk($0, since: start) }) else { return error }
+        let isTold = (error as? any Fault)?.hint == hint
+        guard isTold || logs.contains(where: { tellsOfFullDisk($0, since: start) }) else { return error }
         let words = (error as? any Fault)?.message ?? "\(error)"
         return RecoveryError(
             code: "disk_full", message: "no space left below \(dataDirectory): \(words.prefix(200))",
