@@ -30,6 +30,29 @@ public enum ReportLanguage: String, Sendable, CaseIterable {
         }
     }
 
+    /// What a kind of damage means, in a sentence; the finding's own words follow as detail.
+    func damage(_ kind: String) -> String? {
+        switch kind {
+        case "header-lost": self("L’en-tête est perdu ou illisible.", "The header is lost or can not be read.")
+        case "table-of-contents": self("Le sommaire de l’archive est abîmé.", "The table of contents is damaged.")
+        case "truncated": self("Le fichier s’arrête trop tôt.", "The file ends too early.")
+        case "framing": self("Les limites des données sont fausses ici.", "The data's borders are wrong here.")
+        case "compressed-data": self("Des données compressées sont abîmées.", "Compressed data is damaged.")
+        case "checksum": self("La somme de contrôle diffère.", "The checksum differs.")
+        case "bit-flip":
+            self(
+                "Un seul bit avait changé ; il est rétabli, et la somme de contrôle le prouve.",
+                "A single bit had changed; it is turned back, and the checksum proves it.")
+        case "hole": self("Des octets sont perdus.", "Bytes are lost.")
+        case "member-missing": self("Une partie de l’archive manque.", "A part of the archive is missing.")
+        case "member-header": self("L’en-tête d’une partie est abîmé.", "The header of a part is damaged.")
+        case "rows": self("Ces octets ne sont pas des lignes de la table.", "These bytes are no rows of the table.")
+        case "terminator-lost": self("La fin des données d’une table manque.", "The end of a table's data is missing.")
+        case "garbage": self("Ces octets ne sont rien de connu.", "These bytes are nothing known.")
+        default: nil
+        }
+    }
+
     /// `1 234 567` or `1,234,567`.
     func number(_ value: Int64) -> String {
         let separator = self == .fr ? "\u{202F}" : ","
