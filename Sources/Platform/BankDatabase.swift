@@ -10,13 +10,14 @@ enum BankDatabase {
         guard Cluster.exists(in: data.cluster) else {
             throw RecoveryError(
                 code: "bank_not_found", message: "there is no bank in \(data.path)",
-                hint: "Make one with: digitalbank up, or digitalbank recover DUMP", exitStatus: .conflict)
+                hint: "Make one with: digitalbank up, or digitalbank recover DUMP --data-dir \(data.path)",
+                exitStatus: .conflict)
         }
         let cluster = try Cluster.attach(data.cluster)
         guard cluster.isRunning else {
             throw RecoveryError(
                 code: "bank_stopped", message: "the bank in \(data.path) is stopped",
-                hint: "Start it with: digitalbank up",
+                hint: "Start it with: digitalbank up --data-dir \(data.path)",
                 exitStatus: .environment)
         }
         let database = Database(cluster.configuration(database: UpService.databaseName))

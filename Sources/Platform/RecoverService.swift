@@ -33,15 +33,16 @@ public enum RecoverService {
     public static func recover(
         _ request: RecoverRequest, progress: @escaping ProgressSink
     ) async throws -> RecoverOutcome {
-        _ = try DumpPathCheck.check(request.dump)
         let data = DataDirectory(request.dataDirectory)
+        let options = options(request, data)
+        try RecoveryInput.check(options)
         let binaries = try PostgresBinaries.find()
         try data.prepare()
         let lock = try RecoveryLock(dataDirectory: data.path)
         defer { withExtendedLifetime(lock) {} }
         let vault = try await data.vaultKeys()
         let engine = try RecoveryEngine.begin(
-            options(request, data), restarts: request.restarts, binaries: binaries, key: data.signingKey(),
+            options, restarts: request.restarts, binaries: binaries, key: data.signingKey(),
             vault: vault, progress: progress)
         return try await run(engine)
     }

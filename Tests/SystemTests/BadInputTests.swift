@@ -85,6 +85,18 @@ import Testing
         }
     }
 
+    @Test(arguments: ["--mapping", "--baseline", "--logs", "--manifest", "--plan", "--legacy-key-file"])
+    func `a wrong path of what stands beside the dump is told before anything is made`(option: String) async throws {
+        let bank = try await SmallBank.files()
+        try await withTemporaryDirectory { folder in
+            let run = try await Program.run(
+                "recover", bank.dump, "--data-dir", folder + "/data", option, folder + "/missing.x")
+            #expect(run.status == 5, "\(run.error)")
+            #expect(run.error.contains("missing.x") && run.error.contains("hint: "), "\(run.error)")
+            #expect(!FileManager.default.fileExists(atPath: folder + "/data"))
+        }
+    }
+
     @Test func `a target that holds tables is left as it is`() async throws {
         let bank = try await SmallBank.files()
         try await withTemporaryDirectory { folder in

@@ -32,6 +32,12 @@ public enum MappingLibrary {
         return best
     }
 
+    /// Throws when `asked` is neither a shipped mapping's name nor a file that holds one.
+    static func check(_ asked: String) throws {
+        guard try !shipped().contains(where: { $0.mapping.name == asked }) else { return }
+        _ = try Mapping.read(path: asked)
+    }
+
     private static func fit(_ mapping: Mapping, _ tables: Set<String>) -> Int {
         mapping.shapes.count { tables.contains($0.name) }
     }

@@ -60,7 +60,7 @@ struct Repair: Codable, Sendable, Equatable {
     }
 }
 
-/// The file of proposed repairs: written by each run, read back with `--repair-plan` once a person has approved entries.
+/// The file of proposed repairs: written by each run, read back with `--plan` once a person has approved entries.
 struct RepairPlan: Codable, Sendable {
     static let formName = "digitalbank.repair-plan/1"
 
