@@ -65,7 +65,12 @@ final class Supervisor: Sendable {
             }
             return false
         }
-        try waitUntilReady(deadline) { [.stopped, .crashed].contains(self.status) }
+        // It may be starting, or on its way down because whoever asked for that was killed: then it is started anew.
+        while true {
+            if case .running = status { break }
+            if [.stopped, .crashed].contains(status) { return false }
+            try pause(until: deadline, orThrow: startFailure("the server was not ready in time"))
+        }
         // Another process may have started it, on a port of its choice.
         if options.port == 0, let file = PostmasterFile.read(files.postmasterPID) {
             state.withLock { $0.port = file.port }

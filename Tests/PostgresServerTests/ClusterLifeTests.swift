@@ -45,6 +45,22 @@ import Testing
         }
     }
 
+    @Test func `a server that is on its way down is waited for and started anew`() async throws {
+        try await withCluster({ $0.outlivesOwner = true }) { cluster in
+            let first = try #require(identifier(of: cluster))
+            let session = try await Connection.connect(cluster.configuration())
+            // A smart shutdown waits for the sessions that are there.
+            kill(first, SIGTERM)
+            while case .running = cluster.status { try await Task.sleep(for: .milliseconds(5)) }
+            async let starting: Void = cluster.start()
+            try await Task.sleep(for: .milliseconds(200))
+            await session.close()
+            try await starting
+            #expect(identifier(of: cluster) != first)
+            #expect(try await text("select 'up'", on: cluster) == "up")
+        }
+    }
+
     /// Counts rows in, one transaction each, until the connection breaks.
     private func lastAcknowledged(from start: Int64, on cluster: Cluster) async -> Int64 {
         guard let connection = try? await Connection.connect(cluster.configuration()) else { return start }
