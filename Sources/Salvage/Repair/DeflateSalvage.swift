@@ -6,8 +6,6 @@ struct DeflateSalvage {
     let reader: StreamReader
     let stream: StreamBytes
 
-    /// Damage shows behind its place. So many rows before the sign are not called intact when the place is not known.
-    private static let guardRows = 64
     /// A run of zeros this long is no compressed data.
     private static let zerosMin = 32
     private static let zerosReach = 16 << 10
@@ -21,15 +19,20 @@ struct DeflateSalvage {
         let judge = grammar.map { LineJudge(rows: $0) }
         var damage = header + (stream.framing.map { [$0] } ?? [])
         guard let judge else { return (TableSummary(table: reader.table), damage + [unreadable(wrapper)]) }
-        let first = TextScan(input, wrapper, judge).run()
+        let repair = BitRepair(input, wrapper, judge: judge)
+        let first = repair.scan.run()
         let run = first.flatMap { self.zeros(before: $0, input) }
         // A stream that was cut has lost its checksum: no turned bit could be proved.
         let isCut = first.map { endsEarly($0, input) } ?? false
-        if run == nil, !isCut, case .proven(let flips) = BitRepair(input, wrapper, judge: judge).run() {
-            damage += flips.map(item)
-            return (try sendProven(input, wrapper), damage)
+        if run == nil, !isCut {
+            if case .proven(let flips) = repair.run() {
+                damage += flips.map(item)
+                return (try sendProven(input, wrapper), damage)
+            }
+            for bit in repair.likely { input.flip(bit) }
+            damage += repair.likely.sorted().map(likelyItem)
         }
-        return try sendAround(input, wrapper, judge, grammar, run, &damage)
+        return try sendAround(repair, grammar, run, &damage)
     }
 
     private func unreadable(_ wrapper: DeflateWrapper) -> Damage {
@@ -53,50 +56,57 @@ struct DeflateSalvage {
         var outlet = RowOutlet(reader: reader)
         let symbols = inflater.text[..<inflater.state.count]
         let lines = SymbolLines(symbols, startsOnLine: true, grammar: reader.grammar, isProven: true)
-        try send(symbols, lines, .proven, guarded: 0, &outlet)
+        try send(symbols, lines, &outlet) { _, _ in .proven }
         try outlet.flush()
         var summary = outlet.summary
         summary.isProven = true
         return summary
     }
 
+    private func likelyItem(_ bit: Int) -> Damage {
+        let place = stream.fileOffset(of: bit >> 3)
+        return Damage(
+            kind: .bitFlip, range: place..<(place + 1), table: reader.table,
+            explanation: "bit \(bit & 7) of this byte is most likely flipped: with it turned back the text goes on well, but no "
+                + "checksum proves it; the rows behind it are held back")
+    }
+
     /// Sends the text before the damage and what follows behind it.
     private func sendAround(
-        _ input: DeflateInput, _ wrapper: DeflateWrapper, _ judge: LineJudge, _ grammar: RowGrammar?,
-        _ zeros: Range<Int>?, _ damage: inout [Damage]
+        _ repair: BitRepair, _ grammar: RowGrammar?, _ zeros: Range<Int>?, _ damage: inout [Damage]
     ) throws -> (TableSummary, [Damage]) {
         var outlet = RowOutlet(reader: reader)
-        let scan = TextScan(input, wrapper, judge)
-        guard let evidence = scan.run() else {
-            let symbols = scan.inflater.text[..<scan.inflater.state.count]
-            let lines = SymbolLines(symbols, startsOnLine: true, grammar: grammar)
-            // The checksum differs and nothing says where: no row is above doubt.
-            try send(symbols, lines, .inferred(score: 0.99), guarded: 0, &outlet)
+        let (input, wrapper) = (repair.input, repair.wrapper)
+        let scan = TextScan(input, wrapper, repair.judge)
+        let evidence = scan.run()
+        let isCut = evidence.map { endsEarly($0, input) } ?? false
+        let place = DamagePlace(scan, evidence, zeros: zeros, isCut: isCut, turned: repair.likely, repair.equals)
+        let symbols = scan.inflater.text[..<place.textEnd]
+        let lines = SymbolLines(symbols, startsOnLine: true, grammar: grammar)
+        try send(symbols, lines, &outlet) { place.confidence(of: $0, isAmongLast: lines.ranges.count - $1) }
+        guard let evidence else {
             try outlet.flush()
             damage.append(
                 Damage(
                     kind: .checksum, range: stream.fileRange(wrapper.dataStart..<input.count), table: reader.table,
-                    explanation: "the checksum differs, and no single bit explains it: every row is held back"))
+                    explanation: "the checksum differs, and no bits explain it"))
             return (outlet.summary, damage)
         }
-        let isCut = endsEarly(evidence, input)
-        let count =
-            zeros.map { min(textCount(at: $0.lowerBound * 8, scan), evidence.textOffset) } ?? evidence.textOffset
-        let symbols = scan.inflater.text[..<count]
-        let lines = SymbolLines(symbols, startsOnLine: true, grammar: grammar)
-        try send(symbols, lines, .intact, guarded: zeros != nil || isCut ? 0 : Self.guardRows, &outlet)
         damage.append(first(evidence, zeros, isCut: isCut))
         let bridge = HoleBridge(input: input, wrapper: wrapper, grammar: grammar)
-        var place: Int? = isCut ? nil : zeros.map { $0.upperBound * 8 } ?? evidence.bit
-        while let from = place, let piece = bridge.next(after: from) {
+        var next: Int? = isCut ? nil : zeros.map { $0.upperBound * 8 } ?? evidence.bit
+        while let from = next, let piece = bridge.next(after: from) {
             damage.append(
                 Damage(
                     kind: .hole, range: stream.fileRange((from >> 3)..<max(piece.bit >> 3, from >> 3)),
                     table: reader.table,
                     explanation: "rows compressed in these bytes are lost; read on at the next block behind"))
-            try send(
-                piece.symbols, piece.lines, .intact, guarded: piece.nextDamage == nil ? 0 : Self.guardRows, &outlet)
-            place = piece.nextDamage.map { max($0, piece.bit + 1) }
+            let guarded = piece.nextDamage == nil ? 0 : DamagePlace.guardRows
+            let count = piece.lines.ranges.count
+            try send(piece.symbols, piece.lines, &outlet) { _, index in
+                index < count - guarded ? .intact : .inferred(score: 0.5)
+            }
+            next = piece.nextDamage.map { max($0, piece.bit + 1) }
         }
         try outlet.flush()
         return (outlet.summary, damage)
@@ -125,20 +135,19 @@ struct DeflateSalvage {
             explanation: "\(reason); the damage lies here or shortly before, and no single bit explains it")
     }
 
-    /// Sends lines as `confidence`, the last `guarded` good ones as inferred.
+    /// Sends lines, the good ones with the confidence that `grade` gives for the line's place and number.
     private func send(
-        _ symbols: ArraySlice<UInt16>, _ lines: SymbolLines, _ confidence: Confidence, guarded: Int,
-        _ outlet: inout RowOutlet
+        _ symbols: ArraySlice<UInt16>, _ lines: SymbolLines, _ outlet: inout RowOutlet,
+        grade: (Range<Int>, Int) -> Confidence
     ) throws {
-        let sure = lines.ranges.count - min(guarded, lines.ranges.count)
         for (index, range) in lines.ranges.enumerated() {
-            let grade: Confidence =
+            let confidence: Confidence =
                 switch lines.forms[index] {
                 case .bad: .suspect(reason: "not of the table's form")
                 case .unknown: .suspect(reason: "bytes of it are lost")
-                case .good: index < sure ? confidence : .inferred(score: 0.5)
+                case .good: grade(range, index)
                 }
-            try outlet.add(symbols[range], grade, at: range.lowerBound)
+            try outlet.add(symbols[range], confidence, at: range.lowerBound)
         }
     }
 
@@ -153,20 +162,6 @@ struct DeflateSalvage {
             start = max(end, start + 1)
         }
         return nil
-    }
-
-    /// How much text was made by whole symbols before `bit`.
-    private func textCount(at bit: Int, _ scan: TextScan) -> Int {
-        let inflater = scan.inflater
-        let kept = inflater.state
-        defer { inflater.state = kept }
-        inflater.state = scan.step(beforeBit: bit).state
-        var count = inflater.state.count
-        while inflater.state.position <= bit {
-            count = inflater.state.count
-            guard inflater.run(until: count + 1) == .full else { break }
-        }
-        return count
     }
 }
 

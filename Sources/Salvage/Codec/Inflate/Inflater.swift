@@ -178,6 +178,9 @@ struct Token: Equatable {
 
     static let invalid = Token(0)
 
+    /// Whether it makes the same text in the same way, in however many bits.
+    func isSame(as other: Token) -> Bool { packed >> 6 == other.packed >> 6 }
+
     @inline(__always)
     static func read(
         _ word: UInt64, _ literals: UnsafeBufferPointer<UInt16>, _ distances: UnsafeBufferPointer<UInt16>,
