@@ -31,6 +31,8 @@ final class BitRepair {
     private let budget = FlipSearch.Budget(symbols: 1 << 27)
     /// Ways of turning several bits that are followed to their ends.
     private var waysLeft = 64
+    private var inSyncLeft = 4
+    private static let equalsMax = 64
     /// The first bit that was turned since the scan, and the first place of the text that it changes.
     private var changedFrom = 0
     private var changedPlace = 0
@@ -47,12 +49,12 @@ final class BitRepair {
 
     /// Leaves the bits of `input` turned when they are proven, and as they were otherwise.
     func run() -> Outcome {
-        if let proof = DeflateProof.check(input, wrapper), proof.end == input.count {
-            if proof.holds { return .proven([]) }
-            if let flip = proof.trailerFlip { return .proven([turn(flip, of: proof)]) }
-            if let bit = inSync(proof) { return .proven([Self.flip(bit)]) }
-        }
-        return solve([])
+        guard let proof = DeflateProof.check(input, wrapper), proof.end == input.count else { return solve([]) }
+        if proof.holds { return .proven([]) }
+        if let flip = proof.trailerFlip { return .proven([turn(flip, of: proof)]) }
+        if case .proven(let flips) = solve([]) { return .proven(flips) }
+        inSyncLeft = max(inSyncLeft, 1)
+        return inSync(proof).map { .proven([Self.flip($0)]) } ?? .failed
     }
 
     /// Bits of which each alone makes the checksum hold, when there are several.
@@ -71,21 +73,34 @@ final class BitRepair {
 
     private static func flip(_ bit: Int) -> Flip { Flip(byte: bit >> 3, bit: bit & 7, isInTrailer: false) }
 
-    /// The only bit that changes no lengths and makes the checksum hold; two such prove nothing.
+    /// The only bit that changes no lengths and makes the checksum hold, and with it the stream what zlib would have
+    /// written; two such prove nothing.
     private func inSync(_ proof: DeflateProof) -> Int? {
-        guard let stored = proof.stored, !proof.holds, proof.textBytes <= TokenTrace.textBytesMax,
+        guard let stored = proof.stored, !proof.holds, proof.textBytes <= TokenTrace.textBytesMax, inSyncLeft > 0,
             proof.storedLength.map({ $0 == UInt32(truncatingIfNeeded: proof.textBytes) }) ?? true,
             let trace = TokenTrace(input, wrapper)
         else { return nil }
+        inSyncLeft -= 1
         let found = InSyncFlips(trace, input, proof, wrapper, stored: stored).find()
-        guard found.count == 1, let bit = found.first else {
-            equals = found
+        guard found.count <= Self.equalsMax else { return nil }
+        let sound = found.filter { bit in
+            input.flip(bit)
+            defer { input.flip(bit) }
+            return DeflateProof.check(input, wrapper)?.holds == true && isEchoed()
+        }
+        guard sound.count == 1, let bit = sound.first else {
+            equals = sound
             return nil
         }
         input.flip(bit)
-        if DeflateProof.check(input, wrapper)?.holds == true { return bit }
-        input.flip(bit)
-        return nil
+        return bit
+    }
+
+    /// Whether the stream as it is now agrees with its echo from beginning to end; true when there is none.
+    private func isEchoed() -> Bool {
+        guard echo.echo != nil else { return true }
+        let scan = TextScan(input, wrapper, judge)
+        return scan.run() == nil && EchoScan(scan).run(from: 0) == nil
     }
 
     private func solve(_ turned: [Int]) -> Outcome {
@@ -94,15 +109,22 @@ final class BitRepair {
         guard let sign else { return closing(turned) }
         note(turned, sign.textEnd)
         guard turned.count < Self.flipsMax else { return .failed }
-        let search = FlipSearch(input: input, scan: scan, evidence: sign, echo: echo.echo, budget: budget)
+        let search = FlipSearch(
+            input: input, trailerBytes: wrapper.trailerBytes, scan: scan, evidence: sign, echo: echo.echo, budget: budget)
         for window in 0..<search.windowCount {
             let candidates = search.candidates(inWindow: window)
+            let proving = candidates.filter { candidate in
+                input.flip(candidate.bit)
+                defer { input.flip(candidate.bit) }
+                return candidate.isWhole && DeflateProof.check(input, wrapper)?.holds == true
+            }
+            if proving.count == 1 {
+                turn(proving[0])
+                return .proven((turned + [proving[0].bit]).map(Self.flip))
+            }
             for candidate in candidates {
                 turn(candidate)
                 let flips = turned + [candidate.bit]
-                if candidate.isWhole, DeflateProof.check(input, wrapper)?.holds == true {
-                    return .proven(flips.map(Self.flip))
-                }
                 if case .proven(let flips) = solve(flips) { return .proven(flips) }
                 turn(candidate)
             }
@@ -146,7 +168,7 @@ final class BitRepair {
             _ = rescan()
             best = before
         }
-        note(turned, .max)
+        if let end = scan.end, (end + 7) / 8 + wrapper.trailerBytes == input.count { note(turned, .max) }
         waysLeft -= 1
         guard let proof = DeflateProof.check(input, wrapper) else { return .failed }
         if proof.holds { return .proven(turned.map(Self.flip)) }

@@ -20,10 +20,10 @@ struct DeflateEcho {
     let levels: [Int32]
 
     /// Text before a place on which the choice there depends. The fast levels do not remember every place: their
-    /// choices agree only after a longer run-up.
-    static let history = 33 << 10
-    private static let fastHistory = 160 << 10
-    private static let fastLevelMax: Int32 = 3
+    /// choices most often agree after a longer run-up, and always when all text before is compressed again.
+    var history: Int { levels.map { Self.history($0) }.max() ?? 0 }
+    private static func history(_ level: Int32) -> Int { level > 3 ? 33 << 10 : 1 << 20 }
+    var isFast: Bool { levels.contains { $0 <= 3 } }
     /// Text behind a place on which the choice there depends, at most.
     static let foresight = 262
     /// Two series of symbols that meet again do so within so many bytes.
@@ -50,20 +50,21 @@ struct DeflateEcho {
     /// Where the first symbol from `start` on begins that zlib would not have chosen; nil when there is none up to
     /// `end`. Both count in `text`; a symbol or the end of the text must begin at `start`.
     func parting(
-        _ text: UnsafeBufferPointer<UInt16>, _ symbols: [Symbol], from start: Int, to end: Int
+        _ text: UnsafeBufferPointer<UInt16>, _ symbols: [Symbol], from start: Int, to end: Int, isWhole: Bool = false
     ) -> Int? {
         var farthest = start
         for level in levels {
-            guard let place = Self.parting(text, symbols, from: start, to: end, level) else { return nil }
+            guard let place = Self.parting(text, symbols, from: start, to: end, level, isWhole) else { return nil }
             farthest = max(farthest, place)
         }
         return farthest
     }
 
     private static func parting(
-        _ text: UnsafeBufferPointer<UInt16>, _ symbols: [Symbol], from start: Int, to end: Int, _ level: Int32
+        _ text: UnsafeBufferPointer<UInt16>, _ symbols: [Symbol], from start: Int, to end: Int, _ level: Int32,
+        _ isWhole: Bool = false
     ) -> Int? {
-        let base = max(start - (level > fastLevelMax ? history : fastHistory), 0)
+        let base = isWhole ? 0 : max(start - history(level), 0)
         let echo = echo(of: text[base..<min(end + foresight * 2, text.count)], level)
         var (own, other) = (firstIndex(symbols, at: start), 0)
         var place = base
@@ -90,7 +91,7 @@ struct DeflateEcho {
         return nil
     }
 
-    private static func firstIndex(_ symbols: [Symbol], at place: Int) -> Int {
+    static func firstIndex(_ symbols: [Symbol], at place: Int) -> Int {
         var (low, high) = (0, symbols.count)
         while low < high {
             let middle = (low + high) / 2
@@ -143,6 +144,8 @@ final class EchoScan {
     /// Up to here stream and echo agree.
     private var agreed = 0
     private static let stretch = 192 << 10
+    /// Of the fast levels, which are compressed again from the beginning.
+    private static let fastBytesMax = 64 << 20
     /// Symbols read from damaged bits agree by chance; hardly ever so many in a row.
     private static let chanceMax = 24
 
@@ -157,20 +160,22 @@ final class EchoScan {
             inflater.tokens = nil
         }
         let end = kept.count
-        guard prepare(end) else { return nil }
+        guard prepare(end), let echo, !echo.isFast || end <= Self.fastBytesMax else { return nil }
+        let stretch = echo.isFast ? Int.max : Self.stretch
         agreed = min(agreed, place)
         var index = scan.steps.lastIndex { $0.state.count + DeflateEcho.foresight * 2 <= agreed } ?? 0
         var symbols: [DeflateEcho.Symbol] = []
         while index < scan.steps.count {
             var next = index + 1
-            while next < scan.steps.count, scan.steps[next].state.count - agreed < Self.stretch { next += 1 }
+            while next < scan.steps.count, scan.steps[next].state.count - agreed < stretch { next += 1 }
             let limit = next < scan.steps.count ? scan.steps[next].state.count : end
             symbols.removeAll { $0.place < agreed - 4096 }
             symbols += Self.symbols(inflater, from: scan.steps[index].state, to: limit)
             let isLast = next >= scan.steps.count
             let goal = isLast ? limit : limit - DeflateEcho.foresight * 2
             let parted = inflater.text.withUnsafeBufferPointer {
-                echo?.parting(UnsafeBufferPointer(rebasing: $0[..<limit]), symbols, from: agreed, to: goal)
+                echo.parting(
+                    UnsafeBufferPointer(rebasing: $0[..<limit]), symbols, from: agreed, to: goal, isWhole: echo.isFast)
             }
             if let parted { return parting(at: parted, symbols) }
             agreed = max(symbols.last { $0.place < goal }?.place ?? agreed, agreed)

@@ -24,6 +24,8 @@ struct FlipSearch {
     }
 
     let input: DeflateInput
+    /// Of the checksum behind the data.
+    let trailerBytes: Int
     let scan: TextScan
     let evidence: TextScan.Evidence
     let echo: DeflateEcho?
@@ -36,6 +38,7 @@ struct FlipSearch {
     private static let headerBits = 2600
     /// How far the text must be good behind the sign before a bit is looked at closer, and how far then.
     private var firstReach: Int { echo == nil ? 4096 : 1536 }
+    private var history: Int { echo?.history ?? MatchCodes.farthestMatch }
     private var farReach: Int { echo == nil ? 256 << 10 : 64 << 10 }
 
     /// A place in the stream at which a trial can begin.
@@ -86,7 +89,8 @@ struct FlipSearch {
         var step = scan.step(beforeBit: range.lowerBound)
         if headersOnly { step = scan.step(beforeBit: range.lowerBound - 1) }
         let (points, marks) = trace(from: step, upTo: max(range.upperBound, evidence.bit))
-        var trial = Trial(search: self, marks: marks, base: max(step.state.count - DeflateEcho.history, 0))
+        let lead = echo == nil ? [] : symbols(from: step)
+        var trial = Trial(search: self, lead: lead, marks: marks, base: max(step.state.count - history, 0))
         var found: [Candidate] = []
         var bit = range.upperBound
         var index = points.count - 1
@@ -97,6 +101,14 @@ struct FlipSearch {
             if let candidate = trial.run(bit, from: points[index]) { found.append(candidate) }
         }
         return found
+    }
+
+    /// The symbols from a step on to a little behind the sign.
+    private func symbols(from step: TextScan.Step) -> [DeflateEcho.Symbol] {
+        let kept = scan.inflater.state
+        defer { scan.inflater.state = kept }
+        return EchoScan.symbols(
+            scan.inflater, from: step.state, to: min(evidence.textEnd + DeflateEcho.foresight * 4, kept.count))
     }
 
     /// The places where symbols and headers begin from a step on, and the beginnings of lines.
@@ -158,8 +170,11 @@ struct FlipSearch {
         let base: Int
         private let scratch: Inflater
         private var markIndex: Int
+        /// The symbols up to a little behind the sign of damage, as they are; places in the copy.
+        private let lead: [DeflateEcho.Symbol]
+        private let sign: Int
 
-        init(search: FlipSearch, marks: [TextScan.Step], base: Int) {
+        init(search: FlipSearch, lead: [DeflateEcho.Symbol], marks: [TextScan.Step], base: Int) {
             self.search = search
             self.marks = marks
             let lineStart = marks.first?.lineStart ?? 0
@@ -167,6 +182,9 @@ struct FlipSearch {
             let count = search.scan.inflater.state.count
             scratch = Inflater(search.input, at: 0, window: Array(search.scan.inflater.text[self.base..<count]))
             markIndex = marks.count - 1
+            let copied = self.base
+            sign = search.evidence.textOffset - copied
+            self.lead = lead.map { DeflateEcho.Symbol(place: $0.place - copied, bit: $0.bit, token: $0.token) }
         }
 
         /// Nil when the text is not good with `bit` turned. Bits must come in falling order: the copy is overwritten.
@@ -199,13 +217,18 @@ struct FlipSearch {
         private func echoes(_ state: Inflater.State) -> Int? {
             guard let echo = search.echo else { return nil }
             let (reached, count) = (scratch.state, scratch.state.count)
-            let symbols = EchoScan.symbols(scratch, from: state, to: count)
+            let own = EchoScan.symbols(scratch, from: state, to: count)
             scratch.state = reached
+            // The choices shortly before the bit depend on what it changes.
+            let first = DeflateEcho.firstIndex(lead, at: min(state.count - DeflateEcho.foresight, sign))
+            let symbols = lead[first...].prefix { $0.place < state.count } + own
             var goal = count
             if case .done = reached.place {} else { goal = max(count - 2 * DeflateEcho.foresight, state.count) }
-            search.budget.symbolsLeft -= count - state.count + DeflateEcho.history
+            search.budget.symbolsLeft -= count - state.count + search.history
             return scratch.text.withUnsafeBufferPointer {
-                echo.parting(UnsafeBufferPointer(rebasing: $0[..<count]), symbols, from: state.count, to: goal)
+                echo.parting(
+                    UnsafeBufferPointer(rebasing: $0[..<count]), Array(symbols),
+                    from: symbols.first?.place ?? state.count, to: goal)
             }
         }
 
@@ -222,7 +245,7 @@ struct FlipSearch {
                 switch stop {
                 case .failed: return nil
                 case .end:
-                    return (scratch.state.position + 7) / 8 + 4 <= search.input.count ? true : nil
+                    return (scratch.state.position + 7) / 8 + search.trailerBytes == search.input.count ? true : nil
                 case .full, .blockEnd: break
                 }
                 step = min(step * 2, 16 << 10)
