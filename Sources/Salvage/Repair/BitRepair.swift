@@ -33,6 +33,8 @@ final class BitRepair {
     private var waysLeft = 64
     private var inSyncLeft = 4
     private static let equalsMax = 64
+    /// So much text behind a sign tells whether the stream is in step.
+    private static let stepBytes = 32 << 10
     /// The first bit that was turned since the scan, and the first place of the text that it changes.
     private var changedFrom = 0
     private var changedPlace = 0
@@ -53,6 +55,7 @@ final class BitRepair {
         if proof.holds { return .proven([]) }
         if let flip = proof.trailerFlip { return .proven([turn(flip, of: proof)]) }
         if case .proven(let flips) = solve([]) { return .proven(flips) }
+        guard isInStep(rescan()) else { return .failed }
         inSyncLeft = max(inSyncLeft, 1)
         return inSync(proof).map { .proven([Self.flip($0)]) } ?? .failed
     }
@@ -111,7 +114,9 @@ final class BitRepair {
         guard turned.count < Self.flipsMax else { return .failed }
         let search = FlipSearch(
             input: input, trailerBytes: wrapper.trailerBytes, scan: scan, evidence: sign, echo: echo.echo, budget: budget)
+        let isInStep = isInStep(sign)
         for window in 0..<search.windowCount {
+            if window > 0, echo.echo != nil, !isInStep { break }
             let candidates = search.candidates(inWindow: window)
             let proving = candidates.filter { candidate in
                 input.flip(candidate.bit)
@@ -145,6 +150,25 @@ final class BitRepair {
         guard let parting, parting.place < evidence?.textEnd ?? .max else { return evidence }
         return TextScan.Evidence(
             bit: parting.bit, textOffset: parting.sure, textEnd: parting.place, failure: nil)
+    }
+
+    /// Whether most lines behind a sign of damage are good: bytes were changed there, but none came in or went.
+    private func isInStep(_ sign: TextScan.Evidence?) -> Bool {
+        guard let sign else { return true }
+        let inflater = scan.inflater
+        let kept = inflater.state
+        defer { inflater.state = kept }
+        guard inflater.run(until: sign.textEnd + Self.stepBytes) == .full || inflater.state.place.isDone else {
+            return false
+        }
+        var judge = scan.steps.last?.judge ?? judge
+        var counts = (good: 0, bad: 0)
+        let text = inflater.text[min(sign.textEnd, inflater.state.count)..<inflater.state.count]
+        for line in text.split(separator: 10, omittingEmptySubsequences: false).dropFirst().dropLast() {
+            let bytes = line.map { UInt8(truncatingIfNeeded: $0) }
+            if bytes.withUnsafeBufferPointer({ judge.accepts($0) }) { counts.good += 1 } else { counts.bad += 1 }
+        }
+        return counts.bad <= counts.good
     }
 
     private func note(_ turned: [Int], _ reach: Int) {

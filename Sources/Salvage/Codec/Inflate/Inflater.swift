@@ -8,6 +8,10 @@ final class Inflater {
         case codes(BlockCodes, isFinal: Bool)
         case stored(left: Int, isFinal: Bool)
         case done
+
+        var isDone: Bool {
+            if case .done = self { true } else { false }
+        }
     }
 
     /// Everything but the text: what is needed to go on from here.
