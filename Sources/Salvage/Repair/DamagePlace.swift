@@ -6,12 +6,18 @@
 struct DamagePlace {
     /// Rows before the sign that are not called intact when there is no echo.
     static let guardRows = 64
+    /// A run of zeros this long is no compressed data.
+    private static let zerosMin = 32
+    private static let zerosReach = 16 << 10
 
     /// Behind the last whole line before the sign.
     let textEnd: Int
     /// Rows that end here or before are intact.
-    private let sureEnd: Int
-    private let guarded: Int
+    let sureEnd: Int
+    /// The checksum differs, and nothing tells where: no row is above doubt.
+    private let isUnlocated: Bool
+    /// Whether something tells where the damage is: it is known, or there is an echo.
+    let isLocated: Bool
     /// Rows that would read otherwise with one of several bits turned that explain the checksum alike.
     private var doubtful: Set<Int> = []
 
@@ -36,16 +42,32 @@ struct DamagePlace {
         }
         if !isPlaceKnown, evidence != nil { sure = min(sure, Self.rowStart(before: end, scan)) }
         if let first = turned.min() { sure = min(sure, Self.textCount(at: first, scan)) }
+        isLocated = isPlaceKnown || echo.echo != nil
         textEnd = end
+        if !isLocated, evidence != nil {
+            for _ in 0..<Self.guardRows { sure = Self.rowStart(before: sure, scan) }
+        }
         sureEnd = sure
-        guarded = isPlaceKnown || echo.echo != nil || evidence == nil ? 0 : Self.guardRows
+        isUnlocated = !isLocated && evidence == nil
         if turned.isEmpty, !equals.isEmpty { doubtful = Self.differing(scan, equals) }
     }
 
-    /// - Parameter rest: how many lines there are from this one on.
-    func confidence(of line: Range<Int>, isAmongLast rest: Int) -> Confidence {
-        guard line.upperBound < sureEnd, rest > guarded else { return .inferred(score: 0.5) }
+    func confidence(of line: Range<Int>) -> Confidence {
+        guard line.upperBound < sureEnd, !isUnlocated else { return .inferred(score: 0.5) }
         return doubtful.contains(line.lowerBound) ? .inferred(score: 0.5) : .intact
+    }
+
+    /// The run of zeros that explains a sign of damage.
+    static func zeros(before evidence: TextScan.Evidence, _ input: DeflateInput) -> Range<Int>? {
+        let shown = min(evidence.bit >> 3, input.count)
+        var start = max(shown - Self.zerosReach, 0)
+        while start <= shown, start < input.count {
+            var end = start
+            while end < input.count, input.padded[end] == 0 { end += 1 }
+            if end - start >= Self.zerosMin { return start..<end }
+            start = max(end, start + 1)
+        }
+        return nil
     }
 
     /// Where the row begins that ends before `place`.

@@ -6,10 +6,6 @@ struct DeflateSalvage {
     let reader: StreamReader
     let stream: StreamBytes
 
-    /// A run of zeros this long is no compressed data.
-    private static let zerosMin = 32
-    private static let zerosReach = 16 << 10
-
     func read(_ wrapper: DeflateWrapper, header: [Damage] = []) throws -> (TableSummary, [Damage]) {
         let input = DeflateInput(stream.bytes)
         let head = Inflater(input, at: wrapper.dataStart * 8)
@@ -21,7 +17,7 @@ struct DeflateSalvage {
         guard let judge else { return (TableSummary(table: reader.table), damage + [unreadable(wrapper)]) }
         let repair = BitRepair(input, wrapper, judge: judge)
         let first = repair.scan.run()
-        let run = first.flatMap { self.zeros(before: $0, input) }
+        let run = first.flatMap { DamagePlace.zeros(before: $0, input) }
         // A stream that was cut has lost its checksum: no turned bit could be proved.
         let isCut = first.map { endsEarly($0, input) } ?? false
         if run == nil, !isCut {
@@ -83,7 +79,7 @@ struct DeflateSalvage {
         let place = DamagePlace(scan, evidence, zeros: zeros, isCut: isCut, turned: repair.likely, repair.equals)
         let symbols = scan.inflater.text[..<place.textEnd]
         let lines = SymbolLines(symbols, startsOnLine: true, grammar: grammar)
-        try send(symbols, lines, &outlet) { place.confidence(of: $0, isAmongLast: lines.ranges.count - $1) }
+        try send(symbols, lines, &outlet) { range, _ in place.confidence(of: range) }
         guard let evidence else {
             try outlet.flush()
             damage.append(
@@ -149,19 +145,6 @@ struct DeflateSalvage {
                 }
             try outlet.add(symbols[range], confidence, at: range.lowerBound)
         }
-    }
-
-    /// The run of zeros that explains a sign of damage.
-    private func zeros(before evidence: TextScan.Evidence, _ input: DeflateInput) -> Range<Int>? {
-        let shown = min(evidence.bit >> 3, input.count)
-        var start = max(shown - Self.zerosReach, 0)
-        while start <= shown, start < input.count {
-            var end = start
-            while end < input.count, input.padded[end] == 0 { end += 1 }
-            if end - start >= Self.zerosMin { return start..<end }
-            start = max(end, start + 1)
-        }
-        return nil
     }
 }
 
