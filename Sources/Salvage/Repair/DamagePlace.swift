@@ -18,6 +18,11 @@ struct DamagePlace {
     private let isUnlocated: Bool
     /// Whether something tells where the damage is: it is known, or there is an echo.
     let isLocated: Bool
+    /// The bit at or a few symbols behind the damage's beginning, and the codes of the block there.
+    let bit: Int
+    let codes: BlockCodes?
+    let isFinalBlock: Bool
+    let echo: DeflateEcho?
     /// Rows that would read otherwise with one of several bits turned that explain the checksum alike.
     private var doubtful: Set<Int> = []
 
@@ -49,6 +54,9 @@ struct DamagePlace {
         }
         sureEnd = sure
         isUnlocated = !isLocated && evidence == nil
+        self.echo = echo.echo
+        bit = zeros.map { $0.lowerBound * 8 } ?? min(parting?.bit ?? .max, evidence?.bit ?? .max)
+        (codes, isFinalBlock) = Self.block(at: bit, scan)
         if turned.isEmpty, !equals.isEmpty { doubtful = Self.differing(scan, equals) }
     }
 
@@ -96,6 +104,22 @@ struct DamagePlace {
             }
         }
         return starts
+    }
+
+    /// The codes with which the symbol at `bit` is read.
+    private static func block(at bit: Int, _ scan: TextScan) -> (BlockCodes?, Bool) {
+        let inflater = scan.inflater
+        let kept = inflater.state
+        defer { inflater.state = kept }
+        inflater.state = scan.step(beforeBit: bit).state
+        var place = inflater.state.place
+        while inflater.state.position <= bit, inflater.state.count < kept.count {
+            place = inflater.state.place
+            let stop = inflater.run(until: inflater.state.count + 1)
+            guard stop == .full else { break }
+        }
+        guard case .codes(let codes, let isFinal) = place else { return (nil, false) }
+        return (codes, isFinal)
     }
 
     /// How much text was made by whole symbols before `bit`.

@@ -91,6 +91,34 @@ struct DeflateEcho {
         return nil
     }
 
+    /// How many symbols of a piece that begins at `start` zlib would have chosen too, and how many not. A symbol beside
+    /// bytes that are not known says nothing.
+    func agreement(
+        _ text: UnsafeBufferPointer<UInt16>, _ symbols: [Symbol], from start: Int, isKnown: (Int) -> Bool
+    ) -> (agreeing: Int, against: Int) {
+        let count = text.count - start
+        let echo = Self.echo(of: text[0..<text.count], levels[0])
+        var (agreeing, against) = (0, 0)
+        var (place, other) = (-start, 0)
+        for (index, symbol) in symbols.enumerated() {
+            let end = symbol.place + symbol.token.length
+            guard end + Self.foresight < count else { break }
+            while other < echo.count, place < symbol.place {
+                place += echo[other].length
+                other += 1
+            }
+            // A literal is chosen for the sake of what follows; nothing is said where that is not known.
+            let next = index + 1 < symbols.count ? end + symbols[index + 1].token.length : end
+            guard (symbol.place..<next).allSatisfy(isKnown) else { continue }
+            if other < echo.count, place == symbol.place, echo[other].isSame(as: symbol.token) {
+                agreeing += 1
+            } else {
+                against += 1
+            }
+        }
+        return (agreeing, against)
+    }
+
     static func firstIndex(_ symbols: [Symbol], at place: Int) -> Int {
         var (low, high) = (0, symbols.count)
         while low < high {

@@ -6,6 +6,9 @@ struct DeflateSalvage {
     let reader: StreamReader
     let stream: StreamBytes
 
+    /// Text before a hole that is of use behind it.
+    private static let contextSymbols = 80 << 10
+
     func read(_ wrapper: DeflateWrapper, header: [Damage] = []) throws -> (TableSummary, [Damage]) {
         let input = DeflateInput(stream.bytes)
         let head = Inflater(input, at: wrapper.dataStart * 8)
@@ -89,23 +92,42 @@ struct DeflateSalvage {
             return (outlet.summary, damage)
         }
         damage.append(first(evidence, zeros, isCut: isCut))
-        let bridge = HoleBridge(input: input, wrapper: wrapper, grammar: grammar)
-        var next: Int? = isCut ? nil : zeros.map { $0.upperBound * 8 } ?? evidence.bit
-        while let from = next, let piece = bridge.next(after: from) {
-            damage.append(
-                Damage(
-                    kind: .hole, range: stream.fileRange((from >> 3)..<max(piece.bit >> 3, from >> 3)),
-                    table: reader.table,
-                    explanation: "rows compressed in these bytes are lost; read on at the next block behind"))
-            let guarded = piece.nextDamage == nil ? 0 : DamagePlace.guardRows
-            let count = piece.lines.ranges.count
-            try send(piece.symbols, piece.lines, &outlet) { _, index in
-                index < count - guarded ? .intact : .inferred(score: 0.5)
-            }
-            next = piece.nextDamage.map { max($0, piece.bit + 1) }
+        if !isCut {
+            let before = Array(symbols[..<min(place.sureEnd, place.textEnd)].suffix(Self.contextSymbols))
+            let hole = HoleBridge.Hole(
+                bit: zeros.map { $0.upperBound * 8 } ?? place.bit, isEndKnown: zeros != nil, codes: place.codes,
+                isFinal: place.isFinalBlock, before: before)
+            let bridge = HoleBridge(input: input, wrapper: wrapper, grammar: grammar, echo: place.echo)
+            try sendBehind(hole, bridge, &outlet, &damage)
         }
         try outlet.flush()
         return (outlet.summary, damage)
+    }
+
+    /// Sends what can be read behind damage.
+    private func sendBehind(
+        _ first: HoleBridge.Hole, _ bridge: HoleBridge, _ outlet: inout RowOutlet, _ damage: inout [Damage]
+    ) throws {
+        var hole = first
+        while let piece = bridge.next(after: hole) {
+            let from = hole.bit >> 3
+            damage.append(
+                Damage(
+                    kind: .hole, range: stream.fileRange(from..<max(piece.bit >> 3, from)), table: reader.table,
+                    explanation: piece.lostBytes.map {
+                        "\($0) bytes of text are lost with these; the references across them can be followed"
+                    } ?? "rows compressed in these bytes are lost; read on at the next block behind"))
+            let count = piece.lines.ranges.count
+            let sure = piece.nextDamage == nil ? count : max(count - DamagePlace.guardRows, 0)
+            try send(piece.symbols, piece.lines, &outlet) { _, index in
+                index < sure ? .intact : .inferred(score: 0.5)
+            }
+            guard let next = piece.nextDamage else { return }
+            let end = sure < count ? piece.lines.ranges[sure].lowerBound : piece.symbols.endIndex
+            hole = HoleBridge.Hole(
+                bit: max(next, piece.bit + 1), isEndKnown: false, codes: nil, isFinal: false,
+                before: Array(piece.symbols[..<end].suffix(Self.contextSymbols)))
+        }
     }
 
     private func endsEarly(_ evidence: TextScan.Evidence, _ input: DeflateInput) -> Bool {
