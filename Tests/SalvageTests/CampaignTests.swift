@@ -42,7 +42,7 @@ struct CampaignTests {
     static let formats =
         ProcessInfo.processInfo.environment["DIGITALBANK_CAMPAIGN"]
         .flatMap { SampleFormat(rawValue: $0) }.map { [$0] }
-        ?? SampleFormat.allCases.filter { isLongRun || [.tar, .plain].contains($0) }
+        ?? SampleFormat.allCases.filter { isLongRun || [.custom, .directory, .tar, .plain].contains($0) }
 
     @Test(arguments: formats)
     func `every intact row of a damaged dump comes back and no row is invented`(format: SampleFormat) async throws {

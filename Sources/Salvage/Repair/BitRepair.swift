@@ -113,7 +113,8 @@ final class BitRepair {
         note(turned, sign.textEnd)
         guard turned.count < Self.flipsMax else { return .failed }
         let search = FlipSearch(
-            input: input, trailerBytes: wrapper.trailerBytes, scan: scan, evidence: sign, echo: echo.echo, budget: budget)
+            input: input, trailerBytes: wrapper.trailerBytes, scan: scan, evidence: sign, echo: echo.echo,
+            budget: budget)
         let isInStep = isInStep(sign)
         for window in 0..<search.windowCount {
             if window > 0, echo.echo != nil, !isInStep { break }

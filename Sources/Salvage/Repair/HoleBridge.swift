@@ -11,11 +11,11 @@ struct HoleBridge {
 
     /// So many known, good lines make a block certain; fewer when the stream ends well behind it.
     private static let linesMin = 16
-    /// Blocks of zlib take 40 KiB or less; holes may take more.
-    private static let reachBytes = 1 << 20
+    /// Blocks of zlib take 64 KiB or less; holes may take more.
+    private static let reachBytes = 256 << 10
     private static let textBytesMax = 1 << 30
     /// How many bytes behind the damage reading is tried, when nothing tells where the damage ends.
-    private static let skips = [0, 48, 112, 544, 1152, 4128, 4400]
+    private static let skips = [0, 48, 112, 544]
 
     /// What is known of the damage before a piece.
     struct Hole {
@@ -66,10 +66,20 @@ struct HoleBridge {
         let limit = min(bit + Self.reachBytes * 8, input.bitCount - 64)
         var position = max(bit, 0)
         while position < limit {
-            if isHeader(position), read(from: position) != nil { return position }
+            if isHeader(position), isBlock(position) { return position }
             position += 1
         }
         return nil
+    }
+
+    /// Whether a block that is read from `position` ends where another begins or the stream ends.
+    private func isBlock(_ position: Int) -> Bool {
+        let inflater = inflater(at: position, .header)
+        switch inflater.runBlock(until: Self.textBytesMax) {
+        case .blockEnd: return isHeader(inflater.state.position)
+        case .end: return (inflater.state.position + 7) / 8 + wrapper.trailerBytes == input.count
+        case .full, .failed: return false
+        }
     }
 
     private func isHeader(_ position: Int) -> Bool {

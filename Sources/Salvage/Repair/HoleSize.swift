@@ -12,6 +12,8 @@ struct HoleSize {
     let grammar: RowGrammar
     let echo: DeflateEcho
 
+    /// Behind larger holes most bytes are copied from the hole itself, and too little is known to tell its size.
+    private static let sizeMax = 6 << 10
     private static let sampleBytes = 8 << 10
     private static let echoBytes = 24 << 10
     private static let candidatesMax = 40
@@ -30,7 +32,7 @@ struct HoleSize {
     /// Nil when no size is certain.
     func find() -> Int? {
         var scores: [Score] = []
-        for size in 0..<MatchCodes.farthestMatch {
+        for size in 0..<Self.sizeMax {
             let score = score(size, upTo: Self.sampleBytes)
             if score.worth >= 3 { scores.append(score) }
         }
