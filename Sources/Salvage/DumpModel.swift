@@ -116,6 +116,16 @@ public struct RowBatch: Sendable {
         return start..<end
     }
 
+    /// The rows of `range` as a batch of their own.
+    func part(_ range: Range<Int>) -> RowBatch {
+        guard !range.isEmpty, range.count < rowCount else { return self }
+        let bytes = bytes(ofRows: range)
+        return RowBatch(
+            table: table, columns: columns, text: Array(text[bytes]),
+            rowStarts: rowStarts[range].map { $0 - bytes.lowerBound }, confidence: confidence, source: source,
+            textOffset: textOffset + bytes.lowerBound)
+    }
+
     public func place(ofRow row: Int) -> String { "\(source), byte \(textOffset + rowStarts[row]) of its text" }
 }
 

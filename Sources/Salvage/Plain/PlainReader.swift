@@ -89,10 +89,23 @@ struct PlainReader {
     private func readRescued(
         _ rescue: PlainRescue, _ emit: @escaping (ReadEvent) throws -> Void
     ) throws -> ReadReport {
+        var heldBack: [String: Int] = [:]
         var report = try readUnchecked(.memory(rescue.text), { _ in }) { event in
-            guard rescue.isDoubtful, case .rows(var batch) = event else { return try emit(event) }
-            batch.confidence = .inferred(score: 0.99)
-            try emit(.rows(batch))
+            guard case .rows(let batch) = event else { return try emit(event) }
+            let sure = batch.rowStarts.count { batch.textOffset + $0 < rescue.doubtfulFrom }
+            if sure > 0 { try emit(.rows(batch.part(0..<sure))) }
+            guard sure < batch.rowCount else { return }
+            var rest = batch.part(sure..<batch.rowCount)
+            if case .intact = rest.confidence {
+                rest.confidence = .inferred(score: 0.5)
+                heldBack[rest.table, default: 0] += rest.rowCount
+            }
+            try emit(.rows(rest))
+        }
+        for index in report.tables.indices {
+            let count = heldBack[report.tables[index].table] ?? 0
+            report.tables[index].intact -= count
+            report.tables[index].inferred += count
         }
         report.damage = rescue.damage + report.damage
         return report

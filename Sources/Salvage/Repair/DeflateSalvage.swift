@@ -6,11 +6,8 @@ struct DeflateSalvage {
     let reader: StreamReader
     let stream: StreamBytes
 
-    /// Damage shows behind its place. So many rows before the sign are not called intact when the place is not known.
-    private static let guardRows = 64
-    /// A run of zeros this long is no compressed data.
-    private static let zerosMin = 32
-    private static let zerosReach = 16 << 10
+    /// Text before a hole that is of use behind it.
+    private static let contextSymbols = 80 << 10
 
     func read(_ wrapper: DeflateWrapper, header: [Damage] = []) throws -> (TableSummary, [Damage]) {
         let input = DeflateInput(stream.bytes)
@@ -21,15 +18,20 @@ struct DeflateSalvage {
         let judge = grammar.map { LineJudge(rows: $0) }
         var damage = header + (stream.framing.map { [$0] } ?? [])
         guard let judge else { return (TableSummary(table: reader.table), damage + [unreadable(wrapper)]) }
-        let first = TextScan(input, wrapper, judge).run()
-        let run = first.flatMap { self.zeros(before: $0, input) }
+        let repair = BitRepair(input, wrapper, judge: judge)
+        let first = repair.scan.run()
+        let run = first.flatMap { DamagePlace.zeros(before: $0, input) }
         // A stream that was cut has lost its checksum: no turned bit could be proved.
         let isCut = first.map { endsEarly($0, input) } ?? false
-        if run == nil, !isCut, case .proven(let flips) = BitRepair(input, wrapper, judge: judge).run() {
-            damage += flips.map(item)
-            return (try sendProven(input, wrapper), damage)
+        if run == nil, !isCut {
+            if case .proven(let flips) = repair.run() {
+                damage += flips.map(item)
+                return (try sendProven(input, wrapper), damage)
+            }
+            for bit in repair.likely { input.flip(bit) }
+            damage += repair.likely.sorted().map(likelyItem)
         }
-        return try sendAround(input, wrapper, judge, grammar, run, &damage)
+        return try sendAround(repair, grammar, run, &damage)
     }
 
     private func unreadable(_ wrapper: DeflateWrapper) -> Damage {
@@ -53,53 +55,79 @@ struct DeflateSalvage {
         var outlet = RowOutlet(reader: reader)
         let symbols = inflater.text[..<inflater.state.count]
         let lines = SymbolLines(symbols, startsOnLine: true, grammar: reader.grammar, isProven: true)
-        try send(symbols, lines, .proven, guarded: 0, &outlet)
+        try send(symbols, lines, &outlet) { _, _ in .proven }
         try outlet.flush()
         var summary = outlet.summary
         summary.isProven = true
         return summary
     }
 
+    private func likelyItem(_ bit: Int) -> Damage {
+        let place = stream.fileOffset(of: bit >> 3)
+        return Damage(
+            kind: .bitFlip, range: place..<(place + 1), table: reader.table,
+            explanation: "bit \(bit & 7) of this byte is most likely flipped: with it turned back the text goes on "
+                + "well, but no checksum proves it; the rows behind it are held back")
+    }
+
     /// Sends the text before the damage and what follows behind it.
     private func sendAround(
-        _ input: DeflateInput, _ wrapper: DeflateWrapper, _ judge: LineJudge, _ grammar: RowGrammar?,
-        _ zeros: Range<Int>?, _ damage: inout [Damage]
+        _ repair: BitRepair, _ grammar: RowGrammar?, _ zeros: Range<Int>?, _ damage: inout [Damage]
     ) throws -> (TableSummary, [Damage]) {
         var outlet = RowOutlet(reader: reader)
-        let scan = TextScan(input, wrapper, judge)
-        guard let evidence = scan.run() else {
-            let symbols = scan.inflater.text[..<scan.inflater.state.count]
-            let lines = SymbolLines(symbols, startsOnLine: true, grammar: grammar)
-            // The checksum differs and nothing says where: no row is above doubt.
-            try send(symbols, lines, .inferred(score: 0.99), guarded: 0, &outlet)
+        let (input, wrapper) = (repair.input, repair.wrapper)
+        let scan = TextScan(input, wrapper, repair.judge)
+        let evidence = scan.run()
+        let isCut = evidence.map { endsEarly($0, input) } ?? false
+        let place = DamagePlace(scan, evidence, zeros: zeros, isCut: isCut, turned: repair.likely, repair.equals)
+        let symbols = scan.inflater.text[..<place.textEnd]
+        let lines = SymbolLines(symbols, startsOnLine: true, grammar: grammar)
+        try send(symbols, lines, &outlet) { range, _ in place.confidence(of: range) }
+        guard let evidence else {
             try outlet.flush()
             damage.append(
                 Damage(
                     kind: .checksum, range: stream.fileRange(wrapper.dataStart..<input.count), table: reader.table,
-                    explanation: "the checksum differs, and no single bit explains it: every row is held back"))
+                    explanation: "the checksum differs, and no bits explain it"))
             return (outlet.summary, damage)
         }
-        let isCut = endsEarly(evidence, input)
-        let count =
-            zeros.map { min(textCount(at: $0.lowerBound * 8, scan), evidence.textOffset) } ?? evidence.textOffset
-        let symbols = scan.inflater.text[..<count]
-        let lines = SymbolLines(symbols, startsOnLine: true, grammar: grammar)
-        try send(symbols, lines, .intact, guarded: zeros != nil || isCut ? 0 : Self.guardRows, &outlet)
         damage.append(first(evidence, zeros, isCut: isCut))
-        let bridge = HoleBridge(input: input, wrapper: wrapper, grammar: grammar)
-        var place: Int? = isCut ? nil : zeros.map { $0.upperBound * 8 } ?? evidence.bit
-        while let from = place, let piece = bridge.next(after: from) {
-            damage.append(
-                Damage(
-                    kind: .hole, range: stream.fileRange((from >> 3)..<max(piece.bit >> 3, from >> 3)),
-                    table: reader.table,
-                    explanation: "rows compressed in these bytes are lost; read on at the next block behind"))
-            try send(
-                piece.symbols, piece.lines, .intact, guarded: piece.nextDamage == nil ? 0 : Self.guardRows, &outlet)
-            place = piece.nextDamage.map { max($0, piece.bit + 1) }
+        if !isCut {
+            let before = Array(symbols[..<min(place.sureEnd, place.textEnd)].suffix(Self.contextSymbols))
+            let hole = HoleBridge.Hole(
+                bit: zeros.map { $0.upperBound * 8 } ?? place.bit, isEndKnown: zeros != nil, codes: place.codes,
+                isFinal: place.isFinalBlock, before: before)
+            let bridge = HoleBridge(input: input, wrapper: wrapper, grammar: grammar, echo: place.echo)
+            try sendBehind(hole, bridge, &outlet, &damage)
         }
         try outlet.flush()
         return (outlet.summary, damage)
+    }
+
+    /// Sends what can be read behind damage.
+    private func sendBehind(
+        _ first: HoleBridge.Hole, _ bridge: HoleBridge, _ outlet: inout RowOutlet, _ damage: inout [Damage]
+    ) throws {
+        var hole = first
+        while let piece = bridge.next(after: hole) {
+            let from = hole.bit >> 3
+            damage.append(
+                Damage(
+                    kind: .hole, range: stream.fileRange(from..<max(piece.bit >> 3, from)), table: reader.table,
+                    explanation: piece.lostBytes.map {
+                        "\($0) bytes of text are lost with these; the references across them can be followed"
+                    } ?? "rows compressed in these bytes are lost; read on at the next block behind"))
+            let count = piece.lines.ranges.count
+            let sure = piece.nextDamage == nil ? count : max(count - DamagePlace.guardRows, 0)
+            try send(piece.symbols, piece.lines, &outlet) { _, index in
+                index < sure ? .intact : .inferred(score: 0.5)
+            }
+            guard let next = piece.nextDamage else { return }
+            let end = sure < count ? piece.lines.ranges[sure].lowerBound : piece.symbols.endIndex
+            hole = HoleBridge.Hole(
+                bit: max(next, piece.bit + 1), isEndKnown: false, codes: nil, isFinal: false,
+                before: Array(piece.symbols[..<end].suffix(Self.contextSymbols)))
+        }
     }
 
     private func endsEarly(_ evidence: TextScan.Evidence, _ input: DeflateInput) -> Bool {
@@ -125,48 +153,20 @@ struct DeflateSalvage {
             explanation: "\(reason); the damage lies here or shortly before, and no single bit explains it")
     }
 
-    /// Sends lines as `confidence`, the last `guarded` good ones as inferred.
+    /// Sends lines, the good ones with the confidence that `grade` gives for the line's place and number.
     private func send(
-        _ symbols: ArraySlice<UInt16>, _ lines: SymbolLines, _ confidence: Confidence, guarded: Int,
-        _ outlet: inout RowOutlet
+        _ symbols: ArraySlice<UInt16>, _ lines: SymbolLines, _ outlet: inout RowOutlet,
+        grade: (Range<Int>, Int) -> Confidence
     ) throws {
-        let sure = lines.ranges.count - min(guarded, lines.ranges.count)
         for (index, range) in lines.ranges.enumerated() {
-            let grade: Confidence =
+            let confidence: Confidence =
                 switch lines.forms[index] {
                 case .bad: .suspect(reason: "not of the table's form")
                 case .unknown: .suspect(reason: "bytes of it are lost")
-                case .good: index < sure ? confidence : .inferred(score: 0.5)
+                case .good: grade(range, index)
                 }
-            try outlet.add(symbols[range], grade, at: range.lowerBound)
+            try outlet.add(symbols[range], confidence, at: range.lowerBound)
         }
-    }
-
-    /// The run of zeros that explains a sign of damage.
-    private func zeros(before evidence: TextScan.Evidence, _ input: DeflateInput) -> Range<Int>? {
-        let shown = min(evidence.bit >> 3, input.count)
-        var start = max(shown - Self.zerosReach, 0)
-        while start <= shown, start < input.count {
-            var end = start
-            while end < input.count, input.padded[end] == 0 { end += 1 }
-            if end - start >= Self.zerosMin { return start..<end }
-            start = max(end, start + 1)
-        }
-        return nil
-    }
-
-    /// How much text was made by whole symbols before `bit`.
-    private func textCount(at bit: Int, _ scan: TextScan) -> Int {
-        let inflater = scan.inflater
-        let kept = inflater.state
-        defer { inflater.state = kept }
-        inflater.state = scan.step(beforeBit: bit).state
-        var count = inflater.state.count
-        while inflater.state.position <= bit {
-            count = inflater.state.count
-            guard inflater.run(until: count + 1) == .full else { break }
-        }
-        return count
     }
 }
 

@@ -38,7 +38,7 @@ struct BitRepairTests {
         let whole = Deflate.compress(bank.text, level: level, windowBits: kind == .zlib ? 15 : 31)
         let start = kind == .zlib ? 16 : 80
         var repaired = 0
-        let trials = isLongRun ? 30 : 8
+        let trials = isLongRun ? 30 : 6
         for trial in 0..<trials {
             let bit = Int.random(in: start..<(whole.count * 8), using: &generator)
             let begin = ContinuousClock.now
@@ -55,20 +55,18 @@ struct BitRepairTests {
             }
         }
         print("\(kind) level \(level), seed \(seed): \(repaired) of \(trials) single flips repaired")
-        #expect(repaired >= trials - 2)
+        #expect(repaired == trials)
     }
 
     @Test func `flips in the header and at the end are repaired too`() {
         let bank = BankText(rowCount: 2_000, seed: 5)
         let whole = Deflate.compress(bank.text)
         // The last block's type and final bit, the code lengths, the checksum.
-        for bit in [17, 18, 19, 25, 30, 33, 40, 60, whole.count * 8 - 1, whole.count * 8 - 32] {
+        for bit in [16, 17, 18, 19, 25, 30, 33, 40, 60, 100, 150, 200, whole.count * 8 - 1, whole.count * 8 - 32] {
             let result = Self.repair(Self.flipped(whole, [bit]), .zlib)
             let isSame = result?.bytes == whole
             #expect(isSame, "bit \(bit)")
         }
-        // The first block's final bit and some code lengths: not found, and nothing false is proved in their place.
-        for bit in [16, 100, 150, 200] { Self.expectNothingFalse(whole, bit) }
     }
 
     @Test func `a flip in a stored block's length is repaired`() {

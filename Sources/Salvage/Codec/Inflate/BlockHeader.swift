@@ -109,6 +109,9 @@ struct BlockHeader {
 enum InflateFailure: Error, Equatable {
     case blockType, storedLength, codeLengths, symbol, distance, inputEnds
 
+    /// Whether a block's header shows it.
+    var isInHeader: Bool { self == .blockType || self == .storedLength || self == .codeLengths }
+
     var explanation: String {
         switch self {
         case .blockType: "a block of a type that does not exist"

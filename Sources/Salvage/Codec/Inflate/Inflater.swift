@@ -8,6 +8,10 @@ final class Inflater {
         case codes(BlockCodes, isFinal: Bool)
         case stored(left: Int, isFinal: Bool)
         case done
+
+        var isDone: Bool {
+            if case .done = self { true } else { false }
+        }
     }
 
     /// Everything but the text: what is needed to go on from here.
@@ -177,6 +181,9 @@ struct Token: Equatable {
     private init(_ packed: UInt32) { self.packed = packed }
 
     static let invalid = Token(0)
+
+    /// Whether it makes the same text in the same way, in however many bits.
+    func isSame(as other: Token) -> Bool { packed >> 6 == other.packed >> 6 }
 
     @inline(__always)
     static func read(
