@@ -66,8 +66,8 @@ struct DeflateSalvage {
         let place = stream.fileOffset(of: bit >> 3)
         return Damage(
             kind: .bitFlip, range: place..<(place + 1), table: reader.table,
-            explanation: "bit \(bit & 7) of this byte is most likely flipped: with it turned back the text goes on "
-                + "well, but no checksum proves it; the rows behind it are held back")
+            explanation: "bit \(bit & 7) of this byte is most likely flipped: turned back, the text goes on, "
+                + "but no checksum proves it; the rows behind it are held back")
     }
 
     /// Sends the text before the damage and what follows behind it.

@@ -14,6 +14,8 @@ struct HoleBridge {
     /// Blocks of zlib take 64 KiB or less; holes may take more.
     private static let reachBytes = 256 << 10
     private static let textBytesMax = 1 << 30
+    /// zlib ends a block after 16,383 symbols.
+    private static let blockBytesMax = 16_384 * MatchCodes.longestMatch
     /// How many bytes behind the damage reading is tried, when nothing tells where the damage ends.
     private static let skips = [0, 48, 112, 544]
 
@@ -75,7 +77,7 @@ struct HoleBridge {
     /// Whether a block that is read from `position` ends where another begins or the stream ends.
     private func isBlock(_ position: Int) -> Bool {
         let inflater = inflater(at: position, .header)
-        switch inflater.runBlock(until: Self.textBytesMax) {
+        switch inflater.runBlock(until: Self.blockBytesMax) {
         case .blockEnd: return isHeader(inflater.state.position)
         case .end: return (inflater.state.position + 7) / 8 + wrapper.trailerBytes == input.count
         case .full, .failed: return false

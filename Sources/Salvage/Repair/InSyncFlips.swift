@@ -40,7 +40,9 @@ struct InSyncFlips {
                 weights.take(token, at: text)
                 guard token.length > 0 else { continue }
                 for bit in position..<(position + token.bits) {
-                    guard let change = change(bit, at: position, text, index, block, codes) else { continue }
+                    guard comesBack(bit, at: position, index, block, codes),
+                        let change = change(bit, at: position, text, index, block, codes)
+                    else { continue }
                     if effect(of: change, at: text, index, weights) == wanted { found.append(bit) }
                 }
             }
@@ -65,6 +67,32 @@ struct InSyncFlips {
         var length: Int
         /// How many of the original symbols it stands for.
         var replaced: Int
+    }
+
+    /// Whether the reading with `bit` turned comes back to the original symbols; asked of every bit, so that nothing is
+    /// kept.
+    private func comesBack(
+        _ bit: Int, at position: Int, _ index: Int, _ block: TokenTrace.Block, _ codes: BlockCodes
+    ) -> Bool {
+        var (other, original) = (position, position)
+        var (lengths, next, count) = (0, index, 0)
+        repeat {
+            if other <= original {
+                var word = input.peek(other)
+                if bit >= other, bit - other < 57 { word ^= 1 << UInt64(bit - other) }
+                let token = Token.read(word, codes)
+                count += 1
+                guard token.bits > 0, token.length > 0, count <= Self.symbolsMax else { return false }
+                other += token.bits
+                lengths += token.length
+            } else {
+                guard next < block.tokens.upperBound, trace.tokens[next].length > 0 else { return false }
+                original += trace.tokens[next].bits
+                lengths -= trace.tokens[next].length
+                next += 1
+            }
+        } while other != original || next == index
+        return lengths == 0
     }
 
     /// Nil unless the reading with `bit` turned comes back to the original symbols with a text of the same length.
