@@ -13,7 +13,6 @@ struct FrameSalvageTests {
         var frameBytes: Int?
         /// What at least must come back when one byte in the middle is changed.
         let leastShare: Double
-        /// Whether checksums cover all that comes back as proven.
         var suffix: String { name == "zstd" ? ".zst" : ".lz4" }
         var testDescription: String {
             "\(name) \(arguments.joined(separator: " "))\(frameBytes == nil ? "" : ", frames")"
@@ -39,11 +38,11 @@ struct FrameSalvageTests {
         Tool(name: "zstd", arguments: ["--check"], leastShare: 0.0),
         Tool(name: "zstd", arguments: ["--check"], frameBytes: 50_000, leastShare: 0.9),
         Tool(name: "zstd", arguments: ["--no-check"], frameBytes: 50_000, leastShare: 0.9),
-        Tool(name: "lz4", arguments: ["-B4"], leastShare: 0.9),
-        Tool(name: "lz4", arguments: ["-B4", "-BX"], leastShare: 0.9),
+        Tool(name: "lz4", arguments: ["-B4"], leastShare: 0.75),
+        Tool(name: "lz4", arguments: ["-B4", "-BX"], leastShare: 0.75),
         Tool(name: "lz4", arguments: ["-B4", "-BD"], leastShare: 0.4),
         Tool(name: "lz4", arguments: ["-B4", "-BD", "--no-frame-crc"], leastShare: 0.4),
-        Tool(name: "lz4", arguments: ["-B4", "-BD"], frameBytes: 200_000, leastShare: 0.8),
+        Tool(name: "lz4", arguments: ["-B4", "-BD"], frameBytes: 200_000, leastShare: 0.7),
     ].filter { FileManager.default.isExecutableFile(atPath: "/usr/bin/" + $0.name) }
 
     /// The directory dump with its members pressed by `tool`; only the largest is damaged.
@@ -79,10 +78,6 @@ struct FrameSalvageTests {
             cut.files[largest].bytes.removeLast(size / 4)
             for (name, dump) in [("changed", changed), ("lost", lost), ("cut", cut)] {
                 let outcome = try Outcome(dump.write(to: folder), truth: campaign.truth, intact: [:])
-                FileHandle.standardError.write(
-                    Data(
-                        "\(tool.testDescription) \(name): \(outcome.recovered) + \(outcome.inferred) inferred, \(outcome.suspects) suspect, false \(outcome.falseProven.count)/\(outcome.falseIntact.count), damage \(outcome.damage.map(\.explanation).prefix(3))\n"
-                            .utf8))
                 #expect(outcome.falseProven == [], "\(name)")
                 #expect(outcome.falseIntact == [], "\(name)")
                 #expect(!outcome.damage.isEmpty, "\(name)")

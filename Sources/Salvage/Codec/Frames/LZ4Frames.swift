@@ -9,6 +9,8 @@ struct LZ4Frames {
     private var window = 0
     /// Whether bytes before the window are lost rather than out of the frame.
     private var isWindowTorn = false
+    /// Where the block read last begins, when it was damaged.
+    private var brokenBlock: Int?
 
     static let magic: [UInt8] = [0x04, 0x22, 0x4D, 0x18]
     private static let windowBytes = 64 << 10
@@ -60,6 +62,7 @@ struct LZ4Frames {
         text.beginFrame()
         window = text.count
         isWindowTorn = false
+        brokenBlock = nil
         var at = header.end
         var isWhole = true
         while at + 4 <= input.count {
@@ -70,10 +73,13 @@ struct LZ4Frames {
                 continue
             }
             isWhole = false
-            let next = nextBlock(at + 1, header)
-            text.tear(at..<next, "the length of a block is damaged, or its bytes are missing")
+            // Where bytes vanished, the next block begins inside the stretch that was taken for the damaged one.
+            let next = nextBlock(brokenBlock.map { $0 + 5 } ?? (at + 1), header)
+            if next == input.count { lastBlock(at, header) }
+            text.tear(min(at, next)..<max(at, next), "the length of a block is damaged, or its bytes are missing")
             isWindowTorn = true
             window = text.count
+            brokenBlock = nil
             at = next
             if beginsFrame(at) {
                 text.endFrame(areLinked: header.areLinked, holds: nil, at: at)
@@ -109,6 +115,7 @@ struct LZ4Frames {
         let start = text.count
         window = header.areLinked ? max(window, start - Self.windowBytes) : start
         if !header.areLinked { isWindowTorn = false }
+        brokenBlock = nil
         let grade: FrameText.Grade = holds == true ? .proven : holds == false ? .doubtful : .intact
         if isRaw {
             data.withUnsafeBufferPointer { text.append($0, grade) }
@@ -118,15 +125,31 @@ struct LZ4Frames {
             text.tear(at..<end, "a block is damaged")
             isWindowTorn = true
             window = text.count
+            brokenBlock = at
             return end
         }
         if holds == false {
             isWhole = false
             text.tear(at..<end, "the checksum of a block differs")
+            brokenBlock = at
             isWindowTorn = true
             window = text.count
         }
         return end
+    }
+
+    /// What there is of a block that goes on past the end of the file: sound when the file was cut, in doubt when the
+    /// frame's end is there and bytes within are missing.
+    private mutating func lastBlock(_ at: Int, _ header: Header) {
+        let word = at + 4 < input.count ? Frames.word(input, at) : 0
+        guard word >> 31 == 0, word > 0, word <= UInt32(header.blockMax) else { return }
+        let tail = input.count - (header.hasSum ? 8 : 4)
+        let hasEnd = tail > at + 4 && Frames.word(input, tail) == 0
+        text.beginBlock()
+        let start = text.count
+        window = header.areLinked ? max(window, start - Self.windowBytes) : start
+        _ = decode(input[(at + 4)..<(hasEnd ? tail : input.count)], .intact, blockMax: header.blockMax)
+        if hasEnd { text.doubt(from: start) }
     }
 
     private func blockEnd(_ at: Int, _ header: Header) -> Int? {
