@@ -16,7 +16,7 @@ struct StreamSalvage {
         case .none:
             let stream = try StreamBytes(feed)
             if let saved = try readHeaderless(stream) { return saved }
-        case .zstd, .lz4: break
+        case .zstd, .lz4: return try FrameSalvage(reader: reader).read(feed)
         }
         var damage: [Damage] = []
         var text: [UInt8] = []

@@ -45,11 +45,46 @@ actor CampaignResults {
             .deletingLastPathComponent()
         let page = root.appending(path: "docs/corruption-campaign.md")
         var text = try String(contentsOf: page, encoding: .utf8)
-        let (begin, end) = ("<!-- begin \(format.rawValue) -->", "<!-- end \(format.rawValue) -->")
-        guard let start = text.range(of: begin), let stop = text.range(of: end, range: start.upperBound..<text.endIndex)
-        else { throw MissingSection(mark: begin) }
-        text.replaceSubrange(start.upperBound..<stop.lowerBound, with: "\n" + section(format) + "\n")
+        try Self.replace(format.rawValue, in: &text) { _ in section(format) }
+        let sum = sum(format)
+        try Self.replace("summary", in: &text) { old in Self.summary(old, format, sum) }
         try Data(text.utf8).write(to: page)
+    }
+
+    /// Puts a new text between the marks of a section.
+    private static func replace(_ name: String, in page: inout String, _ make: (Substring) -> String) throws {
+        let (begin, end) = ("<!-- begin \(name) -->", "<!-- end \(name) -->")
+        guard let start = page.range(of: begin), let stop = page.range(of: end, range: start.upperBound..<page.endIndex)
+        else { throw MissingSection(mark: begin) }
+        let section = start.upperBound..<stop.lowerBound
+        page.replaceSubrange(section, with: "\n" + make(page[section]) + "\n")
+    }
+
+    /// The table of all formats, one of whose lines is new; those of formats that did not run stay.
+    private static func summary(_ old: Substring, _ format: SampleFormat, _ sum: Cell) -> String {
+        let before = old.split(separator: "\n")
+        var lines = [
+            "| format | dumps | intact rows back | held back | all rows back | false: proven / intact | PostgreSQL's own tool |",
+            "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        ]
+        for each in SampleFormat.allCases {
+            if each == format {
+                lines.append(
+                    "| \(format.rawValue) | \(sum.cases) | \(share(sum.kept, sum.demanded)) "
+                        + "| \(share(sum.heldBack, sum.demanded)) | \(share(sum.recovered, sum.total)) "
+                        + "| \(sum.falseProven) / \(sum.altered) "
+                        + "| \(sum.otherCases > 0 ? share(sum.otherRows, sum.otherTotal) : "–") |")
+            } else if let line = before.first(where: { $0.hasPrefix("| \(each.rawValue) |") }) {
+                lines.append(String(line))
+            }
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private func sum(_ format: SampleFormat) -> Cell {
+        var sum = Cell()
+        for cell in (cells[format] ?? [:]).values { sum.add(cell) }
+        return sum
     }
 
     struct MissingSection: Error {
@@ -58,20 +93,18 @@ actor CampaignResults {
 
     private func section(_ format: SampleFormat) -> String {
         let rows = cells[format] ?? [:]
-        let cases = rows.values.reduce(0) { $0 + $1.cases }
         var lines = [
             "## \(format.rawValue)", "",
-            "\(cases) damaged dumps, up to \(CampaignTests.places) places a kind, seed \(CampaignTests.seed).", "",
+            "\(sum(format).cases) damaged dumps, up to \(CampaignTests.places) places a kind, seed \(CampaignTests.seed).",
+            "",
             "| damage | cases | intact | held back | all | false: proven / intact | with manifest: all, false | \(format == .plain ? "psql" : "pg_restore") |",
             "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         ]
-        var sum = Cell()
         for kind in WoundKind.allCases {
             guard let cell = rows[kind], cell.cases > 0 else { continue }
             lines.append(Self.line(kind.rawValue, cell))
-            sum.add(cell)
         }
-        lines.append(Self.line("**together**", sum))
+        lines.append(Self.line("**together**", sum(format)))
         return lines.joined(separator: "\n")
     }
 

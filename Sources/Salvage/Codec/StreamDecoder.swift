@@ -77,7 +77,8 @@ final class ZstdDecoder: StreamDecoder {
     private let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 256 << 10)
     private var consumed = 0
     private(set) var isFinished = false
-    let hasChecksum = false
+    private var frames = FrameSums(magic: ZstdFrames.magic, flag: 0x04)
+    var hasChecksum: Bool { frames.allHave }
 
     init?() {
         guard let context = ZSTD_createDCtx() else { return nil }
@@ -101,6 +102,7 @@ final class ZstdDecoder: StreamDecoder {
                 throw CodecFailure(
                     inputOffset: consumed + source.pos, reason: String(cString: ZSTD_getErrorName(status)))
             }
+            frames.take(input[before..<source.pos], endsFrame: status == 0)
             isFinished = status == 0
             if source.pos == before, target.pos < target.size { break }
         }
@@ -114,7 +116,8 @@ final class LZ4Decoder: StreamDecoder {
     private let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 256 << 10)
     private var consumed = 0
     private(set) var isFinished = false
-    let hasChecksum = false
+    private var frames = FrameSums(magic: LZ4Frames.magic, flag: 0x04)
+    var hasChecksum: Bool { frames.allHave }
 
     init?() {
         guard LZ4F_isError(LZ4F_createDecompressionContext(&context, UInt32(LZ4F_VERSION))) == 0 else { return nil }
@@ -137,11 +140,40 @@ final class LZ4Decoder: StreamDecoder {
                     inputOffset: consumed + position, reason: String(cString: LZ4F_getErrorName(status)))
             }
             if targetSize > 0 { try output(UnsafeBufferPointer(rebasing: buffer[..<targetSize])) }
+            frames.take(input[position..<(position + sourceSize)], endsFrame: status == 0)
             position += sourceSize
             isFinished = status == 0
             if sourceSize == 0, targetSize == 0 { break }
         }
         consumed += input.count
+    }
+}
+
+/// Looks at the beginning of each frame that a library decodes: whether its content has a checksum.
+private struct FrameSums {
+    let magic: [UInt8]
+    /// The bit of the byte behind the magic number that announces the checksum.
+    let flag: UInt8
+    private var head: [UInt8] = []
+    private var count = 0
+    private var isMissing = false
+
+    init(magic: [UInt8], flag: UInt8) {
+        self.magic = magic
+        self.flag = flag
+    }
+
+    /// At least one frame has ended, and every one had a checksum: it held, else the library had failed.
+    var allHave: Bool { count > 0 && !isMissing }
+
+    mutating func take(_ bytes: Slice<UnsafeBufferPointer<UInt8>>, endsFrame: Bool) {
+        if head.count < 5 { head.append(contentsOf: bytes.prefix(5 - head.count)) }
+        guard endsFrame, !head.isEmpty else { return }
+        if head.starts(with: magic) {
+            count += 1
+            if head.count < 5 || head[4] & flag == 0 { isMissing = true }
+        }
+        head.removeAll(keepingCapacity: true)
     }
 }
 

@@ -7,12 +7,16 @@ struct PlainReader {
     let catalog: StreamCatalog
     private(set) var inspection = Inspection(format: .plain)
     private let copies: Set<Int>
+    /// Whether checksums cover the whole text and hold.
+    private let isProven: Bool
 
     init(file: DumpFile, codec: Codec, shapes: [TableShape]) throws {
         self.file = file
         self.codec = codec
         let outline = PlainOutline(shapes: shapes)
-        let end = try PlainReader.decode(file, codec, progress: { _ in }) { try outline.take($0) }
+        let decoder = try codec.decoder()
+        let end = try PlainReader.decode(file, decoder, progress: { _ in }) { try outline.take($0) }
+        isProven = decoder.hasChecksum && end == nil
         try outline.finish()
         inspection.compression = codec == .none ? nil : codec.rawValue
         inspection.objects = outline.objects
@@ -35,14 +39,15 @@ struct PlainReader {
             if codec == .gzip, let rescue = try PlainRescue(file, catalog) {
                 return try readRescued(rescue, emit)
             }
+            if codec != .gzip, let report = try readFrames(emit) { return report }
             var text: [UInt8] = []
-            _ = try Self.decode(file, codec, progress: progress) { text.append(contentsOf: $0) }
+            _ = try Self.decode(file, try codec.decoder(), progress: progress) { text.append(contentsOf: $0) }
             return try readUnchecked(.memory(text), { _ in }, emit)
         }
         let rows = PlainRows(
-            catalog: catalog, isProven: codec == .gzip, copies: copies,
+            catalog: catalog, isProven: isProven, copies: copies,
             source: (file.path as NSString).lastPathComponent, emit: emit)
-        let end = try Self.decode(file, codec, progress: progress) { try rows.take($0) }
+        let end = try Self.decode(file, try codec.decoder(), progress: progress) { try rows.take($0) }
         try rows.finish()
         var report = ReadReport()
         report.tables = rows.summaries
@@ -111,6 +116,30 @@ struct PlainReader {
         return report
     }
 
+    /// A damaged script of zstd or LZ4 frames: whatever can be decoded, and of what is in doubt no row but as inferred.
+    private func readFrames(_ emit: @escaping (ReadEvent) throws -> Void) throws -> ReadReport? {
+        let input = try file.read(at: 0, count: file.size)
+        guard var text = FrameSalvage.text(of: input, codec) else { return nil }
+        text.settle()
+        let graded = text
+        var heldBack: [String: Int] = [:]
+        var report = try readUnchecked(.memory(graded.bytes), { _ in }) { event in
+            guard case .rows(let batch) = event, case .intact = batch.confidence else { return try emit(event) }
+            for part in graded.graded(batch) {
+                if part.confidence != .intact { heldBack[part.table, default: 0] += part.rowCount }
+                try emit(.rows(part))
+            }
+        }
+        for index in report.tables.indices {
+            let count = heldBack[report.tables[index].table] ?? 0
+            report.tables[index].intact -= count
+            report.tables[index].inferred += count
+        }
+        report.damage =
+            text.wounds.map { Damage(kind: .compressedData, range: $0.range, explanation: $0.reason) } + report.damage
+        return report
+    }
+
     private func readUnchecked(
         _ script: Script, _ progress: (Int) -> Void, _ emit: @escaping (ReadEvent) throws -> Void
     ) throws -> ReadReport {
@@ -145,10 +174,9 @@ struct PlainReader {
 
     /// Decodes the whole file; what stops the decoder is returned as damage.
     private static func decode(
-        _ file: DumpFile, _ codec: Codec, progress: (Int) -> Void,
+        _ file: DumpFile, _ decoder: any StreamDecoder, progress: (Int) -> Void,
         _ receive: (UnsafeBufferPointer<UInt8>) throws -> Void
     ) throws -> Damage? {
-        let decoder = try codec.decoder()
         var window = FileWindow(file)
         var offset = 0
         do {
