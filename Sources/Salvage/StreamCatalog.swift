@@ -29,8 +29,10 @@ struct StreamCatalog: Sendable {
     func shape(of table: String) -> TableShape? { shapes.first { $0.name == table } }
 
     func tableName(of entry: ArchiveEntry) -> String {
-        CreateTableParser.copy(entry.copyStatement)?.table
-            ?? "\(entry.schema.isEmpty ? "public" : entry.schema).\(entry.tag)"
+        let tagged = "\(entry.schema.isEmpty ? "public" : entry.schema).\(entry.tag)"
+        guard let copied = CreateTableParser.copy(entry.copyStatement)?.table else { return tagged }
+        // The name stands in several places: when one of them is damaged, the one that a definition bears is right.
+        return shape(of: copied) == nil && shape(of: tagged) != nil ? tagged : copied
     }
 
     func tableName(of dumpID: Int) -> String? { byID[dumpID].map { tableName(of: $0) } }

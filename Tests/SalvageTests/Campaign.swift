@@ -50,6 +50,12 @@ struct Outcome: Sendable {
     var missed: [String] = []
     var unnamed = 0
 
+    /// Of a file in which nothing of a dump was found.
+    init(refused error: SalvageError, intact: [String: [Bool]]) {
+        demanded = intact.values.reduce(0) { $0 + $1.count { $0 } }
+        damage = [Damage(kind: .headerLost, range: 0..<0, explanation: error.message)]
+    }
+
     /// Reads the dump at `path` and compares with the truth.
     init(_ path: String, truth: Truth, intact: [String: [Bool]], manifest: String? = nil) throws {
         var got = truth.counts.map { [Bool](repeating: false, count: $0) }
@@ -179,6 +185,11 @@ struct Campaign: Sendable {
             return nil
         }
         let path = try wound.dump.write(to: folder)
-        return try Outcome(path, truth: truth, intact: layout.intactRows(wound, format), manifest: manifest)
+        let intact = layout.intactRows(wound, format)
+        do {
+            return try Outcome(path, truth: truth, intact: intact, manifest: manifest)
+        } catch let error as SalvageError {
+            return Outcome(refused: error, intact: intact)
+        }
     }
 }

@@ -116,7 +116,16 @@ struct CustomBlocks {
     private mutating func isEnd(at offset: Int, limit: Int) -> Bool {
         guard int(at: offset) == 0 else { return false }
         let next = offset + lengthBytes
-        return next >= limit || next >= fileSize || block(at: next) != nil
+        return next >= limit || next >= fileSize || block(at: next) != nil || isDamagedBlock(at: next)
+    }
+
+    /// Whether a compressed stream begins where it would in a block whose own first bytes are wrong.
+    private mutating func isDamagedBlock(at offset: Int) -> Bool {
+        let start = offset + 1 + lengthBytes
+        guard style == .stream, let length = int(at: start), length > 0, length <= Self.chunkBytesMax,
+            let head = try? cursor.window.bytes(at: start + lengthBytes, count: min(length, 4))
+        else { return false }
+        return Codec.detect(head) != .none
     }
 
     /// A length, so many bytes, and what may follow them.

@@ -73,18 +73,37 @@ struct CustomReader {
         var position = contents.end ?? 0
         var seen: Set<Int> = []
         var starts: [CustomBlocks.BlockStart] = []
+        var broken: Set<Int> = []
         while position < file.size {
             guard let block = try nextBlock(at: &position, &blocks, seen, &report) else { break }
-            seen.insert(block.dumpID)
+            let isCopy = !seen.insert(block.dumpID).inserted && !anchors.isEmpty
             if block.isLargeObjects {
                 position = try skipLargeObjects(block, &blocks)
                 continue
             }
-            starts.append(block)
-            switch try blocks.chunks(of: block, onBreak: { _ in }, { _, _ in }) {
+            var isBroken = false
+            let start = position
+            switch try blocks.chunks(of: block, onBreak: { _ in isBroken = true }, { _, _ in }) {
             case .complete(let next): position = next
-            case .broken(let at, _): position = max(at, block.dataOffset)
+            case .broken(let at, _):
+                position = max(at, block.dataOffset)
+                isBroken = true
             }
+            if isCopy {
+                report.damage.append(
+                    Damage(
+                        kind: .framing, range: start..<max(position, start + 1),
+                        table: catalog.tableName(of: block.dumpID),
+                        explanation: "the data of this table begins a second time here"))
+                // A block that was copied into its own beginning: the whole one counts.
+                guard !isBroken, broken.remove(block.dumpID) != nil,
+                    let index = starts.firstIndex(where: { $0.dumpID == block.dumpID })
+                else { continue }
+                starts[index] = block
+                continue
+            }
+            if isBroken { broken.insert(block.dumpID) }
+            starts.append(block)
         }
         let heads = try starts.map {
             StreamCatalog.Head(id: $0.dumpID, place: $0.offset, bytes: try head(of: $0, blocks))
@@ -98,6 +117,9 @@ struct CustomReader {
     ) throws -> CustomBlocks.BlockStart? {
         let isStart = position == 0 && contents.end == nil
         if !isStart, let block = blocks.block(at: position), !seen.contains(block.dumpID) || anchors.isEmpty {
+            return bounded(block)
+        }
+        if !isStart, let block = blocks.strongBlock(at: position), seen.contains(block.dumpID) {
             return bounded(block)
         }
         if !isStart, let id = anchors[position] ?? expectedID(seen), !seen.contains(id),
