@@ -45,6 +45,8 @@ struct Outcome: Sendable {
     var inferred = 0
     /// Demanded rows that came back as suspect or inferred only.
     var heldBack = 0
+    /// True rows, demanded or not, that came back so.
+    var heldTrue = 0
     var damage: [Damage] = []
     /// The first rows that were demanded and did not come.
     var missed: [String] = []
@@ -85,6 +87,7 @@ struct Outcome: Sendable {
         }
         for (index, name) in truth.tables.enumerated() {
             recovered += got[index].count { $0 }
+            heldTrue += zip(got[index], held[index]).count { !$0 && $1 }
             for (row, isIntact) in (intact[name] ?? []).enumerated() where isIntact {
                 demanded += 1
                 if !got[index][row], held[index][row] { heldBack += 1 }

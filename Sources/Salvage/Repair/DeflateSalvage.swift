@@ -120,7 +120,8 @@ struct DeflateSalvage {
             let count = piece.lines.ranges.count
             let sure = piece.nextDamage == nil ? count : max(count - DamagePlace.guardRows, 0)
             try send(piece.symbols, piece.lines, &outlet) { _, index in
-                index < sure ? .intact : .inferred(score: 0.5)
+                guard index < sure else { return .inferred(score: 0.5) }
+                return piece.inferred.contains(index) ? .inferred(score: 0.9) : .intact
             }
             guard let next = piece.nextDamage else { return }
             let end = sure < count ? piece.lines.ranges[sure].lowerBound : piece.symbols.endIndex

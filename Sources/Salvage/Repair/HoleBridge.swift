@@ -40,8 +40,10 @@ struct HoleBridge {
         let lines: SymbolLines
         /// The bit at which damage shows again; nil when the stream ends well.
         let nextDamage: Int?
-        /// How much text is lost before it, when that is certain.
+        /// How much text is lost before it, when that is certain enough to follow references across it.
         let lostBytes: Int?
+        /// Lines that hold bytes which came by such a reference: right only if the size is.
+        let inferred: Set<Int>
     }
 
     func next(after hole: Hole) -> Piece? {
@@ -107,8 +109,9 @@ struct HoleBridge {
             grammar: grammar, echo: echo)
         guard let lost = size.find() else { return nil }
         let stop = inflater.run(until: Self.textBytesMax)
-        let text = size.resolved(inflater.text[start..<inflater.state.count], size: lost)
-        return piece(inflater, stop, text[...], from: bit, place, lost)
+        let decoded = Array(inflater.text[start..<inflater.state.count])
+        let text = size.resolved(decoded[...], size: lost)
+        return piece(inflater, stop, text[...], decoded, from: bit, place, lost)
     }
 
     /// Reads without the text before.
@@ -120,11 +123,12 @@ struct HoleBridge {
         let first = SymbolLines(inflater.text[start..<inflater.state.count], startsOnLine: false, grammar: grammar)
         guard !first.forms.isEmpty, !first.forms.contains(.bad) else { return nil }
         let stop = inflater.run(until: Self.textBytesMax)
-        return piece(inflater, stop, Array(inflater.text[start..<inflater.state.count])[...], from: bit, .header, nil)
+        let text = Array(inflater.text[start..<inflater.state.count])
+        return piece(inflater, stop, text[...], text, from: bit, .header, nil)
     }
 
     private func piece(
-        _ inflater: Inflater, _ stop: Inflater.Stop, _ text: ArraySlice<UInt16>, from bit: Int,
+        _ inflater: Inflater, _ stop: Inflater.Stop, _ text: ArraySlice<UInt16>, _ decoded: [UInt16], from bit: Int,
         _ place: Inflater.Place, _ lost: Int?
     ) -> Piece? {
         var text = text
@@ -142,7 +146,9 @@ struct HoleBridge {
         }
         let good = lines.forms.count { $0 == .good }
         guard good >= (isWhole ? 1 : Self.linesMin) else { return nil }
-        return Piece(bit: bit, symbols: text, lines: lines, nextDamage: damage, lostBytes: lost)
+        let inferred = lines.ranges.indices.filter { line in decoded[lines.ranges[line]].contains { $0 > 255 } }
+        return Piece(
+            bit: bit, symbols: text, lines: lines, nextDamage: damage, lostBytes: lost, inferred: Set(inferred))
     }
 
     private func inflater(at bit: Int, _ place: Inflater.Place) -> Inflater {
