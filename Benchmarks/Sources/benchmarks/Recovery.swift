@@ -9,13 +9,16 @@ struct SalvageRead: Benchmark {
     let name = "salvage"
     let title = "Reading an intact dump"
     let explanation = """
-        The dump of a simulated bank of 5 million rows (custom format, compressed). Ours reads every row, checks it against
-        its column's types and the stream's checksum, in a process of its own whose peak memory is the last line.
+        The dump of a simulated bank (custom format, compressed; 5 million rows unless `--clients` says otherwise). Ours
+        cuts every row, counts its fields and proves it by the stream's checksum, in a process of its own whose peak memory
+        is the last line.
         """
     static let childFlag = "--read-dump"
     private static let memoryMax = 200.0
 
-    func rounds(_ context: Context) -> String { "\(context.rounds) rounds of one whole read" }
+    func rounds(_ context: Context) -> String {
+        "\(context.rounds) rounds of one whole read, a bank of \(context.clientCount) clients"
+    }
 
     func run(_ context: Context) async throws -> [Row] {
         let dump = try await context.dump()
@@ -29,7 +32,7 @@ struct SalvageRead: Benchmark {
                     try run.checked("pg_restore")
                 }
             },
-            Side(what: "our reader, every row judged", unit: "s", bar: .atMost(1.2)) {
+            Side(what: "our reader, every row proven", unit: "s", bar: .atMost(1.2)) {
                 try await seconds {
                     let run = try await ToolRun.run(
                         CommandLine.arguments[0], [Self.childFlag, dump.path, String(dump.rows)])
@@ -86,7 +89,9 @@ struct Recovery: Benchmark {
         backup, and proves it by restoring it.
         """
 
-    func rounds(_ context: Context) -> String { "\(context.rounds) rounds of one whole recovery" }
+    func rounds(_ context: Context) -> String {
+        "\(context.rounds) rounds of one whole recovery, a bank of \(context.clientCount) clients"
+    }
 
     func run(_ context: Context) async throws -> [Row] {
         let dump = try await context.dump()
