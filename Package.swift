@@ -37,6 +37,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -62,6 +63,8 @@ let package = Package(
         module(
             "Evidence", ["Diagnostics", "Crypto", "Postgres", "Migrations"], resources: [.copy("Migrations")]),
         module("Salvage", ["Diagnostics", "Crypto", "CZlib", "CZstd", "CLZ4"], settings: crunching),
+
+        module("Web", [.product(name: "HTTPTypes", package: "swift-http-types")]),
 
         // The bank
         module("Bank", ["Diagnostics", "Crypto", "Postgres", "Migrations", "Vault"], resources: [.copy("Migrations")]),
@@ -104,6 +107,7 @@ let package = Package(
         tests("PostgresServerTests", ["PostgresServer", "Postgres", "TestSupport", "cluster-owner"]),
         tests("MigrationsTests", ["Migrations", "Postgres", "TestSupport"]),
         tests("CryptoTests", ["Crypto"]),
+        tests("WebTests", ["Web"]),
         tests("VaultTests", ["Vault", "Crypto", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests("EvidenceTests", ["Evidence", "Crypto", "Migrations", "Postgres", "TestSupport"]),
         tests(

@@ -15,6 +15,7 @@ enum Layers {
         "Vault": foundations.union(["CZlib", "CSpawn"]),
         "Evidence": foundations,
         "Salvage": ["Diagnostics", "Crypto", "CZlib", "CZstd", "CLZ4"],
+        "Web": ["HTTPTypes"],
         "Bank": foundations.union(["Vault"]),
         "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Crypto", "CZlib"],
         "Recovery": bank.union(["Salvage", "Yams"]),
