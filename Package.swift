@@ -65,6 +65,7 @@ let package = Package(
         module("Salvage", ["Diagnostics", "Crypto", "CZlib", "CZstd", "CLZ4"], settings: crunching),
 
         module("Web", [.product(name: "HTTPTypes", package: "swift-http-types")]),
+        module("Rest", ["Diagnostics", "Postgres", "Web", .product(name: "HTTPTypes", package: "swift-http-types")]),
 
         // The bank
         module("Bank", ["Diagnostics", "Crypto", "Postgres", "Migrations", "Vault"], resources: [.copy("Migrations")]),
@@ -108,6 +109,7 @@ let package = Package(
         tests("MigrationsTests", ["Migrations", "Postgres", "TestSupport"]),
         tests("CryptoTests", ["Crypto"]),
         tests("WebTests", ["Web"]),
+        tests("RestTests", ["Rest", "Web", "Postgres", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types")]),
         tests("VaultTests", ["Vault", "Crypto", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests("EvidenceTests", ["Evidence", "Crypto", "Migrations", "Postgres", "TestSupport"]),
         tests(

@@ -16,6 +16,7 @@ enum Layers {
         "Evidence": foundations,
         "Salvage": ["Diagnostics", "Crypto", "CZlib", "CZstd", "CLZ4"],
         "Web": ["HTTPTypes"],
+        "Rest": ["Diagnostics", "Postgres", "Web", "HTTPTypes"],
         "Bank": foundations.union(["Vault"]),
         "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Crypto", "CZlib"],
         "Recovery": bank.union(["Salvage", "Yams"]),
