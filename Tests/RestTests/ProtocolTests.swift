@@ -134,6 +134,8 @@ import Web
             let document = try JSONReader.read(response.text)
             #expect(document["definitions"]?["films"]?["properties"]?["title"]?["type"]?.string == "string")
             #expect(document["paths"]?["/rpc/add_them"] != nil)
+            let other = try JSONReader.read(await cinema.get("/", as: Cinema.nobody).text)
+            #expect(other["definitions"]?["films"] != nil && other["definitions"]?["secrets"] == nil)
         }
     }
 

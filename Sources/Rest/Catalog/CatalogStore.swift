@@ -113,6 +113,18 @@ struct CatalogStore: Sendable {
         """
     }
 
+    /// What the role of the flight may use in a schema: ids of relations and of functions.
+    static func visible(in schema: String) -> Statement {
+        """
+        select coalesce((select json_agg(c.oid::bigint) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                where n.nspname = \(schema) and c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition
+                    and (has_any_column_privilege(c.oid, 'select, insert, update')
+                        or has_table_privilege(c.oid, 'delete'))), '[]')::text,
+            coalesce((select json_agg(p.oid::bigint) from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+                where n.nspname = \(schema) and has_function_privilege(p.oid, 'execute')), '[]')::text
+        """
+    }
+
     private static let types: Statement = """
         select typname::text from pg_type where typtype in ('b', 'd', 'e', 'r', 'm') and typname !~ '^_'
             and pg_type_is_visible(oid)

@@ -5,7 +5,15 @@ internal import Web
 struct OpenAPI {
     let context: RequestContext
 
-    init(_ context: RequestContext) { self.context = context }
+    /// Ids of what the role may use: nothing else is named.
+    let relations: Set<Int64>
+    let functions: Set<Int64>
+
+    init(_ context: RequestContext, relations: Set<Int64>, functions: Set<Int64>) {
+        self.context = context
+        self.relations = relations
+        self.functions = functions
+    }
 
     var response: ApiResponse {
         var paths: [JSON.Member] = [
@@ -21,14 +29,15 @@ struct OpenAPI {
         var definitions: [JSON.Member] = []
         let snapshot = context.snapshot
         for relation in snapshot.relations.values.sorted(by: { $0.name.name < $1.name.name })
-        where relation.name.schema == context.schema && (try? snapshot.relation(relation.name, context.settings)) != nil
+        where relations.contains(relation.id) && relation.name.schema == context.schema
+            && (try? snapshot.relation(relation.name, context.settings)) != nil
         {
             paths.append(.init("/" + relation.name.name, path(relation)))
             definitions.append(.init(relation.name.name, definition(relation)))
         }
         for (name, overloads) in snapshot.functions.sorted(by: { $0.key.name < $1.key.name })
         where name.schema == context.schema {
-            guard let function = overloads.first else { continue }
+            guard let function = overloads.first(where: { functions.contains($0.id) }) else { continue }
             paths.append(.init("/rpc/" + name.name, call(function)))
         }
         let document: JSON = [

@@ -76,9 +76,11 @@ struct RequestContext: Sendable {
 }
 
 extension HTTPField.Name {
-    static let acceptProfile = HTTPField.Name("Accept-Profile")!
-    static let contentProfile = HTTPField.Name("Content-Profile")!
-    static let prefer = HTTPField.Name("Prefer")!
-    static let preferenceApplied = HTTPField.Name("Preference-Applied")!
-    static let rangeUnit = HTTPField.Name("Range-Unit")!
+    static let acceptProfile = known("Accept-Profile")
+    static let contentProfile = known("Content-Profile")
+    static let prefer = known("Prefer")
+    static let preferenceApplied = known("Preference-Applied")
+
+    /// A name that is written in this source: valid by inspection, and `Host` if it were not.
+    private static func known(_ name: String) -> HTTPField.Name { HTTPField.Name(name) ?? .host }
 }

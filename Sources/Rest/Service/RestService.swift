@@ -38,7 +38,7 @@ public struct RestService: Sendable {
         guard !segments.contains(nil) else { throw Self.unknownPath(request.path) }
         let names = segments.compactMap { $0 }
         switch names.count {
-        case 0: return try root(context)
+        case 0: return try await root(context)
         case 1: return try await relation(names[0], context)
         case 2 where names[0] == "rpc": return try await CallHandler(context, database).respond(names[1])
         default: throw Self.unknownPath(request.path)
@@ -72,11 +72,18 @@ public struct RestService: Sendable {
         return ApiResponse(status: .ok, fields: [.allow: verbs.joined(separator: ",")])
     }
 
-    private func root(_ context: RequestContext) throws(RestError) -> ApiResponse {
+    private func root(_ context: RequestContext) async throws -> ApiResponse {
         guard context.isReading else {
             throw RestError("PGRST117", 405, "Unsupported HTTP method: \(context.request.method.rawValue)")
         }
-        return OpenAPI(context).response
+        let visible = try await Runner(database: database).run(
+            CatalogStore.visible(in: context.schema), in: context)
+        guard let row = visible.first else { throw RestError("PGRSTX00", 500, "the database gave no answer") }
+        return OpenAPI(context, relations: Self.ids(try row.decode(0)), functions: Self.ids(try row.decode(1))).response
+    }
+
+    private static func ids(_ text: String) -> Set<Int64> {
+        Set(((try? JSONReader.read(text))?.array ?? []).compactMap(\.integer))
     }
 }
 

@@ -75,6 +75,13 @@ struct Runner: Sendable {
         }
     }
 
+    /// Runs a statement of ours as the caller, reading only.
+    func run(_ statement: Statement, in context: RequestContext) async throws -> QueryResult {
+        let results = try await database.pipeline([settings(context, isReadOnly: true), statement])
+        guard let last = results.last else { throw RestError("PGRSTX00", 500, "the database gave no answer") }
+        return last
+    }
+
     private struct DryRun: Error { let answer: Answer }
 
     private func main(_ flight: Flight, _ context: RequestContext) -> Statement {
