@@ -46,6 +46,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
         // The C library's own, which Swift's Glibc module hides
@@ -65,6 +66,8 @@ let package = Package(
         module("Salvage", ["Diagnostics", "Crypto", "CZlib", "CZstd", "CLZ4"], settings: crunching),
 
         module("Web", [.product(name: "HTTPTypes", package: "swift-http-types")]),
+
+        module("Tokens", ["Diagnostics", "Crypto", "Web"]),
 
         // The bank
         module("Bank", ["Diagnostics", "Crypto", "Postgres", "Migrations", "Vault"], resources: [.copy("Migrations")]),
@@ -108,6 +111,7 @@ let package = Package(
         tests("MigrationsTests", ["Migrations", "Postgres", "TestSupport"]),
         tests("CryptoTests", ["Crypto"]),
         tests("WebTests", ["Web"]),
+        tests("TokensTests", ["Tokens", "Crypto", "Web"]),
         tests("VaultTests", ["Vault", "Crypto", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests("EvidenceTests", ["Evidence", "Crypto", "Migrations", "Postgres", "TestSupport"]),
         tests(
