@@ -51,6 +51,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
         // The C library's own, which Swift's Glibc module hides
@@ -71,6 +72,8 @@ let package = Package(
 
         module("Web", [.product(name: "HTTPTypes", package: "swift-http-types")]),
         module("Rest", ["Diagnostics", "Postgres", "Web", .product(name: "HTTPTypes", package: "swift-http-types")]),
+
+        module("Tokens", ["Diagnostics", "Cryptography", "Web"]),
 
         // The bank
         module("Bank", ["Diagnostics", "Cryptography", "Postgres", "Migrations", "Vault"], resources: [.copy("Migrations")]),
@@ -133,6 +136,7 @@ let package = Package(
         tests("CryptographyTests", ["Cryptography"]),
         tests("WebTests", ["Web"]),
         tests("RestTests", ["Rest", "Web", "Postgres", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types")]),
+        tests("TokensTests", ["Tokens", "Cryptography", "Web"]),
         tests("VaultTests", ["Vault", "Cryptography", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests("EvidenceTests", ["Evidence", "Cryptography", "Migrations", "Postgres", "TestSupport"]),
         tests(

@@ -17,16 +17,25 @@ enum Layers {
         "Salvage": ["Diagnostics", "Cryptography", "CZlib", "CZstd", "CLZ4"],
         "Web": ["HTTPTypes"],
         "Rest": ["Diagnostics", "Postgres", "Web", "HTTPTypes"],
+        "Tokens": ["Diagnostics", "Cryptography", "Web"],
+        "Auth": foundations.union(["Vault", "Tokens", "Web", "HTTPTypes", "CArgon2"]),
         "Bank": foundations.union(["Vault"]),
         "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Cryptography", "CZlib"],
         "Recovery": bank.union(["Salvage", "Yams"]),
-        "Platform": bank.union(["Simulator", "Salvage", "Recovery"]),
+        "Gateway": [
+            "Diagnostics", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "CZlib", "HTTPTypes", "Hummingbird",
+            "HummingbirdTLS", "HummingbirdHTTP2", "Logging", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "NIOWebSocket",
+            "ServiceLifecycle",
+        ],
+        "Platform": bank.union([
+            "Simulator", "Salvage", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "Gateway",
+        ]),
         "Commands": ["Diagnostics", "Platform", "ArgumentParser"],
         "digitalbank": ["Commands"],
     ]
 
     /// Folders of C declarations: no Swift in them.
-    static let shims: Set<String> = ["CLibpq", "CLibCrypto", "CZlib", "CZstd", "CLZ4", "CSpawn"]
+    static let shims: Set<String> = ["CLibpq", "CLibCrypto", "CZlib", "CZstd", "CLZ4", "CSpawn", "CArgon2"]
 
     static func violations(in file: TextFile) -> [Violation] {
         guard file.path.hasPrefix("Sources/"), file.isSwift, let target = file.target else { return [] }
