@@ -130,6 +130,9 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Diagnostics", "Postgres", "PostgresServer"],
             path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "ApiTestSupport", dependencies: ["TestSupport", "Postgres"], path: "Tests/ApiTestSupport",
+            swiftSettings: strict),
         .executableTarget(
             name: "cluster-owner", dependencies: ["PostgresServer"], path: "Tests/ClusterOwner", swiftSettings: strict,
             linkerSettings: lld),
@@ -141,7 +144,10 @@ let package = Package(
         tests("WebTests", ["Web"]),
         tests(
             "RestTests",
-            ["Rest", "Web", "Postgres", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types")]),
+            [
+                "Rest", "Web", "Postgres", "TestSupport", "ApiTestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
         tests("TokensTests", ["Tokens", "Cryptography", "Web"]),
         tests("VaultTests", ["Vault", "Cryptography", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests("EvidenceTests", ["Evidence", "Cryptography", "Migrations", "Postgres", "TestSupport"]),
@@ -157,6 +163,12 @@ let package = Package(
                 "Recovery", "Salvage", "Simulator", "Bank", "Vault", "Evidence", "Cryptography", "Migrations",
                 "Postgres",
                 "PostgresServer", "TestSupport",
+            ]),
+        tests(
+            "GatewayTests",
+            [
+                "Gateway", "Rest", "Tokens", "Web", "Postgres", "PostgresServer", "TestSupport", "ApiTestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         tests("SystemTests", ["TestSupport", "Postgres", "PostgresServer"]),
         tests("TidyTests", []),

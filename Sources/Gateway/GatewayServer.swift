@@ -35,7 +35,7 @@ public struct GatewayServer: Sendable {
         self.onListening = onListening
     }
 
-    /// Serves until the task is cancelled or the process is told to end; requests under way are answered first.
+    /// Serves until the task is cancelled or the process gets SIGTERM or SIGINT; requests under way are answered first.
     ///
     /// - Parameter work: long work beside the server, ended with it.
     public func run(beside work: [@Sendable () async throws -> Void] = []) async throws {
@@ -72,7 +72,13 @@ public struct GatewayServer: Sendable {
             configuration: .init(
                 services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         defer { log.flush() }
-        try await group.run()
+        // Ends with the group, which cancelling asks to end in order: connections that were just taken are let go too.
+        let running = Task { try await group.run() }
+        try await withTaskCancellationHandler {
+            try await running.value
+        } onCancel: {
+            Task { await group.triggerGracefulShutdown() }
+        }
     }
 
     private func builder() throws -> HTTPServerBuilder {
