@@ -5,6 +5,7 @@ internal import HummingbirdHTTP2
 internal import HummingbirdTLS
 internal import Logging
 internal import NIOCore
+internal import NIOHTTP1
 internal import NIOPosix
 internal import ServiceLifecycle
 internal import Synchronization
@@ -15,6 +16,7 @@ public import Web
 public struct GatewayServer: Sendable {
     let settings: GatewaySettings
     let mounts: [Mount]
+    let sockets: [SocketMount]
     let tokens: TokenCheck
     let anonymous: Actor?
     /// Nil when the bank can be served, else why not.
@@ -23,12 +25,14 @@ public struct GatewayServer: Sendable {
     let onListening: @Sendable (Int, Int?) -> Void
 
     public init(
-        settings: GatewaySettings, mounts: [Mount], tokens: @escaping TokenCheck, anonymous: Actor?,
+        settings: GatewaySettings, mounts: [Mount], sockets: [SocketMount] = [], tokens: @escaping TokenCheck,
+        anonymous: Actor?,
         unready: @escaping @Sendable () -> String? = { nil },
         onListening: @escaping @Sendable (Int, Int?) -> Void = { _, _ in }
     ) {
         self.settings = settings
         self.mounts = mounts
+        self.sockets = sockets
         self.tokens = tokens
         self.anonymous = anonymous
         self.unready = unready
@@ -82,15 +86,25 @@ public struct GatewayServer: Sendable {
     }
 
     private func builder() throws -> HTTPServerBuilder {
-        let idle = TimeAmount(settings.limits.idleTimeMax)
-        let decoder = HTTP1Channel.Configuration.DecoderConfiguration(
-            maxHeaderFieldSize: settings.limits.headerBytesMax, maxHeaderListSize: settings.limits.headerBytesMax,
-            maxHeaderFieldCount: 200)
-        let http1 = HTTP1Channel.Configuration(idleTimeout: idle, httpDecoderConfiguration: decoder)
+        let (settings, open) = (settings, opener())
         guard let certificate = settings.certificate, let key = settings.privateKey else {
-            return .http1(configuration: http1)
+            return HTTPServerBuilder { SocketChannel(responder: $0, settings: settings, open: open) }
         }
-        return try Certificates.builder(certificate: certificate, key: key, http1: http1)
+        return try Certificates.builder(certificate: certificate, key: key, settings: settings, open: open)
+    }
+
+    /// Which socket a request opens: it brings a token that is taken, as header or as `apikey` in its address.
+    private func opener() -> SocketChannel.Open {
+        let (sockets, tokens) = (sockets, tokens)
+        return { head in
+            let parts = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let mount = sockets.first(where: { $0.path == parts[0] }),
+                let items = QueryItems.parse(parts.count > 1 ? parts[1] : "")
+            else { return nil }
+            let token = items.last { $0.name == "apikey" }?.value ?? head.headers.first(name: "apikey")
+            guard let token, case .success(let actor) = tokens(token) else { return nil }
+            return { writer in mount.open(actor, items, writer) }
+        }
     }
 }
 

@@ -26,6 +26,7 @@ enum Layers {
             "Diagnostics", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "CZlib", "HTTPTypes", "Hummingbird",
             "HummingbirdCore", "UnixSignals", "HummingbirdTLS", "HummingbirdHTTP2", "Logging", "NIOCore", "NIOPosix",
             "NIOHTTP1", "NIOSSL", "NIOWebSocket",
+            "NIOHTTPTypes", "NIOHTTPTypesHTTP1",
             "ServiceLifecycle",
         ],
         "Platform": bank.union([
