@@ -51,6 +51,7 @@ let package = Package(
 
         // The C library's own, which Swift's Glibc module hides
         .systemLibrary(name: "CSpawn"),
+        .systemLibrary(name: "CCrypt"),
 
         // Foundations
         module("Diagnostics", []),
@@ -85,6 +86,13 @@ let package = Package(
             ],
             resources: [.copy("Migrations"), .copy("Mappings")], settings: crunching),
 
+        module(
+            "Auth",
+            [
+                "Diagnostics", "Crypto", "Tokens", "Web", "Postgres", "Migrations", "CArgon2", "CCrypt",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ], resources: [.copy("Migrations")]),
+
         // Composition, faces, executable
         module(
             "Platform",
@@ -112,6 +120,12 @@ let package = Package(
         tests("CryptoTests", ["Crypto"]),
         tests("WebTests", ["Web"]),
         tests("TokensTests", ["Tokens", "Crypto", "Web"]),
+        tests(
+            "AuthTests",
+            [
+                "Auth", "Tokens", "Crypto", "Web", "Postgres", "Migrations", "Bank", "Vault", "TestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
         tests("VaultTests", ["Vault", "Crypto", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests("EvidenceTests", ["Evidence", "Crypto", "Migrations", "Postgres", "TestSupport"]),
         tests(

@@ -17,7 +17,7 @@ enum Layers {
         "Salvage": ["Diagnostics", "Crypto", "CZlib", "CZstd", "CLZ4"],
         "Web": ["HTTPTypes"],
         "Tokens": ["Diagnostics", "Crypto", "Web"],
-        "Auth": foundations.union(["Vault", "Tokens", "Web", "HTTPTypes", "CArgon2"]),
+        "Auth": foundations.union(["Vault", "Tokens", "Web", "HTTPTypes", "CArgon2", "CCrypt"]),
         "Bank": foundations.union(["Vault"]),
         "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Crypto", "CZlib"],
         "Recovery": bank.union(["Salvage", "Yams"]),
@@ -27,7 +27,7 @@ enum Layers {
     ]
 
     /// Folders of C declarations: no Swift in them.
-    static let shims: Set<String> = ["CLibpq", "CLibCrypto", "CZlib", "CZstd", "CLZ4", "CSpawn", "CArgon2"]
+    static let shims: Set<String> = ["CLibpq", "CLibCrypto", "CZlib", "CZstd", "CLZ4", "CSpawn", "CArgon2", "CCrypt"]
 
     static func violations(in file: TextFile) -> [Violation] {
         guard file.path.hasPrefix("Sources/"), file.isSwift, let target = file.target else { return [] }
