@@ -57,6 +57,7 @@ let package = Package(
 
         // The C library's own, which Swift's Glibc module hides
         .systemLibrary(name: "CSpawn"),
+        .systemLibrary(name: "CCrypt"),
 
         // Foundations
         module("Diagnostics", []),
@@ -94,6 +95,13 @@ let package = Package(
             ],
             resources: [.copy("Migrations"), .copy("Mappings")], settings: crunching),
 
+        module(
+            "Auth",
+            [
+                "Diagnostics", "Cryptography", "Tokens", "Web", "Postgres", "Migrations", "CArgon2", "CCrypt",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ], resources: [.copy("Migrations")]),
+
         // HTTP: the one place that knows a server
         module(
             "Gateway",
@@ -121,7 +129,8 @@ let package = Package(
             "Platform",
             [
                 "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
-                "Simulator", "Recovery", "Web", "Tokens", "Rest", "Gateway",
+                "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Gateway",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         module(
             "Commands",
@@ -134,7 +143,8 @@ let package = Package(
             name: "TestSupport", dependencies: ["Diagnostics", "Postgres", "PostgresServer"],
             path: "Tests/TestSupport", swiftSettings: strict),
         .target(
-            name: "ApiTestSupport", dependencies: ["TestSupport", "Postgres"], path: "Tests/ApiTestSupport",
+            name: "ApiTestSupport", dependencies: ["TestSupport", "Postgres", "Bank", "Auth", "Migrations"],
+            path: "Tests/ApiTestSupport",
             swiftSettings: strict),
         .executableTarget(
             name: "cluster-owner", dependencies: ["PostgresServer"], path: "Tests/ClusterOwner", swiftSettings: strict,
@@ -145,6 +155,12 @@ let package = Package(
         tests("MigrationsTests", ["Migrations", "Postgres", "TestSupport"]),
         tests("CryptographyTests", ["Cryptography"]),
         tests("WebTests", ["Web"]),
+        tests(
+            "AuthTests",
+            [
+                "Auth", "Tokens", "Cryptography", "Web", "Postgres", "Migrations", "Bank", "Vault", "TestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
         tests(
             "RestTests",
             [
@@ -170,7 +186,8 @@ let package = Package(
         tests(
             "GatewayTests",
             [
-                "Gateway", "Rest", "Tokens", "Web", "Postgres", "PostgresServer", "TestSupport", "ApiTestSupport",
+                "Gateway", "Rest", "Auth", "Tokens", "Web", "Postgres", "PostgresServer", "TestSupport",
+                "ApiTestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         tests("SystemTests", ["TestSupport", "Postgres", "PostgresServer"]),

@@ -1,9 +1,18 @@
 public import TestSupport
 
+internal import Auth
+internal import Bank
+internal import Migrations
 internal import Postgres
 
 /// A small database of films: every kind of relationship, column and function that the interface knows.
 public let cinema = TestTemplate("cinema") { database in
+    try await database.withConnection { try await $0.runScript(cinemaSQL) }
+}
+
+/// The films beside the bank's roles and the accounts of Auth.
+public let servedCinema = TestTemplate("served_cinema") { database in
+    try await Migrator(database).apply([try BankMigrations.set(), try AuthMigrations.set()])
     try await database.withConnection { try await $0.runScript(cinemaSQL) }
 }
 

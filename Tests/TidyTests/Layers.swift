@@ -18,7 +18,7 @@ enum Layers {
         "Web": ["HTTPTypes"],
         "Rest": ["Diagnostics", "Postgres", "Web", "HTTPTypes"],
         "Tokens": ["Diagnostics", "Cryptography", "Web"],
-        "Auth": foundations.union(["Vault", "Tokens", "Web", "HTTPTypes", "CArgon2"]),
+        "Auth": foundations.union(["Vault", "Tokens", "Web", "HTTPTypes", "CArgon2", "CCrypt"]),
         "Bank": foundations.union(["Vault"]),
         "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Cryptography", "CZlib"],
         "Recovery": bank.union(["Salvage", "Yams"]),
@@ -37,7 +37,7 @@ enum Layers {
     ]
 
     /// Folders of C declarations: no Swift in them.
-    static let shims: Set<String> = ["CLibpq", "CLibCrypto", "CZlib", "CZstd", "CLZ4", "CSpawn", "CArgon2"]
+    static let shims: Set<String> = ["CLibpq", "CLibCrypto", "CZlib", "CZstd", "CLZ4", "CSpawn", "CArgon2", "CCrypt"]
 
     static func violations(in file: TextFile) -> [Violation] {
         guard file.path.hasPrefix("Sources/"), file.isSwift, let target = file.target else { return [] }
