@@ -106,7 +106,7 @@ let package = Package(
         module(
             "Gateway",
             [
-                "Diagnostics", "Postgres", "Web", "Rest", "CZlib",
+                "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "CZlib",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),

@@ -19,6 +19,7 @@ public let servedCinema = TestTemplate("served_cinema") { database in
 private let cinemaSQL = """
     do $$ begin
         if not exists (select from pg_roles where rolname = 'anon') then create role anon nologin; end if;
+        if not exists (select from pg_roles where rolname = 'service_role') then create role service_role nologin; end if;
         if not exists (select from pg_roles where rolname = 'authenticated') then create role authenticated nologin; end if;
     exception when duplicate_object or unique_violation then null; end $$;
     create type genre as enum ('drame', 'comédie', 'policier');
@@ -93,8 +94,8 @@ private let cinemaSQL = """
     alter table notes enable row level security;
     create policy notes_own on notes using (owner = current_setting('request.jwt.claims', true)::json ->> 'sub')
         with check (owner = current_setting('request.jwt.claims', true)::json ->> 'sub');
-    grant usage on schema public to anon, authenticated;
-    grant all on all tables in schema public to anon, authenticated;
-    grant all on all sequences in schema public to anon, authenticated;
+    grant usage on schema public to anon, authenticated, service_role;
+    grant all on all tables in schema public to anon, authenticated, service_role;
+    grant all on all sequences in schema public to anon, authenticated, service_role;
     revoke all on secrets, leaky from anon;
     """

@@ -14,7 +14,8 @@ import Testing
         try await Served.run { served in
             let environment = [
                 "SUPABASE_URL": served.url, "SUPABASE_ANON_KEY": try served.key("anon"),
-                "SUPABASE_SERVICE_ROLE_KEY": try served.key("authenticated"), "PATH": "/usr/bin:/bin",
+                "SUPABASE_SERVICE_ROLE_KEY": try served.key("service_role"), "MAIL_FOLDER": served.mailFolder,
+                "PATH": "/usr/bin:/bin",
             ]
             let run = try await ToolRun.run(
                 folder + "/bin/python",

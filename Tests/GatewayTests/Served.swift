@@ -1,4 +1,5 @@
 import ApiTestSupport
+import Auth
 import Foundation
 import Gateway
 import HTTPTypes
@@ -16,6 +17,7 @@ struct Served: Sendable {
     let adminPort: Int
     let database: Database
     let keys: KeySet
+    let mailFolder: String
 
     var url: String { "http://127.0.0.1:\(port)" }
 
@@ -34,35 +36,40 @@ struct Served: Sendable {
         settings.adminPort = 0
         change(&settings)
         let fixed = settings
-        try await withTestDatabase(cinema) { database in
+        try await withTestDatabase(servedCinema) { database in
             var rest = RestSettings()
             rest.servesUnguarded = true
             let cache = SchemaCache(database: database, schemas: rest.schemas)
             try await cache.reload()
             let service = RestService(database: database, cache: cache, settings: rest)
-            let keys = KeySet([try #require(TokenKey(secret: Array("a secret of this test, long enough".utf8)))])
-            let verifier = TokenVerifier(
-                keys: keys, audience: nil, clock: { Int64(Date().timeIntervalSince1970) })
+            let clock = { @Sendable in Int64(Date().timeIntervalSince1970) }
+            let secret = try #require(AuthKeys(secret: Array("a secret of this test, long enough".utf8)))
+            let folder = FileManager.default.temporaryDirectory.path + "/mail-\(UInt64.random(in: .min ... .max))"
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            var accounts = AuthSettings(
+                externalURL: "http://127.0.0.1/auth/v1", siteURL: "http://127.0.0.1:3000")
+            accounts.isAnonymousEnabled = true
+            accounts.argon2.memoryKiB = 1024
+            let auth = try AuthService(
+                database: database, settings: accounts, keys: secret,
+                mail: FileMailSink(folder: folder, sender: "banque@localhost"), clock: clock)
+            try await auth.prepare()
+            let gate = ApiGate(
+                verifier: TokenVerifier(keys: auth.keys, audience: nil, clock: clock), sessions: auth.sessions)
             let (ports, listening) = AsyncStream.makeStream(of: (Int, Int).self)
             let server = GatewayServer(
-                settings: fixed,
-                mounts: [
-                    Mount("/rest/v1") { request, actor in
-                        await service.handle(request, actor: actor ?? Actor(role: "anon", claims: "{}"))
-                    }
-                ] + extra,
-                tokens: { token in
-                    do throws(TokenError) {
-                        return .success(try verifier.verify(token))
-                    } catch {
-                        return .failure(TokenRefusal(code: error.restCode, message: error.message))
-                    }
-                }, anonymous: nil, onListening: { listening.yield(($0, $1 ?? 0)) })
+                settings: fixed, mounts: [gate.mount(service), gate.mount(auth)] + extra, tokens: gate.check,
+                anonymous: nil, onListening: { listening.yield(($0, $1 ?? 0)) })
+            let keys = auth.keys
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await server.run() }
+                group.addTask { try await server.run(beside: [{ try await auth.run() }]) }
                 group.addTask {
                     for await (port, adminPort) in ports {
-                        try await body(Served(port: port, adminPort: adminPort, database: database, keys: keys))
+                        try await body(
+                            Served(
+                                port: port, adminPort: adminPort, database: database, keys: keys,
+                                mailFolder: folder))
                         return
                     }
                 }

@@ -30,7 +30,7 @@ enum Layers {
             "ServiceLifecycle",
         ],
         "Platform": bank.union([
-            "Simulator", "Salvage", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "Gateway",
+            "Simulator", "Salvage", "Recovery", "HTTPTypes", "Web", "Tokens", "Rest", "Auth", "Realtime", "Gateway",
         ]),
         "Commands": ["Diagnostics", "Platform", "ArgumentParser"],
         "digitalbank": ["Commands"],

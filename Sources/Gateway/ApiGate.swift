@@ -1,16 +1,20 @@
-internal import Auth
-internal import Gateway
+public import Auth
 internal import HTTPTypes
-internal import Rest
-internal import Tokens
+public import Rest
+public import Tokens
 internal import Web
 
 /// Who may pass: tokens are verified, and their sessions must not have been ended.
-struct ApiGate: Sendable {
+public struct ApiGate: Sendable {
     let verifier: TokenVerifier
     let sessions: RevokedSessions
 
-    var check: TokenCheck {
+    public init(verifier: TokenVerifier, sessions: RevokedSessions) {
+        self.verifier = verifier
+        self.sessions = sessions
+    }
+
+    public var check: TokenCheck {
         { token in
             do throws(TokenError) {
                 let actor = try verifier.verify(token)
@@ -25,7 +29,7 @@ struct ApiGate: Sendable {
         }
     }
 
-    func mount(_ rest: RestService) -> Mount {
+    public func mount(_ rest: RestService) -> Mount {
         Mount("/rest/v1") { request, actor in
             guard let actor else {
                 return TokenRefusal(code: "PGRST302", message: "Anonymous access is disabled").response
@@ -35,7 +39,7 @@ struct ApiGate: Sendable {
     }
 
     /// Auth answers a bad token in its own words, and knows better which sessions are still there.
-    func mount(_ auth: AuthService) -> Mount {
+    public func mount(_ auth: AuthService) -> Mount {
         Mount("/auth/v1", needsToken: false) { request, _ in
             guard let header = request.fields[.authorization], header.prefix(7).lowercased() == "bearer " else {
                 return await auth.handle(request, actor: nil)
