@@ -99,7 +99,13 @@ public enum ServeService {
             settings: gatewaySettings(request), mounts: [gate.mount(rest), gate.mount(auth)], tokens: gate.check,
             anonymous: nil, unready: { cache.isLoaded ? nil : "the schema is not read yet" },
             onListening: { port, adminPort in
-                onReady(lines(request, keys, port, adminPort))
+                let scheme = request.certificate == nil ? "http" : "https"
+                let url = request.publicURL ?? "\(scheme)://\(request.host):\(port)"
+                // Whoever looks for the server without the note finds it by its port all the same.
+                try? ServeProcess.note(
+                    DataDirectory(request.dataDirectory), url: url,
+                    admin: adminPort.map { "http://\(request.host):\($0)" })
+                onReady(lines(request, url, adminPort))
             })
         try await server.run(beside: [{ try await cache.run() }, { try await auth.run() }])
     }
@@ -143,15 +149,14 @@ public enum ServeService {
         return settings
     }
 
-    private static func lines(_ request: ServeRequest, _ keys: ApiKeys, _ port: Int, _ adminPort: Int?) -> [String] {
-        let scheme = request.certificate == nil ? "http" : "https"
-        var lines = ["serving      \(scheme)://\(request.host):\(port)"]
+    private static func lines(_ request: ServeRequest, _ url: String, _ adminPort: Int?) -> [String] {
+        var lines = ["serving      \(url)"]
         if let adminPort { lines.append("admin        http://\(request.host):\(adminPort)/ready") }
         return lines + ["keys         digitalbank keys api --data-dir \(request.dataDirectory)"]
     }
 
     /// The address and the standing keys as lines of an environment file.
-    public static func environment(dataDirectory: String, url: String) throws -> [String] {
+    public static func environment(dataDirectory: String, url: String?) throws -> [String] {
         let data = DataDirectory(dataDirectory)
         guard Cluster.exists(in: data.cluster) else {
             throw RecoveryError(
@@ -161,7 +166,8 @@ public enum ServeService {
         }
         let keys = try ApiKeys.open(data)
         return [
-            "SUPABASE_URL=\(url)", "SUPABASE_ANON_KEY=\(try keys.key(for: "anon"))",
+            "SUPABASE_URL=\(url ?? ServeProcess.running(data)?.url ?? "http://127.0.0.1:8000")",
+            "SUPABASE_ANON_KEY=\(try keys.key(for: "anon"))",
             "SUPABASE_SERVICE_ROLE_KEY=\(try keys.key(for: "service_role"))",
         ]
     }
