@@ -6,6 +6,14 @@ struct ServeCommand: AsyncParsableCommand {
         commandName: "serve",
         abstract: "Serve the restored bank: REST, Auth and Realtime as Supabase's clients speak them.")
 
+    @Option(
+        help: ArgumentHelp(
+            "Serve one part: rest serves any database as PostgREST does, by PostgREST's settings.", valueName: "part"))
+    var only: String?
+
+    @Option(help: ArgumentHelp("PostgREST's configuration file, for --only rest.", valueName: "file"))
+    var config: String?
+
     @Option(help: ArgumentHelp("Where the bank is.", valueName: "dir"))
     var dataDir = "var"
 
@@ -47,6 +55,13 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await CommandRunner.run {
+            if let only {
+                guard only == "rest" else { throw ValidationError("--only takes: rest") }
+                try await RestOnlyService.serve(configuration: config, accessLog: accessLog) { lines in
+                    for line in lines { Terminal.output(line) }
+                }
+                return 0
+            }
             var request = ServeRequest(dataDirectory: dataDir)
             request.host = host
             request.port = port

@@ -29,8 +29,8 @@ public struct ApiGate: Sendable {
         }
     }
 
-    public func mount(_ rest: RestService) -> Mount {
-        Mount("/rest/v1") { request, actor in
+    public func mount(_ rest: RestService, at prefix: String = "/rest/v1") -> Mount {
+        Mount(prefix) { request, actor in
             guard let actor else {
                 return TokenRefusal(code: "PGRST302", message: "Anonymous access is disabled").response
             }

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import HTTPTypes
 internal import Hummingbird
 internal import HummingbirdCore
@@ -79,7 +80,15 @@ public struct GatewayServer: Sendable {
         // Ends with the group, which cancelling asks to end in order: connections that were just taken are let go too.
         let running = Task { try await group.run() }
         try await withTaskCancellationHandler {
-            try await running.value
+            do {
+                try await running.value
+            } catch let error as IOError where error.errnoCode == EADDRINUSE || error.errnoCode == EACCES {
+                throw GatewayError(
+                    code: "port_not_free",
+                    message: "port \(settings.port) or \(settings.adminPort ?? settings.port) on \(settings.host) "
+                        + (error.errnoCode == EACCES ? "may not be used by this user" : "is taken by another program"),
+                    hint: "Choose another with --port and --admin-port; 0 takes a free one.")
+            }
         } onCancel: {
             Task { await group.triggerGracefulShutdown() }
         }

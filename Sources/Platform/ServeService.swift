@@ -50,6 +50,9 @@ public enum ServeService {
         _ request: ServeRequest, onReady: @escaping @Sendable ([String]) -> Void
     ) async throws {
         let data = DataDirectory(request.dataDirectory)
+        var request = request
+        // Tokens and mails name the address, so it is chosen before the server listens.
+        if request.port == 0 { request.port = ServeProcess.freePort() }
         guard Cluster.exists(in: data.cluster) else {
             throw RecoveryError(
                 code: "bank_not_found", message: "there is no bank in \(data.path)",
@@ -60,7 +63,9 @@ public enum ServeService {
         if !cluster.isRunning { try await cluster.start() }
         let keys = try ApiKeys.open(data)
         try await cluster.withSuperuser { connection in
-            for statement in ApiRolesStore.make(password: keys.password) { try await connection.run(statement) }
+            try await connection.transaction { tx in
+                for statement in ApiRolesStore.make(password: keys.password) { try await tx.run(statement) }
+            }
         }
         var shared = cluster.configuration(
             database: UpService.databaseName, user: ApiRolesStore.name, password: keys.password)

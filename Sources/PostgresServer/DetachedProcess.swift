@@ -2,14 +2,20 @@ internal import Foundation
 internal import Glibc
 
 /// A program that goes on when its starter ends.
-public enum DetachedProcess {
-    /// Starts `command` in a session of its own, its output going to the end of `log`. The process id.
-    public static func start(_ command: [String], log: String) throws -> Int32 {
+public struct DetachedProcess: Sendable {
+    private let child: ChildProcess
+
+    public var identifier: Int32 { child.identifier }
+    /// Whether it has ended already; known to its starter only.
+    public var hasEnded: Bool { child.statusIfEnded() != nil }
+
+    /// Starts `command` in a session of its own, its output going to the end of `log`.
+    public static func start(_ command: [String], log: String) throws -> DetachedProcess {
         let environment = ProcessInfo.processInfo.environment
-        return try ChildProcess.spawn(
-            command, environment: environment, directory: nil,
-            streams: .init(output: .file(log, append: true), error: .file(log, append: true))
-        ).identifier
+        return DetachedProcess(
+            child: try ChildProcess.spawn(
+                command, environment: environment, directory: nil,
+                streams: .init(output: .file(log, append: true), error: .file(log, append: true))))
     }
 
     /// Whether the process is there and was started with these words among its arguments.
