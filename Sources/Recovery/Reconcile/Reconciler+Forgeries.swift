@@ -51,6 +51,7 @@ extension Reconciler {
 
     mutating func findDuplicates() async throws {
         try await connection.run(ChainStore.makeDuplicates)
+        try await connection.run(ChainStore.analyzeDuplicates)
         guard !profile(.transactions).knowsDaysOnly else { return }
         let hasChain = hasChain
         for copy in try await connection.all(ChainStore.duplicates(hasChain: hasChain), as: Copy.self) {
@@ -72,6 +73,7 @@ extension Reconciler {
             ChainStore.makeChain(isChronological: profile(.transactions).isChronological))
         try await connection.run(ChainStore.analyzeChain)
         try await connection.run(ChainStore.makeBreaks)
+        try await connection.run(ChainStore.analyzeBreaks)
     }
 
     mutating func findForgedOperations() async throws {
@@ -115,7 +117,7 @@ extension Reconciler {
             rule, isForged ? .transactionForged : nil, RoleTable.transactions.rawValue, String(operation.id),
             column: "montant", found: operation.amount.map(Hundredths.text), confidence, at: operation.at)
         guard isForged else { return }
-        if !operation.iban.isEmpty { collectors.insert(operation.iban) }
-        if let at = operation.at { forgedTimes.append(at) }
+        if !operation.iban.isEmpty { facts.collectors.insert(operation.iban) }
+        if let at = operation.at { facts.forgedTimes.append(at) }
     }
 }

@@ -97,12 +97,12 @@ extension Reconciler {
             let (lost, missing) = attribute(try await gaps(role), role)
             for gap in lost {
                 add(.lostRow, nil, role.rawValue, gap.key, at: gap.times)
-                if role == .transactions { lostOperations.append(gap.first...gap.last) }
+                if role == .transactions { facts.lostOperations.append(gap.first...gap.last) }
             }
             for gap in missing {
                 for id in gap.first...gap.last {
                     guard role != .transactions else {
-                        missingOperations.insert(id)
+                        facts.missingOperations.insert(id)
                         continue
                     }
                     add(
