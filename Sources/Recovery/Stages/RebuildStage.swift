@@ -53,22 +53,7 @@ extension RecoveryEngine {
         let tables = MigrationSet(
             owner: bank.owner, migrations: Array(bank.migrations.prefix(BankMigrations.beforeBulkLoad)))
         try await Migrator(target).apply([tables, VaultMigrations.set()])
-        let rebuilder = Rebuilder(
-            mapping: mapping, room: source, target: target, keys: vault,
-            quarantine: try QuarantineFile(path: run.quarantineDirectory + "/rebuild.jsonl"),
-            legacy: try LegacyColumns(keyFile: options.legacyKeyFile), progress: progress)
-        let unverified = try await unverifiedBeneficiaries(source)
-        rebuilder.state.withLock { $0.unverifiedBeneficiaries = unverified }
-        try await rebuilder.copyClients()
-        try await rebuilder.copyAccounts()
-        try await rebuilder.copyCards()
-        try await rebuilder.copyBeneficiaries()
-        for statement in RebuildStore.synchroniseSequences { try await target.run(statement) }
-        try await rebuilder.copyOperations()
-        try await rebuilder.copyOrders()
-        try await rebuilder.copyLogs()
-        try await archive(salvaged, rebuilder)
-        try await rebuilder.archiveClosedColumns()
+        let rebuilder = try await copy(salvaged, mapping, source, target)
         try await Migrator(target).apply([bank, VaultMigrations.set(), EvidenceMigrations.set()])
         try await target.run(RebuildStore.takeOverBalances)
         for statement in RebuildStore.synchroniseSequences { try await target.run(statement) }
@@ -85,6 +70,41 @@ extension RecoveryEngine {
                 serverVersion: try await target.one(RebuildStore.serverVersion, as: String.self),
                 connectionLine: place.connectionLine, mapping: mapping.name, rows: rows, trialBalanceMinor: balance),
             checks: try await check(target, place), refused: refused, notes: notes, closed: closed)
+    }
+
+    /// Copies the bank's tables one after the other, as they refer to each other, and beside them those that refer to
+    /// nothing: the log and the archived tables.
+    private func copy(
+        _ salvaged: Salvaged, _ mapping: Mapping, _ source: Database, _ target: Database
+    ) async throws -> Rebuilder {
+        func make(_ file: String) throws -> Rebuilder {
+            Rebuilder(
+                mapping: mapping, room: source, target: target, keys: vault,
+                quarantine: try QuarantineFile(path: run.quarantineDirectory + file),
+                legacy: try LegacyColumns(keyFile: options.legacyKeyFile), progress: progress)
+        }
+        let (rebuilder, beside) = (try make("/rebuild.jsonl"), try make("/rebuild-beside.jsonl"))
+        let unverified = try await unverifiedBeneficiaries(source)
+        rebuilder.state.withLock { $0.unverifiedBeneficiaries = unverified }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await beside.copyLogs()
+                try await self.archive(salvaged, beside)
+            }
+            group.addTask {
+                try await rebuilder.copyClients()
+                try await rebuilder.copyAccounts()
+                try await rebuilder.copyCards()
+                try await rebuilder.copyBeneficiaries()
+                for statement in RebuildStore.synchroniseSequences { try await target.run(statement) }
+                try await rebuilder.copyOperations()
+                try await rebuilder.copyOrders()
+            }
+            try await group.waitForAll()
+        }
+        try rebuilder.take(beside)
+        try await rebuilder.archiveClosedColumns()
+        return rebuilder
     }
 
     /// The first entry of the bank's own journal: what the bank was made from. It is sealed at once, so that no later
