@@ -14,9 +14,21 @@ enum ChainStore {
             where t.montant <> 0
             window pareilles as (
                 partition by t.compte_id, t.booked_at, t.montant, t.libelle, t.contrepartie_iban, t.carte_id, t.solde_apres
-                order by t.id)
+                order by t.id, t.ligne)
         ) copies where rang > 1
         """
+
+    /// What operations are called but for their numbers, as a hash: those of one kind are compared with each other. There
+    /// are far fewer wordings than operations.
+    static let makeWordings: [Statement] = [
+        """
+        create unlogged table travail.rapp_libelles as
+        select type, libelle, hashtext(type || '/' || translate(libelle, '0123456789/', '')) as motif
+        from (select distinct coalesce(type, '') as type, coalesce(libelle, '') as libelle
+            from travail.rapp_transactions) libelles
+        """,
+        "analyze travail.rapp_libelles",
+    ]
 
     /// Without running balances only a copy whose id is far from its time is one.
     static func duplicates(hasChain: Bool) -> Statement {
@@ -29,18 +41,23 @@ enum ChainStore {
 
     /// Operations in the order of each account's history, with the one before. Copies, rows without a balance and rows
     /// that came in later than their time stand outside.
-    static func makeChain(isChronological: Bool) -> Statement {
-        """
+    static func makeChain(hasLate: Bool, hasCopies: Bool) -> Statement {
+        let isNotLate: Statement =
+            hasLate
+            ? "and not exists (select from travail.rapp_tardives_transactions l where l.ligne = t.ligne)" : ""
+        let isNoCopy: Statement =
+            hasCopies ? "and not exists (select from travail.rapp_doubles d where d.ligne = t.ligne)" : ""
+        return """
         create unlogged table travail.rapp_chaine as
-        select t.ligne, t.id, t.compte_id, t.booked_at, t.date_comptable, t.montant, t.solde_apres, t.motif,
+        select t.ligne, t.id, t.compte_id, t.booked_at, t.date_comptable, t.montant, t.solde_apres, m.motif,
             t.reference is null as est_seule, lag(t.id) over fil as id_avant, lag(t.solde_apres) over fil as solde_avant,
             lag(t.date_comptable) over fil as date_avant, row_number() over fil as rang,
             lead(t.id) over fil is null as est_derniere
         from travail.rapp_transactions t
+        join travail.rapp_libelles m on m.type = coalesce(t.type, '') and m.libelle = coalesce(t.libelle, '')
         where t.solde_apres is not null and t.montant is not null and t.booked_at is not null
-            and not exists (select from travail.rapp_tardives_transactions l where l.ligne = t.ligne and \(isChronological))
-            and not exists (select from travail.rapp_doubles d where d.ligne = t.ligne)
-        window fil as (partition by t.compte_id order by t.booked_at, t.id)
+            \(fragment: isNotLate) \(fragment: isNoCopy)
+        window fil as (partition by t.compte_id order by t.booked_at, t.id, t.ligne)
         """
     }
 
@@ -190,7 +207,7 @@ enum ChainStore {
         where ((\(isChronological) and t.ligne in (select ligne from travail.rapp_tardives_transactions))
             or (\(hasChain) and t.solde_apres is null))
             and not exists (select from travail.rapp_doubles d where d.ligne = t.ligne)
-        order by t.id limit \(RuleLimits.rowsMax)
+        order by t.id, t.ligne limit \(RuleLimits.rowsMax)
         """
     }
 
@@ -201,7 +218,7 @@ enum ChainStore {
         where t.type = 'virement_emis'
             and not exists (select from travail.rapp_virements v where v.transaction_id = t.id)
             and not exists (select from travail.rapp_doubles d where d.ligne = t.ligne)
-        order by t.id limit \(RuleLimits.rowsMax)
+        order by t.id, t.ligne limit \(RuleLimits.rowsMax)
         """
 
     /// Operations of the kind that clients order, and those of them that have their order.

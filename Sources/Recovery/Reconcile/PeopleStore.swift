@@ -111,18 +111,19 @@ enum PeopleStore {
     /// Dates that can not be: beyond the dump's own end, before the account was opened, value dates far off.
     static func impossibleDates(end: String?) -> Statement {
         """
-        select t.id, t.booked_at::text, 'future' from travail.rapp_transactions t
-        where t.booked_at > coalesce(\(end)::timestamptz, now()) + interval '1 day'
-        union all
-        select t.id, t.booked_at::text, 'before opening' from travail.rapp_transactions t
-        join travail.rapp_comptes c on c.id = t.compte_id
-        where t.booked_at::date < c.ouvert_le
-        union all
-        select t.id, t.date_valeur::text, 'value date' from travail.rapp_transactions t
-        where abs(t.date_valeur - t.booked_at::date) > 370
-        union all
-        select t.id, null, 'no date' from travail.rapp_transactions t where t.booked_at is null
-        limit \(RuleLimits.rowsMax)
+        select id, date, sorte from (
+            select 1 as rang, t.ligne, t.id, t.booked_at::text as date, 'future' as sorte from travail.rapp_transactions t
+            where t.booked_at > coalesce(\(end)::timestamptz, now()) + interval '1 day'
+            union all
+            select 2, t.ligne, t.id, t.booked_at::text, 'before opening' from travail.rapp_transactions t
+            join travail.rapp_comptes c on c.id = t.compte_id
+            where t.booked_at::date < c.ouvert_le
+            union all
+            select 3, t.ligne, t.id, t.date_valeur::text, 'value date' from travail.rapp_transactions t
+            where abs(t.date_valeur - t.booked_at::date) > 370
+            union all
+            select 4, t.ligne, t.id, null, 'no date' from travail.rapp_transactions t where t.booked_at is null
+        ) dates order by rang, ligne limit \(RuleLimits.rowsMax)
         """
     }
 
@@ -148,7 +149,7 @@ enum PeopleStore {
         select t.id, t.type, t.booked_at::text, t.compte_id from travail.rapp_transactions t
         where t.type in (select type from rares)
             and (t.type, extract(hour from t.booked_at)) in (select type, heure from rares)
-        order by t.id limit \(RuleLimits.rowsMax)
+        order by t.id, t.ligne limit \(RuleLimits.rowsMax)
         """
 
     /// Amounts more than eight standard deviations (of their logarithm) above what their kind and wording usually are.
@@ -161,7 +162,7 @@ enum PeopleStore {
         )
         select c.id, c.montant, c.booked_at::text from travail.rapp_chaine c
         join usages u on u.motif = c.motif
-        where abs(c.montant) > u.limite order by c.id limit \(RuleLimits.rowsMax)
+        where abs(c.montant) > u.limite order by c.id, c.ligne limit \(RuleLimits.rowsMax)
         """
 
     /// Numbers to be checked in the process: key, number.
@@ -169,7 +170,7 @@ enum PeopleStore {
         Statement(
             unchecked: """
                 select \(role.key)::text, \(column) from travail.rapp_\(role.rawValue)
-                where \(column) is not null and \(column) <> ''
+                where \(column) is not null and \(column) <> '' order by ligne
                 """)
     }
 }

@@ -53,8 +53,14 @@ enum ReconcileStore {
             "select set_config('work_mem', '192MB', false)",
             "select set_config('max_parallel_workers_per_gather', '1', false)",
             "select set_config('parallel_tuple_cost', '0', false)",
+            // Copies and late rows are few or none: a loop over them for each operation is what the planner would like.
+            "select set_config('enable_nestloop', 'off', false)",
         ]
     }
+
+    /// Until the transaction's end. Sums of floating-point numbers depend on the order of rows, which parallel workers
+    /// do not keep; and where nearly each row is a group of its own they only get in each other's way.
+    static let withoutWorkers: Statement = "select set_config('max_parallel_workers_per_gather', '0', true)"
 
     static func exists(_ relation: String) -> Statement {
         "select to_regclass(\("\(Statement.quoted(CleanRoomStore.schema)).\(Statement.quoted(relation))")) is not null"
@@ -64,46 +70,46 @@ enum ReconcileStore {
 
     /// A role that the bank does not have, or whose rows did not survive: rules run on it and find nothing.
     static func layOutEmpty(_ role: RoleTable) -> Statement {
-        let columns = (role.columns.map { "\(read("null", $0.form)) as \($0.name)" } + wording(role) { _ in "null" })
-            .joined(separator: ", ")
+        let columns = role.columns.map { "\(read("null", $0.form)) as \($0.name)" }.joined(separator: ", ")
         return Statement(
             unchecked:
                 "create unlogged table travail.rapp_\(role.rawValue) as select null::tid as ligne, \(columns) where false")
     }
 
     static func layOut(_ source: RoleSource) -> Statement {
-        let wording = wording(source.role, source.expression)
-        return Statement(
-            unchecked:
-                "create unlogged table travail.rapp_\(source.role.rawValue) as \(rows(source, besides: wording))")
+        Statement(unchecked: "create unlogged table travail.rapp_\(source.role.rawValue) as \(rows(source))")
     }
 
-    /// What an operation is called but for its numbers, as a hash: operations of one kind are compared with each other.
-    private static func wording(_ role: RoleTable, _ expression: (String) -> String?) -> [String] {
-        guard role == .transactions else { return [] }
-        func text(_ column: String) -> String { "coalesce((\(expression(column) ?? "null"))::text, '')" }
-        return ["hashtext(\(text("type")) || '/' || translate(\(text("libelle")), '0123456789/', '')) as motif"]
+    /// What the order of ids shows, from one sort of few columns: rows before which ids are missing, and rows whose time
+    /// is well before that of lower ids, which were written later than they say.
+    static func findBreaksInSequence(_ role: RoleTable, time: String) -> [Statement] {
+        [
+            Statement(
+                unchecked: """
+                    create unlogged table travail.rapp_suite_\(role.rawValue) as
+                    select * from (
+                        select ligne, id, moment, lag(id) over suite as id_avant, lag(moment) over suite as moment_avant,
+                            moment < max(moment) over (suite rows between unbounded preceding and 1 preceding)
+                                - interval '5 minutes' as est_tardive
+                        from (select ligne, id, \(time) as moment from travail.rapp_\(role.rawValue)) lignes
+                        window suite as (order by id, ligne)
+                    ) suite where est_tardive or id > id_avant + 1
+                    """),
+            Statement(
+                unchecked: """
+                    create unlogged table travail.rapp_tardives_\(role.rawValue) as
+                    select ligne from travail.rapp_suite_\(role.rawValue) where est_tardive
+                    """),
+            Statement(unchecked: "analyze travail.rapp_tardives_\(role.rawValue)"),
+        ]
     }
 
-    /// Rows whose time is well before that of lower ids: written later than they say. Few columns, to sort them fast.
-    static func findLate(_ role: RoleTable, time: String) -> Statement {
-        Statement(
-            unchecked: """
-                create unlogged table travail.rapp_tardives_\(role.rawValue) as
-                select ligne from (
-                    select ligne, \(time) as moment, max(\(time)) over (
-                        order by id rows between unbounded preceding and 1 preceding) as plus_tard
-                    from travail.rapp_\(role.rawValue)
-                ) suite where moment < plus_tard - interval '5 minutes'
-                """)
-    }
-
-    static func rows(_ source: RoleSource, besides others: [String] = []) -> String {
+    static func rows(_ source: RoleSource) -> String {
         let columns = source.role.columns.map { column -> String in
             let expression = source.expression(of: column.name) ?? "null"
             return "\(read(expression, column.form)) as \(column.name)"
         }
-        return "select \(source.alias).ctid as ligne, \((columns + others).joined(separator: ", ")) from \(source.from)"
+        return "select \(source.alias).ctid as ligne, \(columns.joined(separator: ", ")) from \(source.from)"
     }
 
     /// What does not fit its form (NaN, infinity, beyond a bank's amounts) is NULL: it must not stop the rules.
@@ -123,10 +129,6 @@ enum ReconcileStore {
         Statement(unchecked: "analyze travail.rapp_\(role.rawValue)")
     }
 
-    static func analyzeLate(_ role: RoleTable) -> Statement {
-        Statement(unchecked: "analyze travail.rapp_tardives_\(role.rawValue)")
-    }
-
     static let savepoint: Statement = "savepoint regle"
     static let release: Statement = "release savepoint regle"
     static let rollback: Statement = "rollback to savepoint regle"
@@ -137,12 +139,21 @@ enum ReconcileStore {
         let day =
             role == .transactions
             ? "(select count(distinct booked_at::time) from "
-                + "(select booked_at from travail.rapp_transactions limit 20000) debut)" : "99"
+                + "(select booked_at from travail.rapp_transactions order by ligne limit 20000) debut)" : "99"
         return Statement(
             unchecked: """
                 select count(*), count(distinct \(role.key)), \(late), \(day),
                     coalesce(min(\(role.key)), 0), coalesce(max(\(role.key)), 0)
                 from travail.rapp_\(role.rawValue)
+                """)
+    }
+
+    /// The same as `missingIds` for a table whose ids are unique and have been looked at in their order.
+    static func missingIdsOfSequence(_ role: RoleTable) -> Statement {
+        Statement(
+            unchecked: """
+                select id_avant + 1, id - 1, moment_avant::text, moment::text from travail.rapp_suite_\(role.rawValue)
+                where id > id_avant + 1 order by id limit \(RuleLimits.rowsMax)
                 """)
     }
 

@@ -127,6 +127,7 @@ extension Reconciler {
     }
 
     private func evidence(_ orders: [Int64: LostOrder]) async throws -> ChainEvidence {
+        try await connection.run(ReconcileStore.withoutWorkers)
         var evidence = ChainEvidence()
         evidence.missingIDs = hasKnownGaps ? facts.missingOperations.sorted() : nil
         for (id, order) in orders {

@@ -50,7 +50,8 @@ extension Reconciler {
     }
 
     mutating func findDuplicates() async throws {
-        try await connection.run(ChainStore.makeDuplicates)
+        try await connection.run(ReconcileStore.withoutWorkers)
+        facts.copies = try await connection.execute(ChainStore.makeDuplicates)
         try await connection.run(ChainStore.analyzeDuplicates)
         guard !profile(.transactions).knowsDaysOnly else { return }
         let hasChain = hasChain
@@ -68,9 +69,14 @@ extension Reconciler {
         }
     }
 
-    mutating func makeChain() async throws {
+    func makeWordings() async throws {
+        for statement in ChainStore.makeWordings { try await connection.run(statement) }
+    }
+
+    func makeChain() async throws {
+        let profile = profile(.transactions)
         try await connection.run(
-            ChainStore.makeChain(isChronological: profile(.transactions).isChronological))
+            ChainStore.makeChain(hasLate: profile.isChronological && profile.late > 0, hasCopies: facts.copies != 0))
         try await connection.run(ChainStore.analyzeChain)
         try await connection.run(ChainStore.makeBreaks)
         try await connection.run(ChainStore.analyzeBreaks)

@@ -79,10 +79,7 @@ struct Reconciler: Sendable {
         guard let source = sources[role] else { return }
         try await connection.run(ReconcileStore.layOut(source))
         try await connection.run(ReconcileStore.analyze(role))
-        if let time = Self.time[role] {
-            try await connection.run(ReconcileStore.findLate(role, time: time))
-            try await connection.run(ReconcileStore.analyzeLate(role))
-        }
+        try await findBreaksInSequence(role)
         facts.profiles[role] = try await connection.one(
             ReconcileStore.profile(role, time: Self.time[role]), as: TableProfile.self)
     }
@@ -90,7 +87,12 @@ struct Reconciler: Sendable {
     /// A role is empty when its rows are not there or its columns can not be read.
     func layOutEmpty(_ role: RoleTable) async throws {
         try await connection.run(ReconcileStore.layOutEmpty(role))
-        if let time = Self.time[role] { try await connection.run(ReconcileStore.findLate(role, time: time)) }
+        try await findBreaksInSequence(role)
+    }
+
+    private func findBreaksInSequence(_ role: RoleTable) async throws {
+        guard let time = Self.time[role] else { return }
+        for statement in ReconcileStore.findBreaksInSequence(role, time: time) { try await connection.run(statement) }
     }
 
     /// The column that should grow with the id.

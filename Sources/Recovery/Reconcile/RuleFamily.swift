@@ -30,7 +30,8 @@ struct RuleFamily: Sendable {
             RuleFamily("duplicates", needs: rows.intersection(["read transactions"])) {
                 try await $0.findDuplicates()
             },
-            RuleFamily("chain", needs: rows.intersection(["read releves"]).union(["duplicates"])) {
+            RuleFamily("wordings", needs: rows.intersection(["read transactions"])) { try await $0.makeWordings() },
+            RuleFamily("chain", needs: rows.intersection(["read releves"]).union(["duplicates", "wordings"])) {
                 try await $0.makeChain()
             },
             RuleFamily("sequence", needs: rows.union(["duplicates"])) { try await $0.findForgedOperations() },
@@ -52,6 +53,8 @@ struct RuleFamily: Sendable {
 /// What families of rules find out for those that need them.
 struct ReconciliationFacts: Sendable {
     var profiles: [RoleTable: TableProfile] = [:]
+    /// Operations that are copies of others.
+    var copies: Int?
     /// Accounts abroad that operations which nobody asked for went to.
     var collectors: Set<String> = []
     var forgedTimes: [String] = []
@@ -66,6 +69,7 @@ struct ReconciliationFacts: Sendable {
     /// Adds what a family found out on top of what it was given. Each list has one family that writes it.
     mutating func merge(_ other: ReconciliationFacts) {
         profiles.merge(other.profiles) { $1 }
+        copies = other.copies ?? copies
         collectors.formUnion(other.collectors)
         missingOperations.formUnion(other.missingOperations)
         explainedOperations.formUnion(other.explainedOperations)
