@@ -53,6 +53,7 @@ extension RecoveryEngine {
         let tables = MigrationSet(
             owner: bank.owner, migrations: Array(bank.migrations.prefix(BankMigrations.beforeBulkLoad)))
         try await Migrator(target).apply([tables, VaultMigrations.set()])
+        try await target.run(RebuildStore.loosenLog)
         let rebuilder = try await copy(salvaged, mapping, source, target)
         try await Migrator(target).apply([bank, VaultMigrations.set(), EvidenceMigrations.set()])
         try await target.run(RebuildStore.takeOverBalances)
