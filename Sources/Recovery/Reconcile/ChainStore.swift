@@ -48,17 +48,17 @@ enum ChainStore {
         let isNoCopy: Statement =
             hasCopies ? "and not exists (select from travail.rapp_doubles d where d.ligne = t.ligne)" : ""
         return """
-        create unlogged table travail.rapp_chaine as
-        select t.ligne, t.id, t.compte_id, t.booked_at, t.date_comptable, t.montant, t.solde_apres, m.motif,
-            t.reference is null as est_seule, lag(t.id) over fil as id_avant, lag(t.solde_apres) over fil as solde_avant,
-            lag(t.date_comptable) over fil as date_avant, row_number() over fil as rang,
-            lead(t.id) over fil is null as est_derniere
-        from travail.rapp_transactions t
-        join travail.rapp_libelles m on m.type = coalesce(t.type, '') and m.libelle = coalesce(t.libelle, '')
-        where t.solde_apres is not null and t.montant is not null and t.booked_at is not null
-            \(fragment: isNotLate) \(fragment: isNoCopy)
-        window fil as (partition by t.compte_id order by t.booked_at, t.id, t.ligne)
-        """
+            create unlogged table travail.rapp_chaine as
+            select t.ligne, t.id, t.compte_id, t.booked_at, t.date_comptable, t.montant, t.solde_apres, m.motif,
+                t.reference is null as est_seule, lag(t.id) over fil as id_avant, lag(t.solde_apres) over fil as solde_avant,
+                lag(t.date_comptable) over fil as date_avant, row_number() over fil as rang,
+                lead(t.id) over fil is null as est_derniere
+            from travail.rapp_transactions t
+            join travail.rapp_libelles m on m.type = coalesce(t.type, '') and m.libelle = coalesce(t.libelle, '')
+            where t.solde_apres is not null and t.montant is not null and t.booked_at is not null
+                \(fragment: isNotLate) \(fragment: isNoCopy)
+            window fil as (partition by t.compte_id order by t.booked_at, t.id, t.ligne)
+            """
     }
 
     static let analyzeDuplicates: Statement = "analyze travail.rapp_doubles"

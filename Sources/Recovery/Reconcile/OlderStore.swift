@@ -23,7 +23,8 @@ enum OlderStore {
 
     static func layOut(_ source: RoleSource) -> Statement {
         Statement(
-            unchecked: "create unlogged table travail.rapp_ancien_\(source.role.rawValue) as \(ReconcileStore.rows(source))")
+            unchecked:
+                "create unlogged table travail.rapp_ancien_\(source.role.rawValue) as \(ReconcileStore.rows(source))")
     }
 
     static func missing(_ role: RoleTable) -> Statement {

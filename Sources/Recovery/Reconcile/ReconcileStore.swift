@@ -73,7 +73,8 @@ enum ReconcileStore {
         let columns = role.columns.map { "\(read("null", $0.form)) as \($0.name)" }.joined(separator: ", ")
         return Statement(
             unchecked:
-                "create unlogged table travail.rapp_\(role.rawValue) as select null::tid as ligne, \(columns) where false")
+                "create unlogged table travail.rapp_\(role.rawValue) as select null::tid as ligne, \(columns) where false"
+        )
     }
 
     static func layOut(_ source: RoleSource) -> Statement {

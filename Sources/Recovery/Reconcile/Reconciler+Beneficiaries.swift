@@ -74,7 +74,9 @@ extension Reconciler {
             }
         }
         if !facts.collectors.isEmpty {
-            for holder in try await connection.all(PeopleStore.held(by: facts.collectors.sorted()), as: Beneficiary.self) {
+            for holder in try await connection.all(
+                PeopleStore.held(by: facts.collectors.sorted()), as: Beneficiary.self)
+            {
                 suspects[holder.id] = holder.iban
                 add(
                     .beneficiaryCollects, .beneficiaryAltered, table, String(holder.id), column: "iban",

@@ -60,7 +60,7 @@ extension RecoveryEngine {
         for statement in RebuildStore.synchroniseSequences { try await target.run(statement) }
         try await target.run(RebuildStore.openDay)
         try await beginJournal(salvaged, mapping, target)
-        try await target.run(RebuildStore.analyze)
+        try await analyze(target)
         let (rows, refused, notes) = rebuilder.state.withLock { ($0.rows, $0.refused, $0.notes) }
         let closed = rebuilder.state.withLock { $0.closed }.sorted { $0.key < $1.key }
             .map { ClosedCount(place: $0.key, count: Int64($0.value.count)) }
@@ -106,6 +106,18 @@ extension RecoveryEngine {
         try rebuilder.take(beside)
         try await rebuilder.archiveClosedColumns()
         return rebuilder
+    }
+
+    private func analyze(_ target: Database) async throws {
+        let others = try await target.all(RebuildStore.tablesBesidesOperations, as: String.self)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for statement in [RebuildStore.analyzeOperations, RebuildStore.analyze(others)] {
+                group.addTask {
+                    _ = try await target.withConnection { try await $0.run(statement) }
+                }
+            }
+            try await group.waitForAll()
+        }
     }
 
     /// The first entry of the bank's own journal: what the bank was made from. It is sealed at once, so that no later
