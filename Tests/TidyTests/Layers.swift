@@ -17,7 +17,7 @@ enum Layers {
         "Salvage": ["Diagnostics", "Crypto", "CZlib", "CZstd", "CLZ4"],
         "Web": ["HTTPTypes"],
         "Tokens": ["Diagnostics", "Crypto", "Web"],
-        "Auth": foundations.union(["Vault", "Tokens", "Web", "HTTPTypes", "CArgon2", "CCrypt"]),
+        "Auth": foundations.union(["Vault", "Tokens", "Web", "HTTPTypes", "CArgon2", "CCrypt", "FoundationNetworking"]),
         "Bank": foundations.union(["Vault"]),
         "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Crypto", "CZlib"],
         "Recovery": bank.union(["Salvage", "Yams"]),
