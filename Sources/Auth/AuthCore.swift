@@ -15,6 +15,7 @@ struct AuthCore: Sendable {
     let revoked: RevokedSessions
     let outbox: Outbox
     let redirects: RedirectPolicy
+    let provider: ProviderClient?
     /// Unix seconds.
     let clock: @Sendable () -> Int64
 

@@ -29,7 +29,7 @@ public struct AuthService: Sendable {
             refreshKey: keys.derived("refresh"), workers: PasswordWorkers(settings.argon2), revoked: sessions,
             outbox: Outbox(),
             redirects: RedirectPolicy(siteURL: settings.siteURL, allowList: settings.redirectAllowList),
-            clock: clock)
+            provider: settings.provider.map { ProviderClient($0, clock: clock) }, clock: clock)
         sender = CodeSender(core: core, mail: mail)
     }
 

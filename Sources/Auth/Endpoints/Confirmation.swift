@@ -43,12 +43,12 @@ struct Confirmation: Sendable {
     private func prove(_ user: User, _ token: ConsumedToken, _ call: Call, in tx: Transaction) async throws -> [String]
     {
         guard !user.isConfirmed else { return [] }
-        let ended = try await takeOver(user.id, address: token.address, in: tx)
+        let ended = try await Self.takeOver(user.id, address: token.address, in: tx)
         try await core.record(token.kind == .invite ? .inviteAccepted : .userSignedUp, user, call, in: tx)
         return ended
     }
 
-    func takeOver(_ userID: String, address: String, in tx: Transaction) async throws -> [String] {
+    static func takeOver(_ userID: String, address: String, in tx: Transaction) async throws -> [String] {
         let users = UserStore(database: tx)
         try await users.setPassword(nil, of: userID)
         _ = try await users.confirm(userID)

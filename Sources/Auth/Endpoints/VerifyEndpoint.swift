@@ -135,17 +135,7 @@ struct VerifyEndpoint: Sendable {
         switch try await apply(token, call) {
         case .halfway: return redirect(to: place, message: Self.halfway)
         case .session(let answer):
-            let json = try JSONReader.read(answer)
-            let names = ["access_token", "expires_at", "expires_in", "refresh_token", "token_type"]
-            let parts = names.compactMap { name -> String? in
-                switch json[name] {
-                case .string(let text): "\(name)=\(PercentEncoding.encode(text))"
-                case .number(let text): "\(name)=\(text)"
-                default: nil
-                }
-            }
-            let fragment = (parts + ["type=\(type.rawValue)"]).joined(separator: "&")
-            return Reply.redirect(to: place?.text(fragment: fragment) ?? core.settings.siteURL)
+            return Reply.redirect(to: try SessionFragment(answer, type: type).address(place) ?? core.settings.siteURL)
         }
     }
 

@@ -140,14 +140,17 @@ enum QRPenalty {
         return penalty
     }
 
-    private static let finder: [Bool] = [true, false, true, true, true, false, true]
+    /// Dark, light, three dark, light, dark with four light ones behind, and the same with them before.
+    private static let finderBehind = 0b101_1101_0000
+    private static let finderBefore = 0b000_0101_1101
 
     private static func finders(_ line: [Bool]) -> Int {
-        let light = [Bool](repeating: false, count: 4)
-        let patterns = [finder + light, light + finder]
-        guard line.count >= 11 else { return 0 }
-        return (0...line.count - 11).reduce(0) { sum, start in
-            sum + patterns.count { Array(line[start..<start + 11]) == $0 } * 40
+        var window = 0
+        var penalty = 0
+        for (index, isDark) in line.enumerated() {
+            window = (window << 1 | (isDark ? 1 : 0)) & 0x7FF
+            if index >= 10, window == finderBehind || window == finderBefore { penalty += 40 }
         }
+        return penalty
     }
 }

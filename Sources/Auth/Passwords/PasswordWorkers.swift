@@ -9,6 +9,7 @@ final class PasswordWorkers: Sendable {
     private let queue: OperationQueue
     private let parameters: Argon2Parameters
     private let waiting = Atomic<Int>(0)
+    private let compared = Atomic<Int>(0)
     /// Nobody's hash: what a password is compared with when there is no account.
     private let decoy = Mutex<String?>(nil)
 
@@ -18,6 +19,9 @@ final class PasswordWorkers: Sendable {
         queue.name = "digitalbank.auth.passwords"
         queue.maxConcurrentOperationCount = threads
     }
+
+    /// Comparisons under Argon2 so far: each answer to a password takes one, whatever the account.
+    var comparisons: Int { compared.load(ordering: .relaxed) }
 
     func hash(_ password: String) async throws -> String {
         let bytes = Self.bytes(password)
@@ -36,17 +40,17 @@ final class PasswordWorkers: Sendable {
         let bytes = Self.bytes(password)
         let parameters = parameters
         return try await perform { [self] in
-            guard let hash else {
+            let stored = hash.map { StoredHash($0) }
+            if let stored, stored.isCurrent {
+                compared.wrappingAdd(1, ordering: .relaxed)
+                guard stored.matches(bytes) else { return Verdict(isMatch: false, replacement: nil) }
+            } else {
+                // No account, no password, or an old hash that is quicker to compare: nobody's hash takes the time.
+                compared.wrappingAdd(1, ordering: .relaxed)
                 _ = StoredHash(try decoyHash()).matches(bytes)
-                return Verdict(isMatch: false, replacement: nil)
+                guard let stored, stored.matches(bytes) else { return Verdict(isMatch: false, replacement: nil) }
             }
-            let stored = StoredHash(hash)
-            let isMatch = stored.matches(bytes)
-            guard isMatch else {
-                // An old hash that is quicker to compare must not tell that it is one.
-                if !stored.isCurrent { _ = StoredHash(try decoyHash()).matches(bytes) }
-                return Verdict(isMatch: false, replacement: nil)
-            }
+            guard let hash, let stored else { return Verdict(isMatch: false, replacement: nil) }
             let isWeak = !stored.isCurrent || Argon2.isWeaker(hash, than: parameters)
             return Verdict(isMatch: true, replacement: isWeak ? try Argon2.hash(bytes, parameters) : nil)
         }

@@ -29,6 +29,7 @@ enum AuthErrorCode: String, Sendable, CaseIterable {
     case overEmailSendRateLimit = "over_email_send_rate_limit"
     case overRequestRateLimit = "over_request_rate_limit"
     case phoneProviderDisabled = "phone_provider_disabled"
+    case providerEmailNeedsVerification = "provider_email_needs_verification"
     case providerDisabled = "provider_disabled"
     case reauthenticationNeeded = "reauthentication_needed"
     case reauthenticationNotValid = "reauthentication_not_valid"

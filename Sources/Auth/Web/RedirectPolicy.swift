@@ -23,8 +23,10 @@ struct RedirectURL: Sendable, Hashable {
             beforeQuery.endIndex < withoutFragment.endIndex
             ? String(withoutFragment[withoutFragment.index(after: beforeQuery.endIndex)...]) : nil
         let authority = beforeQuery.prefix { $0 != "/" }
-        path = beforeQuery[authority.endIndex...].dropFirst().split(separator: "/", omittingEmptySubsequences: false)
-            .map(String.init)
+        let pathText = beforeQuery[authority.endIndex...]
+        path =
+            pathText.isEmpty
+            ? [] : pathText.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         // An address of IPv6 in brackets holds colons of its own.
         let hostEnd = authority.hasPrefix("[") ? authority.firstIndex(of: "]").map { authority.index(after: $0) } : nil
         let portMark = authority[(hostEnd ?? authority.startIndex)...].firstIndex(of: ":") ?? authority.endIndex
