@@ -38,6 +38,12 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -58,29 +64,32 @@ let package = Package(
         module("Postgres", ["Diagnostics", "CLibpq"]),
         module("PostgresServer", ["Diagnostics", "Postgres", "CSpawn"]),
         module("Migrations", ["Diagnostics", "Postgres"]),
-        module("Crypto", ["Diagnostics", "CLibCrypto"]),
+        module("Cryptography", ["Diagnostics", "CLibCrypto"]),
         module(
-            "Vault", ["Diagnostics", "Crypto", "Postgres", "Migrations", "CZlib", "CSpawn"],
+            "Vault", ["Diagnostics", "Cryptography", "Postgres", "Migrations", "CZlib", "CSpawn"],
             resources: [.copy("Migrations")]),
         module(
-            "Evidence", ["Diagnostics", "Crypto", "Postgres", "Migrations"], resources: [.copy("Migrations")]),
-        module("Salvage", ["Diagnostics", "Crypto", "CZlib", "CZstd", "CLZ4"], settings: crunching),
+            "Evidence", ["Diagnostics", "Cryptography", "Postgres", "Migrations"], resources: [.copy("Migrations")]),
+        module("Salvage", ["Diagnostics", "Cryptography", "CZlib", "CZstd", "CLZ4"], settings: crunching),
 
         module("Web", [.product(name: "HTTPTypes", package: "swift-http-types")]),
+        module("Rest", ["Diagnostics", "Postgres", "Web", .product(name: "HTTPTypes", package: "swift-http-types")]),
 
-        module("Tokens", ["Diagnostics", "Crypto", "Web"]),
+        module("Tokens", ["Diagnostics", "Cryptography", "Web"]),
 
         // The bank
-        module("Bank", ["Diagnostics", "Crypto", "Postgres", "Migrations", "Vault"], resources: [.copy("Migrations")]),
         module(
-            "Simulator", ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Crypto", "CZlib"],
+            "Bank", ["Diagnostics", "Cryptography", "Postgres", "Migrations", "Vault"], resources: [.copy("Migrations")]
+        ),
+        module(
+            "Simulator", ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Cryptography", "CZlib"],
             resources: [.copy("Legacy")], settings: crunching),
 
         // Capabilities
         module(
             "Recovery",
             [
-                "Diagnostics", "Crypto", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
+                "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
                 "Salvage",
                 .product(name: "Yams", package: "Yams"),
             ],
@@ -89,16 +98,39 @@ let package = Package(
         module(
             "Auth",
             [
-                "Diagnostics", "Crypto", "Tokens", "Web", "Postgres", "Migrations", "CArgon2", "CCrypt",
+                "Diagnostics", "Cryptography", "Tokens", "Web", "Postgres", "Migrations", "CArgon2", "CCrypt",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ], resources: [.copy("Migrations")]),
+
+        // HTTP: the one place that knows a server
+        module(
+            "Gateway",
+            [
+                "Diagnostics", "Postgres", "Web", "Rest", "CZlib",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "HummingbirdHTTP2", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ]),
 
         // Composition, faces, executable
         module(
             "Platform",
             [
-                "Diagnostics", "Crypto", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
-                "Simulator", "Recovery",
+                "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
+                "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Gateway",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         module(
             "Commands",
@@ -110,6 +142,10 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Diagnostics", "Postgres", "PostgresServer"],
             path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "ApiTestSupport", dependencies: ["TestSupport", "Postgres", "Bank", "Auth", "Migrations"],
+            path: "Tests/ApiTestSupport",
+            swiftSettings: strict),
         .executableTarget(
             name: "cluster-owner", dependencies: ["PostgresServer"], path: "Tests/ClusterOwner", swiftSettings: strict,
             linkerSettings: lld),
@@ -117,28 +153,43 @@ let package = Package(
         tests("PostgresTests", ["Diagnostics", "Postgres", "PostgresServer", "TestSupport"]),
         tests("PostgresServerTests", ["PostgresServer", "Postgres", "TestSupport", "cluster-owner"]),
         tests("MigrationsTests", ["Migrations", "Postgres", "TestSupport"]),
-        tests("CryptoTests", ["Crypto"]),
+        tests("CryptographyTests", ["Cryptography"]),
         tests("WebTests", ["Web"]),
-        tests("TokensTests", ["Tokens", "Crypto", "Web"]),
         tests(
             "AuthTests",
             [
-                "Auth", "Tokens", "Crypto", "Web", "Postgres", "Migrations", "Bank", "Vault", "TestSupport",
+                "Auth", "Tokens", "Cryptography", "Web", "Postgres", "Migrations", "Bank", "Vault", "Gateway",
+                "PostgresServer", "TestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
-        tests("VaultTests", ["Vault", "Crypto", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
-        tests("EvidenceTests", ["Evidence", "Crypto", "Migrations", "Postgres", "TestSupport"]),
         tests(
-            "BankTests", ["Bank", "Vault", "Crypto", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
+            "RestTests",
+            [
+                "Rest", "Web", "Postgres", "TestSupport", "ApiTestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
+        tests("TokensTests", ["Tokens", "Cryptography", "Web"]),
+        tests("VaultTests", ["Vault", "Cryptography", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
+        tests("EvidenceTests", ["Evidence", "Cryptography", "Migrations", "Postgres", "TestSupport"]),
+        tests(
+            "BankTests", ["Bank", "Vault", "Cryptography", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests(
             "SalvageTests", ["Salvage", "Postgres", "PostgresServer", "TestSupport", "CZlib", "CZstd", "CLZ4"],
             settings: crunching),
-        tests("SimulatorTests", ["Simulator", "Bank", "Crypto", "Postgres", "PostgresServer", "TestSupport"]),
+        tests("SimulatorTests", ["Simulator", "Bank", "Cryptography", "Postgres", "PostgresServer", "TestSupport"]),
         tests(
             "RecoveryTests",
             [
-                "Recovery", "Salvage", "Simulator", "Bank", "Vault", "Evidence", "Crypto", "Migrations", "Postgres",
+                "Recovery", "Salvage", "Simulator", "Bank", "Vault", "Evidence", "Cryptography", "Migrations",
+                "Postgres",
                 "PostgresServer", "TestSupport",
+            ]),
+        tests(
+            "GatewayTests",
+            [
+                "Gateway", "Rest", "Auth", "Tokens", "Web", "Postgres", "PostgresServer", "TestSupport",
+                "ApiTestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         tests("SystemTests", ["TestSupport", "Postgres", "PostgresServer"]),
         tests("TidyTests", []),

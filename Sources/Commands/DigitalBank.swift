@@ -12,7 +12,8 @@ public struct DigitalBank: AsyncParsableCommand {
         version: "digitalbank \(productVersion)",
         subcommands: [
             RecoverCommand.self, SimulateCommand.self, UpCommand.self, DownCommand.self, CleanDataCommand.self,
-            MigrateCommand.self, KeysCommand.self, EvidenceCommand.self, DoctorCommand.self,
+            MigrateCommand.self, KeysCommand.self, EvidenceCommand.self, ServeCommand.self,
+            DoctorCommand.self,
         ])
 
     public init() {}

@@ -4,7 +4,7 @@ internal import Platform
 struct KeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keys", abstract: "Look at the encryption keys, renew and destroy them.",
-        subcommands: [Status.self, Rotate.self, Shred.self, Forget.self], defaultSubcommand: Status.self)
+        subcommands: [Status.self, Api.self, Rotate.self, Shred.self, Forget.self], defaultSubcommand: Status.self)
 
     struct Place: ParsableArguments {
         @Option(help: ArgumentHelp("Where the embedded cluster is.", valueName: "dir"))
@@ -19,6 +19,25 @@ struct KeysCommand: AsyncParsableCommand {
         func run() async throws {
             try await CommandRunner.run {
                 for line in try await KeysService.status(dataDirectory: place.dataDir) { Terminal.output(line) }
+                return 0
+            }
+        }
+    }
+
+    struct Api: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "api", abstract: "The address and the keys that clients connect with, as environment lines.")
+
+        @OptionGroup var place: Place
+
+        @Option(help: "The address that clients reach the server at.")
+        var url = "http://127.0.0.1:8000"
+
+        func run() async throws {
+            try await CommandRunner.run {
+                for line in try ServeService.environment(dataDirectory: place.dataDir, url: url) {
+                    Terminal.output(line)
+                }
                 return 0
             }
         }

@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Cryptography
 
 /// Hashes fields so that no two different lists of fields give the same bytes: a version byte, then each field with its
 /// length (8 bytes, big endian) before it.

@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Cryptography
 internal import Foundation
 
 /// The newest block's number and hash, signed: what is published outside of the database.

@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Cryptography
 
 /// The Merkle tree hash of RFC 6962 (section 2.1), leaf by leaf, in memory that grows with the tree's height only.
 struct MerkleTree {

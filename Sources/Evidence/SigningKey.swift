@@ -1,4 +1,4 @@
-public import Crypto
+public import Cryptography
 internal import Foundation
 
 /// The key that signs journals and reports. It lives in a file outside the database, readable by its owner only.

@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Cryptography
 public import Web
 
 /// JSON Web Keys (RFC 7517, 7518, 8037), in both directions. A shared secret is read, never written.

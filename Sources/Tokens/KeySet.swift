@@ -1,4 +1,4 @@
-public import Crypto
+public import Cryptography
 internal import Synchronization
 public import Web
 

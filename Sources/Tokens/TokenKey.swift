@@ -1,4 +1,4 @@
-public import Crypto
+public import Cryptography
 
 /// How a token is signed (RFC 7518). `none` is not among them.
 public enum TokenAlgorithm: String, Sendable, Hashable {

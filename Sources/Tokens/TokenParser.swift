@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Cryptography
 public import Web
 
 /// A token whose signature is good. Its times are not judged yet.

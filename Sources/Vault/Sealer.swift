@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Cryptography
 public import Foundation
 
 /// Where a sealed value belongs; bound to it, so that it opens nowhere else.

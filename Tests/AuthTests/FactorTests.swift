@@ -1,5 +1,5 @@
 @testable import Auth
-import Crypto
+import Cryptography
 import HTTPTypes
 import Postgres
 import Testing

@@ -1,6 +1,6 @@
 @testable import Auth
 import Bank
-import Crypto
+import Cryptography
 import Foundation
 import HTTPTypes
 import Migrations

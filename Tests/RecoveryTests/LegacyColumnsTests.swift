@@ -1,5 +1,5 @@
 import Bank
-import Crypto
+import Cryptography
 import Foundation
 import Migrations
 import Postgres

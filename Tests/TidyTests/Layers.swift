@@ -3,7 +3,7 @@ enum Layers {
     /// The language's own, allowed everywhere.
     static let standard: Set<String> = ["Foundation", "Glibc", "Synchronization", "Dispatch", "Swift", "RegexBuilder"]
 
-    private static let foundations: Set<String> = ["Diagnostics", "Crypto", "Postgres", "Migrations"]
+    private static let foundations: Set<String> = ["Diagnostics", "Cryptography", "Postgres", "Migrations"]
     private static let bank = foundations.union(["Vault", "Evidence", "Bank", "PostgresServer"])
 
     static let allowed: [String: Set<String>] = [
@@ -11,17 +11,29 @@ enum Layers {
         "Postgres": ["Diagnostics", "CLibpq"],
         "PostgresServer": ["Diagnostics", "Postgres", "CSpawn"],
         "Migrations": ["Diagnostics", "Postgres"],
-        "Crypto": ["Diagnostics", "CLibCrypto"],
+        "Cryptography": ["Diagnostics", "CLibCrypto"],
         "Vault": foundations.union(["CZlib", "CSpawn"]),
         "Evidence": foundations,
-        "Salvage": ["Diagnostics", "Crypto", "CZlib", "CZstd", "CLZ4"],
+        "Salvage": ["Diagnostics", "Cryptography", "CZlib", "CZstd", "CLZ4"],
         "Web": ["HTTPTypes"],
-        "Tokens": ["Diagnostics", "Crypto", "Web"],
-        "Auth": foundations.union(["Vault", "Tokens", "Web", "HTTPTypes", "CArgon2", "CCrypt", "FoundationNetworking"]),
+        "Rest": ["Diagnostics", "Postgres", "Web", "HTTPTypes"],
+        "Tokens": ["Diagnostics", "Cryptography", "Web"],
+        "Auth": foundations.union([
+            "Vault", "Tokens", "Web", "HTTPTypes", "CArgon2", "CCrypt", "FoundationNetworking",
+        ]),
         "Bank": foundations.union(["Vault"]),
-        "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Crypto", "CZlib"],
+        "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Cryptography", "CZlib"],
         "Recovery": bank.union(["Salvage", "Yams"]),
-        "Platform": bank.union(["Simulator", "Salvage", "Recovery"]),
+        "Gateway": [
+            "Diagnostics", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "CZlib", "HTTPTypes", "Hummingbird",
+            "HummingbirdCore", "UnixSignals", "HummingbirdTLS", "HummingbirdHTTP2", "Logging", "NIOCore", "NIOPosix",
+            "NIOHTTP1", "NIOSSL", "NIOWebSocket",
+            "NIOHTTPTypes", "NIOHTTPTypesHTTP1",
+            "ServiceLifecycle",
+        ],
+        "Platform": bank.union([
+            "Simulator", "Salvage", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "Gateway",
+        ]),
         "Commands": ["Diagnostics", "Platform", "ArgumentParser"],
         "digitalbank": ["Commands"],
     ]

@@ -13,7 +13,7 @@ import Testing
         "public import struct Recovery.Report",
     ])
     func `an import against the layers is found`(line: String) {
-        #expect(lines(Layers.violations(in: source("import Crypto\n\(line)\n"))) == [2])
+        #expect(lines(Layers.violations(in: source("import Cryptography\n\(line)\n"))) == [2])
     }
 
     @Test func `imports that point down, and words in comments, pass`() {

@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import Synchronization
 import Testing
 import Tokens

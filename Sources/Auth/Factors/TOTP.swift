@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Cryptography
 
 /// Time-based one-time passwords (RFC 6238): SHA-1, six digits, thirty seconds, as authenticator apps have it.
 enum TOTP {

@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Cryptography
 public import Tokens
 
 /// The keys of one installation: those that sign tokens, and one for what Auth seals or hashes itself.

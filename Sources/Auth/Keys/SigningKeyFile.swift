@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Cryptography
 public import Diagnostics
 internal import Foundation
 internal import Glibc

@@ -1,5 +1,5 @@
 internal import CArgon2
-internal import Crypto
+internal import Cryptography
 
 /// How much work a password's hash takes (RFC 9106).
 public struct Argon2Parameters: Sendable, Hashable {

@@ -1,5 +1,5 @@
 internal import CCrypt
-internal import Crypto
+internal import Cryptography
 internal import Glibc
 
 /// A stored hash of a password, of whatever kind it is. All but Argon2id are accepted once and replaced.

@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Cryptography
 internal import Tokens
 
 /// A refresh token: the session, the number of its refresh, and a proof that this server made it. It is computed, not

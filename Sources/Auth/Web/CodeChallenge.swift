@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Cryptography
 internal import Tokens
 
 /// A proof key for code exchange (RFC 7636).

@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Cryptography
 
 /// The lines of a journal export: one flat JSON object each. Format: `docs/reference/evidence-format.md`.
 enum ExportLine {

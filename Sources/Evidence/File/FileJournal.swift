@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Cryptography
 public import Foundation
 
 /// One entry of a file journal, as a JSON line. Format: `docs/reference/evidence-format.md`.

@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Cryptography
 public import Foundation
 
 /// The signature beside a file: `report.json.sig`.

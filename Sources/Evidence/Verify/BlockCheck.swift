@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Cryptography
 
 /// Compares a block with the entries that stand below it in an export, and names those that differ.
 ///

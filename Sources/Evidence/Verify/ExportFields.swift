@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Cryptography
 
 extension JournalEntry {
     /// From a line of an export; nil when a field is missing, malformed or one too many.

@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Cryptography
 internal import Foundation
 
 /// Verifies a journal export line by line: memory does not grow with the number of entries.

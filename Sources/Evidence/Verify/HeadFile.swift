@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Cryptography
 
 /// Published heads, read from the file they were appended to.
 struct HeadFile {

@@ -1,5 +1,5 @@
 internal import Bank
-internal import Crypto
+internal import Cryptography
 internal import Foundation
 internal import Postgres
 internal import Synchronization

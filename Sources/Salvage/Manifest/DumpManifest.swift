@@ -1,5 +1,5 @@
 internal import CZlib
-internal import Crypto
+internal import Cryptography
 internal import Foundation
 
 /// What a dump held when it was made: digests by which its rows are proved later, whatever happens to the file.

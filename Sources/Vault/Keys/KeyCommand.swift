@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Cryptography
 internal import Foundation
 
 /// A program that keeps the key-encryption key: a client of a KMS or an HSM.

@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Cryptography
 
 /// Reads columns that pgcrypto wrote with `pgp_sym_encrypt`, in this process: the old key never goes to a server.
 ///

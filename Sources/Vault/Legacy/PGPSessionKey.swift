@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Cryptography
 
 /// The key of one encrypted value, made of the passphrase (RFC 4880, 3.7 and 5.3).
 struct PGPSessionKey {

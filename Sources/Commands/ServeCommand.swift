@@ -1,0 +1,71 @@
+internal import ArgumentParser
+internal import Platform
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Serve the restored bank: REST, Auth and Realtime as Supabase's clients speak them.")
+
+    @Option(help: ArgumentHelp("Where the bank is.", valueName: "dir"))
+    var dataDir = "var"
+
+    @Option(help: "The address to listen on.")
+    var host = "127.0.0.1"
+
+    @Option(help: "The port; 0 takes a free one.")
+    var port = 8000
+
+    @Option(help: "The port of /live, /ready and /metrics; 0 takes a free one.")
+    var adminPort = 8001
+
+    @Option(help: ArgumentHelp("One JSON line for each request; - is standard output.", valueName: "file"))
+    var accessLog: String?
+
+    @Option(help: ArgumentHelp("A certificate chain: with it the server speaks TLS and HTTP/2.", valueName: "pem"))
+    var certificate: String?
+
+    @Option(help: ArgumentHelp("The certificate's private key.", valueName: "pem"))
+    var privateKey: String?
+
+    @Option(help: ArgumentHelp("Web pages of this origin may call; may be repeated.", valueName: "origin"))
+    var origin: [String] = []
+
+    @Option(
+        help: ArgumentHelp("Where clients reach the server from outside; goes into tokens and mails.", valueName: "url")
+    )
+    var publicUrl: String?
+
+    @Option(help: ArgumentHelp("An address that a sign-in may lead back to; may be repeated.", valueName: "url"))
+    var redirect: [String] = []
+
+    @Option(
+        help: ArgumentHelp("host[:port] of the relay that takes mail; else mail goes to files.", valueName: "relay"))
+    var smtp: String?
+
+    @Option(help: ArgumentHelp("The sender of mail.", valueName: "address"))
+    var mailFrom = "banque@localhost"
+
+    func run() async throws {
+        try await CommandRunner.run {
+            var request = ServeRequest(dataDirectory: dataDir)
+            request.host = host
+            request.port = port
+            request.adminPort = adminPort
+            request.accessLog = accessLog
+            request.certificate = certificate
+            request.privateKey = privateKey
+            request.origins = origin
+            request.publicURL = publicUrl
+            request.redirects = redirect
+            if let smtp {
+                let parts = smtp.split(separator: ":", maxSplits: 1).map(String.init)
+                request.mailRelay = .init(
+                    host: parts[0], port: parts.count > 1 ? UInt16(parts[1]) ?? 25 : 25, sender: mailFrom)
+            }
+            try await ServeService.serve(request) { lines in
+                for line in lines { Terminal.output(line) }
+            }
+            return 0
+        }
+    }
+}

@@ -1,0 +1,162 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import HummingbirdCore
+internal import HummingbirdHTTP2
+internal import HummingbirdTLS
+internal import Logging
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+internal import ServiceLifecycle
+internal import Synchronization
+internal import UnixSignals
+public import Web
+
+/// The HTTP server: mounts behind one address, an admin port beside it.
+public struct GatewayServer: Sendable {
+    let settings: GatewaySettings
+    let mounts: [Mount]
+    let sockets: [SocketMount]
+    let tokens: TokenCheck
+    let anonymous: Actor?
+    /// Nil when the bank can be served, else why not.
+    let unready: @Sendable () -> String?
+    /// Told once the server listens: the address's port, the admin port.
+    let onListening: @Sendable (Int, Int?) -> Void
+
+    public init(
+        settings: GatewaySettings, mounts: [Mount], sockets: [SocketMount] = [], tokens: @escaping TokenCheck,
+        anonymous: Actor?,
+        unready: @escaping @Sendable () -> String? = { nil },
+        onListening: @escaping @Sendable (Int, Int?) -> Void = { _, _ in }
+    ) {
+        self.settings = settings
+        self.mounts = mounts
+        self.sockets = sockets
+        self.tokens = tokens
+        self.anonymous = anonymous
+        self.unready = unready
+        self.onListening = onListening
+    }
+
+    /// Serves until the task is cancelled or the process gets SIGTERM or SIGINT; requests under way are answered first.
+    ///
+    /// - Parameter work: long work beside the server, ended with it.
+    public func run(beside work: [@Sendable () async throws -> Void] = []) async throws {
+        let log = try AccessLog(path: settings.accessLog)
+        let metrics = Metrics()
+        var logger = Logger(label: "digitalbank")
+        logger.logLevel = .critical
+        let ports = Mutex<(Int?, Int?)>((nil, nil))
+        let isAdminWanted = settings.adminPort != nil
+        let listening = onListening
+        @Sendable func heard(main: Int? = nil, admin: Int? = nil) {
+            let both = ports.withLock { ports in
+                ports = (main ?? ports.0, admin ?? ports.1)
+                return ports
+            }
+            if let port = both.0, both.1 != nil || !isAdminWanted { listening(port, both.1) }
+        }
+        let responder = GatewayResponder(
+            mounts: mounts, settings: settings, tokens: tokens, anonymous: anonymous, log: log, metrics: metrics)
+        let main = Application(
+            responder: responder, server: try builder(),
+            configuration: .init(address: .hostname(settings.host, port: settings.port), backlog: 1024),
+            onServerRunning: { heard(main: $0.localAddress?.port) }, logger: logger)
+        var services: [any Service] = [main, LogFlusher(log: log)]
+        if let port = settings.adminPort {
+            services.append(
+                Application(
+                    responder: AdminResponder(metrics: metrics, unready: unready),
+                    configuration: .init(address: .hostname(settings.host, port: port)),
+                    onServerRunning: { heard(admin: $0.localAddress?.port) }, logger: logger))
+        }
+        services += work.map { Work(body: $0) }
+        let group = ServiceGroup(
+            configuration: .init(
+                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        defer { log.flush() }
+        // Ends with the group, which cancelling asks to end in order: connections that were just taken are let go too.
+        let running = Task { try await group.run() }
+        try await withTaskCancellationHandler {
+            try await running.value
+        } onCancel: {
+            Task { await group.triggerGracefulShutdown() }
+        }
+    }
+
+    private func builder() throws -> HTTPServerBuilder {
+        let (settings, open) = (settings, opener())
+        guard let certificate = settings.certificate, let key = settings.privateKey else {
+            return HTTPServerBuilder { SocketChannel(responder: $0, settings: settings, open: open) }
+        }
+        return try Certificates.builder(certificate: certificate, key: key, settings: settings, open: open)
+    }
+
+    /// Which socket a request opens: it brings a token that is taken, as header or as `apikey` in its address.
+    private func opener() -> SocketChannel.Open {
+        let (sockets, tokens) = (sockets, tokens)
+        return { head in
+            let parts = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let mount = sockets.first(where: { $0.path == parts[0] }),
+                let items = QueryItems.parse(parts.count > 1 ? parts[1] : "")
+            else { return nil }
+            let token = items.last { $0.name == "apikey" }?.value ?? head.headers.first(name: "apikey")
+            guard let token, case .success(let actor) = tokens(token) else { return nil }
+            return { writer in mount.open(actor, items, writer) }
+        }
+    }
+}
+
+/// Work beside the server, ended when the server is told to end.
+private struct Work: Service {
+    let body: @Sendable () async throws -> Void
+
+    func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await body() }
+            group.addTask { try await gracefulShutdown() }
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+}
+
+/// Brings the log to its file each second.
+private struct LogFlusher: Service {
+    let log: AccessLog
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                try? await Task.sleep(for: .seconds(1))
+                log.flush()
+            }
+        }
+        log.flush()
+    }
+}
+
+/// `/live`, `/ready`, `/metrics`.
+struct AdminResponder: HTTPResponder {
+    let metrics: Metrics
+    let unready: @Sendable () -> String?
+
+    func respond(to request: Request, context: GatewayContext) async throws -> Response {
+        switch request.uri.path {
+        case "/live": return text("alive\n")
+        case "/ready":
+            if let reason = unready() { return text(reason + "\n", .serviceUnavailable) }
+            return text("ready\n")
+        case "/metrics": return text(metrics.text, type: "text/plain; version=0.0.4; charset=utf-8")
+        default: return text("not found\n", .notFound)
+        }
+    }
+
+    private func text(
+        _ text: String, _ status: HTTPResponse.Status = .ok, type: String = "text/plain; charset=utf-8"
+    ) -> Response {
+        Response(
+            status: status, headers: [.contentType: type], body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+    }
+}

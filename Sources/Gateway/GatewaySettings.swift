@@ -1,0 +1,36 @@
+/// Where and how the bank is served.
+public struct GatewaySettings: Sendable {
+    public var host = "127.0.0.1"
+    /// 0 takes a free port.
+    public var port = 8000
+    /// The port of `/live`, `/ready` and `/metrics`; nil serves none.
+    public var adminPort: Int? = 8001
+    /// PEM files; with them the server speaks TLS and HTTP/2.
+    public var certificate: String?
+    public var privateKey: String?
+    /// Web pages of these origins may call; `*` is any. None by default.
+    public var origins: Set<String> = []
+    /// Peers whose `X-Forwarded-For` is believed.
+    public var trustedProxies: Set<String> = []
+    public var limits = Limits()
+    /// Where access is logged: a path, `-` for standard output, nil for nowhere.
+    public var accessLog: String?
+
+    public struct Limits: Sendable {
+        public var bodyBytesMax = 10 << 20
+        public var headerBytesMax = 32 << 10
+        public var targetBytesMax = 64 << 10
+        public var connectionsMax = 10_000
+        /// From the head of a request to its last byte; also how long a connection may say nothing.
+        public var requestTimeMax: Duration = .seconds(30)
+        public var idleTimeMax: Duration = .seconds(75)
+        /// Smaller bodies are not compressed.
+        public var compressedBytesMin = 1024
+        /// Requests that are answered at once; more are refused with 503.
+        public var requestsInFlightMax = 4096
+
+        public init() {}
+    }
+
+    public init() {}
+}

@@ -1,0 +1,118 @@
+internal import HTTPTypes
+public import Postgres
+public import Web
+
+/// PostgREST's interface over one database, without an HTTP server: a request value in, a response value out.
+public struct RestService: Sendable {
+    let database: Database
+    let cache: SchemaCache
+    let settings: RestSettings
+
+    public init(database: Database, cache: SchemaCache, settings: RestSettings) {
+        self.database = database
+        self.cache = cache
+        self.settings = settings
+    }
+
+    /// Answers one request; what is refused is an answer too.
+    public func handle(_ request: ApiRequest, actor: Actor) async -> ApiResponse {
+        do {
+            return try await respond(to: request, actor)
+        } catch let error as RestError {
+            return error.response
+        } catch let error as PostgresError {
+            if let own = RaisedResponse(error) { return own.response }
+            let showsDetail = settings.rolesThatSeeDetails.contains(actor.role)
+            return RestError(error, isAnonymous: actor.isAnonymous, showsDetail: showsDetail).response
+        } catch {
+            return RestError("PGRSTX00", 500, "an unexpected error; its text is in the log").response
+        }
+    }
+
+    private func respond(to request: ApiRequest, _ actor: Actor) async throws -> ApiResponse {
+        let snapshot = try cache.current()
+        let context = try RequestContext(request, actor, snapshot, settings)
+        let segments = request.path.split(separator: "/", omittingEmptySubsequences: true).map {
+            QueryItems.decodePath($0)
+        }
+        guard !segments.contains(nil) else { throw Self.unknownPath(request.path) }
+        let names = segments.compactMap { $0 }
+        switch names.count {
+        case 0: return try await root(context)
+        case 1: return try await relation(names[0], context)
+        case 2 where names[0] == "rpc": return try await CallHandler(context, database).respond(names[1])
+        default: throw Self.unknownPath(request.path)
+        }
+    }
+
+    private static func unknownPath(_ path: String) -> RestError {
+        RestError("PGRST125", 404, "Invalid path specified in request URL")
+    }
+
+    private func relation(_ name: String, _ context: RequestContext) async throws -> ApiResponse {
+        let name = QualifiedName(schema: context.schema, name: name)
+        switch context.request.method {
+        case .get, .head: return try await ReadHandler(context, database).respond(name)
+        case .post: return try await WriteHandler(context, database).insert(into: name)
+        case .put: return try await WriteHandler(context, database).put(into: name)
+        case .patch: return try await WriteHandler(context, database).update(name)
+        case .delete: return try await WriteHandler(context, database).delete(from: name)
+        case .options: return try options(name, context)
+        default: throw RestError("PGRST117", 405, "Unsupported HTTP method: \(context.request.method.rawValue)")
+        }
+    }
+
+    private func options(_ name: QualifiedName, _ context: RequestContext) throws(RestError) -> ApiResponse {
+        let relation = try context.snapshot.relation(name, settings)
+        var verbs = ["OPTIONS", "GET", "HEAD"]
+        if relation.isInsertable { verbs.append("POST") }
+        if relation.isInsertable, relation.isUpdatable, !relation.primaryKey.isEmpty { verbs.append("PUT") }
+        if relation.isUpdatable { verbs.append("PATCH") }
+        if relation.isDeletable { verbs.append("DELETE") }
+        return ApiResponse(status: .ok, fields: [.allow: verbs.joined(separator: ",")])
+    }
+
+    private func root(_ context: RequestContext) async throws -> ApiResponse {
+        guard context.isReading else {
+            throw RestError("PGRST117", 405, "Unsupported HTTP method: \(context.request.method.rawValue)")
+        }
+        let visible = try await Runner(database: database).run(
+            CatalogStore.visible(in: context.schema), in: context)
+        guard let row = visible.first else { throw RestError("PGRSTX00", 500, "the database gave no answer") }
+        return OpenAPI(context, relations: Self.ids(try row.decode(0)), functions: Self.ids(try row.decode(1))).response
+    }
+
+    private static func ids(_ text: String) -> Set<Int64> {
+        Set(((try? JSONReader.read(text))?.array ?? []).compactMap(\.integer))
+    }
+}
+
+/// `raise sqlstate 'PGRST'`: the function chooses status, headers and body.
+struct RaisedResponse {
+    let response: ApiResponse
+
+    init?(_ error: PostgresError) {
+        guard error.kind == .server, error.sqlState == "PGRST" else { return nil }
+        guard let message = try? JSONReader.read(error.message), let detail = error.detail,
+            let words = try? JSONReader.read(detail), let status = words["status"]?.integer,
+            (200...599).contains(status), let code = message["code"]?.string, let text = message["message"]?.string
+        else {
+            response =
+                RestError(
+                    "PGRST121", 500, "Could not parse JSON in the \"RAISE SQLSTATE 'PGRST'\" error",
+                    details: "MESSAGE needs code and message, DETAIL needs status and headers."
+                ).response
+            return
+        }
+        let body: JSON = [
+            "code": .string(code), "message": .string(text), "details": message["details"] ?? .null,
+            "hint": message["hint"] ?? .null,
+        ]
+        var made = ApiResponse.json(body.text, status: .init(code: Int(status)))
+        for member in words["headers"]?.members ?? [] {
+            guard let name = HTTPField.Name(member.name), let value = member.value.string else { continue }
+            made.fields[name] = value
+        }
+        response = made
+    }
+}

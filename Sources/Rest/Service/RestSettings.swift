@@ -1,0 +1,30 @@
+/// How a database is served.
+public struct RestSettings: Sendable {
+    /// Served schemas; the first is the default.
+    public var schemas = ["public"]
+    /// Appended to the search path of each request.
+    public var extraSearchPath = ["public"]
+    /// The role of those who bring no token; nil refuses them.
+    public var anonymousRole: String? = "anon"
+    /// The most rows that one read gives; nil is no limit.
+    public var rowsMax: Int64?
+    /// Tables without row level security and views with their owner's rights are served too, as PostgREST does.
+    public var servesUnguarded = false
+    /// Names of such tables and views that are served although.
+    public var unguardedServed: Set<String> = []
+    public var allowsAggregates = false
+    public var allowsPlans = false
+    /// Whether `Prefer: tx=rollback` is heeded.
+    public var allowsRollback = false
+    /// Called before each request, in its transaction.
+    public var preRequest: String?
+    /// Request details that functions may read: `request.method`, `request.path`, `request.headers`, `request.cookies`.
+    public var setsRequestDetails = false
+    /// Roles that see the values of rows that a constraint refused.
+    public var rolesThatSeeDetails: Set<String> = ["service_role"]
+    public var openAPIServer = "http://127.0.0.1"
+    /// Values for `current_setting('app.settings.…')`.
+    public var appSettings: [String: String] = [:]
+
+    public init() {}
+}

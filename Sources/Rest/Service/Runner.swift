@@ -1,0 +1,175 @@
+internal import HTTPTypes
+internal import Postgres
+internal import Web
+
+/// What one statement of a request gave.
+struct Answer: Sendable {
+    var rowCount: Int64 = 0
+    var body: [UInt8] = []
+    /// False when the body is NULL.
+    var hasBody = false
+    var total: Int64?
+    /// The key of the row that was written, as a JSON array of texts.
+    var key: String?
+    var responseHeaders: String?
+    var responseStatus: String?
+    /// The planner's guess, when it was asked.
+    var planned: Int64?
+    /// The plan's text, when it was asked for instead of rows.
+    var plan: [UInt8]?
+}
+
+/// The statements of one request.
+struct Flight: Sendable {
+    var main: SQLText
+    var plan: Format.Plan?
+    /// Explained beside it for the planned count.
+    var counted: SQLText?
+    var isReadOnly: Bool
+    /// What is checked before the change is kept; throwing takes it back.
+    var check: (@Sendable (Answer) throws(RestError) -> Void)?
+    /// Done and taken back: a dry run.
+    var rollsBack = false
+    /// The answer has columns for what functions set.
+    var readsResponse = false
+}
+
+/// Sends a request's statements in one flight: settings, main statement, one Sync.
+struct Runner: Sendable {
+    let database: Database
+
+    func run(_ flight: Flight, in context: RequestContext) async throws -> Answer {
+        var statements = [settings(context, isReadOnly: flight.isReadOnly)]
+        if let function = context.settings.preRequest {
+            var sql = SQLText()
+            sql.add("select ")
+            let parts = function.split(separator: ".", maxSplits: 1).map(String.init)
+            if parts.count == 2 {
+                sql.name(QualifiedName(schema: parts[0], name: parts[1]))
+            } else {
+                sql.name(QualifiedName(schema: context.schema, name: function))
+            }
+            sql.add("()")
+            statements.append(sql.statement(scope: context.planScope))
+        }
+        let place = statements.count
+        statements.append(main(flight, context))
+        if let counted = flight.counted {
+            var explained = counted.statement(scope: context.planScope)
+            explained = Statement(unchecked: "explain (format json) " + explained.sql, values: explained.values)
+            statements.append(explained)
+        }
+        let sent = statements
+        guard flight.check != nil || flight.rollsBack else {
+            return try Self.read(try await database.pipeline(sent), at: place, flight)
+        }
+        do {
+            return try await database.transaction { tx in
+                let answer = try Self.read(try await tx.pipeline(sent), at: place, flight)
+                try flight.check?(answer)
+                if flight.rollsBack { throw DryRun(answer: answer) }
+                return answer
+            }
+        } catch let dryRun as DryRun {
+            return dryRun.answer
+        }
+    }
+
+    /// Runs a statement of ours as the caller, reading only.
+    func run(_ statement: Statement, in context: RequestContext) async throws -> QueryResult {
+        let results = try await database.pipeline([settings(context, isReadOnly: true), statement])
+        guard let last = results.last else { throw RestError("PGRSTX00", 500, "the database gave no answer") }
+        return last
+    }
+
+    private struct DryRun: Error { let answer: Answer }
+
+    private func main(_ flight: Flight, _ context: RequestContext) -> Statement {
+        let statement = flight.main.statement(scope: context.planScope)
+        guard let plan = flight.plan else { return statement }
+        let options = (["format \(plan.isJSON ? "json" : "text")"] + plan.options).joined(separator: ", ")
+        return Statement(unchecked: "explain (\(options)) " + statement.sql, values: statement.values)
+    }
+
+    /// One `select` of `set_config`s, all of them local to the flight.
+    private func settings(_ context: RequestContext, isReadOnly: Bool) -> Statement {
+        var values = [("role", context.actor.role), ("request.jwt.claims", context.actor.claims)]
+        let path = [context.schema] + context.settings.extraSearchPath.filter { $0 != context.schema }
+        if path != ["public"] { values.append(("search_path", path.map(SQLText.quoted).joined(separator: ", "))) }
+        if isReadOnly { values.append(("transaction_read_only", "on")) }
+        if let zone = context.preferences.timeZone { values.append(("timezone", zone)) }
+        for (name, value) in context.settings.appSettings.sorted(by: { $0.key < $1.key }) {
+            values.append((name, value))
+        }
+        if context.settings.setsRequestDetails { values += details(context.request) }
+        var sql = SQLText()
+        sql.add("select ")
+        sql.list(values) { sql, setting in
+            sql.add("set_config(\(Statement.literal(setting.0)), ")
+            sql.bind(setting.1)
+            sql.add(", true)")
+        }
+        return sql.statement(scope: "")
+    }
+
+    private func details(_ request: ApiRequest) -> [(String, String)] {
+        var headers: [JSON.Member] = []
+        var cookies: [JSON.Member] = []
+        for field in request.fields {
+            if field.name == .cookie {
+                for part in field.value.split(separator: ";") {
+                    let pair = part.split(separator: "=", maxSplits: 1).map { String($0).trimmingSpaces() }
+                    if pair.count == 2 { cookies.append(.init(pair[0], .string(pair[1]))) }
+                }
+            } else {
+                headers.append(.init(field.name.canonicalName, .string(field.value)))
+            }
+        }
+        return [
+            ("request.method", request.method.rawValue), ("request.path", request.path),
+            ("request.headers", JSON.object(headers).text), ("request.cookies", JSON.object(cookies).text),
+        ]
+    }
+
+    // MARK: Reading
+
+    private static func read(_ results: [QueryResult], at place: Int, _ flight: Flight) throws -> Answer {
+        var answer = Answer()
+        guard place < results.count else { return answer }
+        if flight.plan != nil {
+            answer.plan = text(results[place])
+            return answer
+        }
+        if let row = results[place].first {
+            answer.rowCount = try row.decode(0)
+            row.withBytes(1) { bytes in
+                guard let bytes else { return }
+                answer.body = Array(bytes)
+                answer.hasBody = true
+            }
+            answer.total = try row.decodeIfPresent(2)
+            answer.key = try row.decodeIfPresent(3)
+            if flight.readsResponse {
+                answer.responseHeaders = try row.decodeIfPresent(4)
+                answer.responseStatus = try row.decodeIfPresent(5)
+            }
+        }
+        if flight.counted != nil, place + 1 < results.count { answer.planned = plannedRows(results[place + 1]) }
+        return answer
+    }
+
+    private static func text(_ result: QueryResult) -> [UInt8] {
+        var lines: [UInt8] = []
+        for row in result {
+            if !lines.isEmpty { lines.append(UInt8(ascii: "\n")) }
+            row.withBytes(0) { lines += $0.map(Array.init) ?? [] }
+        }
+        return lines
+    }
+
+    /// `[{"Plan": {"Plan Rows": 42, …}}]`
+    private static func plannedRows(_ result: QueryResult) -> Int64? {
+        guard let json = try? JSONReader.read(text(result)) else { return nil }
+        return json.array?.first?["Plan"]?["Plan Rows"]?.integer
+    }
+}
