@@ -158,7 +158,8 @@ let package = Package(
         tests(
             "AuthTests",
             [
-                "Auth", "Tokens", "Cryptography", "Web", "Postgres", "Migrations", "Bank", "Vault", "TestSupport",
+                "Auth", "Tokens", "Cryptography", "Web", "Postgres", "Migrations", "Bank", "Vault", "Gateway",
+                "PostgresServer", "TestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         tests(

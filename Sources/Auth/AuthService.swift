@@ -36,6 +36,9 @@ public struct AuthService: Sendable {
     /// The keys that tokens are verified with.
     public var keys: KeySet { core.keys.current }
 
+    /// Messages that could not be made or handed over since the start.
+    public var failedMessages: Int { core.outbox.failures }
+
     /// Signs with other keys from now on, after a rotation.
     public func replace(keys: AuthKeys) { core.keys.current = keys.tokens }
 
@@ -84,9 +87,16 @@ public struct AuthService: Sendable {
                 guard words.count == 2, let id = IDText(words[0]), let end = Int64(words[1]) else { continue }
                 sessions.merge([(id.text, end)])
             case .mayHaveMissed:
-                // The connection is back, and with it the table.
-                try? await prepare()
+                await prepareAgain()
             }
+        }
+    }
+
+    /// The connection was lost and is back, and with it the table: read until that succeeds.
+    private func prepareAgain() async {
+        while !Task.isCancelled {
+            if (try? await prepare()) != nil { return }
+            try? await Task.sleep(for: .seconds(1))
         }
     }
 
@@ -107,10 +117,14 @@ public struct AuthService: Sendable {
     }
 
     private func perform(_ job: Outbox.Job) async {
-        // Whoever waits for a message asks for another: nobody hears of a failure here but the relay's log.
-        switch job {
-        case .code(let request): _ = try? await sender.answer(request)
-        case .mail(let mail): _ = try? await sender.mail.deliver(mail)
+        // Whoever waits for a message asks for another; the operator sees the count.
+        do {
+            switch job {
+            case .code(let request): try await sender.answer(request)
+            case .mail(let mail): try await sender.mail.deliver(mail)
+            }
+        } catch {
+            core.outbox.noteFailure()
         }
     }
 

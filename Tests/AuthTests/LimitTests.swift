@@ -115,4 +115,15 @@ import Web
         #expect(try await !workers.verify("wrong horse", against: "5f4dcc3b5aa765d61d8327deb882cf99").isMatch)
         #expect(workers.comparisons == before + 2)
     }
+
+    @Test func `all addresses of an IPv6 network count as one, and mapped ones as what they are`() throws {
+        func network(_ address: String) throws -> String {
+            try Call(ApiRequest(method: .get, path: "/", remoteAddress: address), actor: nil).network
+        }
+        #expect(try network("2001:db8:1:2:3:4:5:6") == network("2001:db8:1:2::1"))
+        #expect(try network("2001:db8:1:2::1") != network("2001:db8:1:3::1"))
+        #expect(try network("::ffff:192.0.2.1") == "192.0.2.1")
+        #expect(try network("192.0.2.1") == "192.0.2.1")
+        #expect(try network("unix:") == "unix:")
+    }
 }

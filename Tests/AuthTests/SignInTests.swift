@@ -154,4 +154,16 @@ import Web
             #expect(await auth.call(.get, "/settings?a=%zz").status == 400)
         }
     }
+
+    @Test func `metadata that would make every token too long is refused in sum too`() async throws {
+        try await withAuth { auth in
+            try await auth.addUser("a@bank.example")
+            let token = await auth.signIn("a@bank.example").string("access_token")
+            let large = String(repeating: "x", count: 5000)
+            #expect(await auth.call(.put, "/user", ["data": ["a": .string(large)]], token: token).status == 200)
+            let more = await auth.call(.put, "/user", ["data": ["b": .string(large)]], token: token)
+            #expect(more.string("code") == "validation_failed")
+            #expect(await auth.get("/user", token: token)["user_metadata"]?["b"] == nil)
+        }
+    }
 }

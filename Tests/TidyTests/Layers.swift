@@ -18,7 +18,9 @@ enum Layers {
         "Web": ["HTTPTypes"],
         "Rest": ["Diagnostics", "Postgres", "Web", "HTTPTypes"],
         "Tokens": ["Diagnostics", "Cryptography", "Web"],
-        "Auth": foundations.union(["Vault", "Tokens", "Web", "HTTPTypes", "CArgon2", "CCrypt", "FoundationNetworking"]),
+        "Auth": foundations.union([
+            "Vault", "Tokens", "Web", "HTTPTypes", "CArgon2", "CCrypt", "FoundationNetworking",
+        ]),
         "Bank": foundations.union(["Vault"]),
         "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Cryptography", "CZlib"],
         "Recovery": bank.union(["Salvage", "Yams"]),

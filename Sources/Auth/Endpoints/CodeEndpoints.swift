@@ -5,7 +5,7 @@ struct CodeEndpoints: Sendable {
     let core: AuthCore
 
     func answer(_ name: String, _ call: Call) async throws -> ApiResponse {
-        try await core.limit("code", call.request.remoteAddress, core.settings.limits.codeByAddress)
+        try await core.limit("code", call.network, core.settings.limits.codeByAddress)
         let address = try call.requiredEmail()
         let purpose = try purpose(name, address, call)
         let challenge = try call.challenge()

@@ -25,7 +25,7 @@ struct ProviderEndpoints: Sendable {
 
     /// Sends the browser to the provider, with a state, a nonce and a proof key that only this flow's row knows.
     func authorize(_ call: Call, linking userID: String?) async throws -> ApiResponse {
-        try await core.limit("authorize", call.request.remoteAddress, core.settings.limits.tokenByAddress)
+        try await core.limit("authorize", call.network, core.settings.limits.tokenByAddress)
         let provider = try provider(named: call.query["provider"])
         let challenge = try call.query["code_challenge"].map { text throws(AuthError) in
             try CodeChallenge(text, method: call.query["code_challenge_method"])

@@ -12,7 +12,7 @@ struct SignupEndpoint: Sendable {
         let isAnonymous = try call.text("email") == nil && call.text("phone") == nil && call.text("password") == nil
         if isAnonymous { return try await signUpAnonymously(data, call) }
         guard core.settings.isSignupEnabled else { throw AuthError.signupDisabled }
-        try await core.limit("signup", call.request.remoteAddress, core.settings.limits.signupByAddress)
+        try await core.limit("signup", call.network, core.settings.limits.signupByAddress)
         let email = try call.requiredEmail()
         guard let password = try call.text("password") else {
             throw AuthError.validation("Signup requires a valid password")
@@ -36,7 +36,7 @@ struct SignupEndpoint: Sendable {
         guard core.settings.isAnonymousEnabled else {
             throw AuthError(422, .anonymousDisabled, "Anonymous sign-ins are disabled")
         }
-        try await core.limit("anonymous", call.request.remoteAddress, core.settings.limits.anonymousByAddress)
+        try await core.limit("anonymous", call.network, core.settings.limits.anonymousByAddress)
         return Reply.json(
             try await core.database.transaction { tx in
                 let new = NewUser(isAnonymous: true, userMetadata: data)

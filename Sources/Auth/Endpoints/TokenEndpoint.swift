@@ -7,7 +7,7 @@ struct TokenEndpoint: Sendable {
 
     func answer(_ call: Call) async throws -> ApiResponse {
         let grant = try call.query["grant_type"] ?? call.text("grant_type") ?? ""
-        try await core.limit("token", call.request.remoteAddress, core.settings.limits.tokenByAddress)
+        try await core.limit("token", call.network, core.settings.limits.tokenByAddress)
         switch grant {
         case "password": return try await byPassword(call)
         case "refresh_token": return try await byRefreshToken(call)
@@ -22,7 +22,7 @@ struct TokenEndpoint: Sendable {
     private func byPassword(_ call: Call) async throws -> ApiResponse {
         let email = try call.requiredEmail()
         let password = try call.text("password") ?? ""
-        let pair = email + "\0" + call.request.remoteAddress
+        let pair = email + "\0" + call.network
         let limits = core.settings.limits
         // Before the account is looked for: the same for those that are not there.
         try await core.limit("password-pair", pair, limits.passwordByAccountAndAddress)

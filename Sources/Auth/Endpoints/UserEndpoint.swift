@@ -22,7 +22,7 @@ struct UserEndpoint: Sendable {
     // MARK: Change
 
     private func update(_ call: Call) async throws -> ApiResponse {
-        try await core.limit("user", call.request.remoteAddress, core.settings.limits.userByAddress)
+        try await core.limit("user", call.network, core.settings.limits.userByAddress)
         let caller = try await core.caller(call)
         let user = caller.user
         if let metadata = call.body["app_metadata"], !metadata.isNull { throw AuthError.notAdmin }

@@ -41,7 +41,7 @@ struct VerifyEndpoint: Sendable {
 
     func answer(_ call: Call) async throws -> ApiResponse {
         if call.request.method == .get { return try page(call) }
-        try await core.limit("verify", call.request.remoteAddress, core.settings.limits.verifyByAddress)
+        try await core.limit("verify", call.network, core.settings.limits.verifyByAddress)
         let isForm =
             call.request.fields[.contentType]?.lowercased().hasPrefix("application/x-www-form-urlencoded") == true
         return isForm ? try await submit(call) : try await verify(call)
@@ -101,6 +101,10 @@ struct VerifyEndpoint: Sendable {
 
     private func submit(_ call: Call) async throws -> ApiResponse {
         let place = core.redirects.place(for: call.redirectTo)
+        // Another site may not sign somebody in to an account of its choice.
+        if call.request.fields[.secFetchSite] == "cross-site" {
+            throw AuthError.validation("The form of this address is only taken from its own page")
+        }
         do {
             let type = try type(call.text("type"))
             guard let linkToken = try call.text("token") else { throw AuthError.otpExpired }

@@ -15,9 +15,12 @@ public struct FileMailSink: MailSink {
         let now = Date()
         let name = "\(Int64(now.timeIntervalSince1970 * 1000))-\(UUID().uuidString.lowercased()).eml"
         let text = MailFormat.text(mail, sender: sender, date: now, id: UUID().uuidString.lowercased())
-        let path = folder + "/" + name
-        let isWritten = FileManager.default.createFile(
-            atPath: path, contents: Data(text.utf8), attributes: [.posixPermissions: 0o600])
+        // Appears whole: whoever watches the folder reads no half of it.
+        let draft = folder + "/.\(name).new"
+        let isWritten =
+            FileManager.default.createFile(
+                atPath: draft, contents: Data(text.utf8), attributes: [.posixPermissions: 0o600])
+            && rename(draft, folder + "/" + name) == 0
         guard isWritten else {
             throw AuthFault(
                 code: "mail_not_written", message: "a message cannot be written below \(folder)",

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// Work that answers do not wait for: looking an address up, making its code, sending it. An answer given before the
 /// look-up cannot tell, by its words or by its time, whether there is an account.
 final class Outbox: Sendable {
@@ -12,6 +14,11 @@ final class Outbox: Sendable {
 
     private let jobs: AsyncStream<Job>
     private let continuation: AsyncStream<Job>.Continuation
+
+    private let failed = Atomic<Int>(0)
+
+    var failures: Int { failed.load(ordering: .relaxed) }
+    func noteFailure() { failed.wrappingAdd(1, ordering: .relaxed) }
 
     init() {
         (jobs, continuation) = AsyncStream.makeStream(of: Job.self, bufferingPolicy: .bufferingOldest(Self.waitingMax))

@@ -96,15 +96,20 @@ struct UserStore: Sendable {
         return Set((sides ?? "").split(separator: ",").map(String.init))
     }
 
-    /// Members replace those of the same name; null takes one away.
+    /// Members replace those of the same name; null takes one away. All of it travels in every token, so that the sum is
+    /// limited too.
     func mergeMetadata(app: JSON?, user: JSON?, of id: String) async throws {
-        try await database.run(
+        let bytes = try await database.first(
             """
             update auth.users set updated_at = now(),
                 raw_app_meta_data = auth.merged(raw_app_meta_data, \(app?.text ?? "{}")::jsonb),
                 raw_user_meta_data = auth.merged(raw_user_meta_data, \(user?.text ?? "{}")::jsonb)
             where id = \(id)::uuid
-            """)
+            returning greatest(octet_length(raw_app_meta_data::text), octet_length(raw_user_meta_data::text))
+            """, as: Int.self)
+        guard bytes ?? 0 <= Call.metadataBytesMax else {
+            throw AuthError.validation("metadata is larger than \(Call.metadataBytesMax) bytes in all")
+        }
     }
 
     func setRole(_ role: String, of id: String) async throws {

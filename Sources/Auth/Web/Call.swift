@@ -1,3 +1,5 @@
+internal import Cryptography
+internal import Glibc
 internal import HTTPTypes
 internal import Web
 
@@ -102,6 +104,16 @@ struct Call: Sendable {
         return try CodeChallenge(challenge, method: text("code_challenge_method"))
     }
 
+    /// What counts as one place in windows of attempts: an IPv4 address, or the 64-bit network of an IPv6 one, of which
+    /// its owner has all addresses.
+    var network: String {
+        let address = request.remoteAddress
+        var bytes = [UInt8](repeating: 0, count: 16)
+        guard address.contains(":"), inet_pton(AF_INET6, address, &bytes) == 1 else { return address }
+        let isMapped = bytes[0..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
+        return isMapped ? bytes[12...].map(String.init).joined(separator: ".") : Array(bytes[0..<8]).hex
+    }
+
     var userAgent: String? { request.fields[.userAgent].map { String($0.prefix(300)) } }
 
     /// An id in a path or a body: typed before anything is done with it.
@@ -138,6 +150,7 @@ extension HTTPField.Name {
     static var errorCode: HTTPField.Name { name("X-Sb-Error-Code") }
     static var totalCount: HTTPField.Name { name("X-Total-Count") }
     static var redirectTo: HTTPField.Name { name("Redirect-To") }
+    static var secFetchSite: HTTPField.Name { name("Sec-Fetch-Site") }
     static var link: HTTPField.Name { name("Link") }
     static var referrerPolicy: HTTPField.Name { name("Referrer-Policy") }
 
