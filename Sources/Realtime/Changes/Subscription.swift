@@ -1,0 +1,70 @@
+internal import Synchronization
+internal import Web
+
+/// One entry of a channel's `postgres_changes`.
+final class Subscription: Sendable {
+    let id: Int
+    let request: JoinRequest.ChangesRequest
+    let channel: Channel
+
+    /// A change decided for this subscription, not sent yet.
+    struct Delivery: Sendable {
+        let change: ChangeID
+        let transactionID: UInt32
+        /// The part of the frame that all who see the same columns share.
+        let data: String
+    }
+
+    private enum Phase: Sendable {
+        /// Being answered or catching up: what comes meanwhile waits.
+        case waiting([Delivery])
+        case live(Snapshot?)
+        case overflown
+    }
+
+    private let phase = Mutex(Phase.waiting([]))
+    private let pendingMax: Int
+
+    init(id: Int, request: JoinRequest.ChangesRequest, channel: Channel, pendingMax: Int) {
+        self.id = id
+        self.request = request
+        self.channel = channel
+        self.pendingMax = pendingMax
+    }
+
+    /// True when it should be sent now.
+    func admits(_ delivery: Delivery) -> Bool {
+        phase.withLock { phase in
+            switch phase {
+            case .live(let snapshot): return snapshot.map { !$0.sees(delivery.transactionID) } ?? true
+            case .waiting(var pending):
+                guard pending.count < pendingMax else {
+                    phase = .overflown
+                    return false
+                }
+                phase = .waiting([])
+                pending.append(delivery)
+                phase = .waiting(pending)
+                return false
+            case .overflown: return false
+            }
+        }
+    }
+
+    /// What waits; nil when too much came. Live afterwards if nothing was left, else call again.
+    func drain(_ snapshot: Snapshot?) -> [Delivery]? {
+        phase.withLock { phase in
+            switch phase {
+            case .waiting(let pending):
+                phase = pending.isEmpty ? .live(snapshot) : .waiting([])
+                return pending.filter { delivery in snapshot.map { !$0.sees(delivery.transactionID) } ?? true }
+            case .overflown:
+                phase = .live(snapshot)
+                return nil
+            case .live: return []
+            }
+        }
+    }
+
+    var isLive: Bool { phase.withLock { if case .live = $0 { true } else { false } } }
+}
