@@ -76,7 +76,9 @@ let package = Package(
         module("Tokens", ["Diagnostics", "Cryptography", "Web"]),
 
         // The bank
-        module("Bank", ["Diagnostics", "Cryptography", "Postgres", "Migrations", "Vault"], resources: [.copy("Migrations")]),
+        module(
+            "Bank", ["Diagnostics", "Cryptography", "Postgres", "Migrations", "Vault"], resources: [.copy("Migrations")]
+        ),
         module(
             "Simulator", ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Cryptography", "CZlib"],
             resources: [.copy("Legacy")], settings: crunching),
@@ -98,6 +100,7 @@ let package = Package(
                 "Diagnostics", "Postgres", "Web", "Rest", "CZlib",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "HummingbirdHTTP2", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -107,6 +110,7 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOWebSocket", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
 
         // Composition, faces, executable
@@ -135,7 +139,9 @@ let package = Package(
         tests("MigrationsTests", ["Migrations", "Postgres", "TestSupport"]),
         tests("CryptographyTests", ["Cryptography"]),
         tests("WebTests", ["Web"]),
-        tests("RestTests", ["Rest", "Web", "Postgres", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types")]),
+        tests(
+            "RestTests",
+            ["Rest", "Web", "Postgres", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types")]),
         tests("TokensTests", ["Tokens", "Cryptography", "Web"]),
         tests("VaultTests", ["Vault", "Cryptography", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests("EvidenceTests", ["Evidence", "Cryptography", "Migrations", "Postgres", "TestSupport"]),
@@ -148,7 +154,8 @@ let package = Package(
         tests(
             "RecoveryTests",
             [
-                "Recovery", "Salvage", "Simulator", "Bank", "Vault", "Evidence", "Cryptography", "Migrations", "Postgres",
+                "Recovery", "Salvage", "Simulator", "Bank", "Vault", "Evidence", "Cryptography", "Migrations",
+                "Postgres",
                 "PostgresServer", "TestSupport",
             ]),
         tests("SystemTests", ["TestSupport", "Postgres", "PostgresServer"]),

@@ -140,7 +140,7 @@ final class GatewayResponder: HTTPResponder {
     /// The peer, or whom a proxy that is trusted names: the last address that is not itself a trusted proxy.
     private func address(_ fields: HTTPFields, _ peer: String) -> String {
         guard settings.trustedProxies.contains(peer), let name = HTTPField.Name("X-Forwarded-For") else { return peer }
-        let hops = fields[values: name].flatMap { $0.split(separator: ",") }.map { $0.filter { $0 != " " } }
+        let hops = fields[values: name].joined(separator: ",").split(separator: ",").map { $0.filter { $0 != " " } }
         return hops.last { !settings.trustedProxies.contains($0) } ?? peer
     }
 
@@ -218,6 +218,6 @@ extension HTTPField.Name {
     static let apiKey = known("apikey")
     static let requestID = known("X-Request-Id")
 
-    /// A name that is written in this source: valid by inspection, and `Host` if it were not.
-    private static func known(_ name: String) -> HTTPField.Name { HTTPField.Name(name) ?? .host }
+    /// A name that is written in this source: valid by inspection, and `Via` if it were not.
+    private static func known(_ name: String) -> HTTPField.Name { HTTPField.Name(name) ?? .via }
 }

@@ -1,5 +1,6 @@
 internal import HTTPTypes
 internal import Hummingbird
+internal import HummingbirdCore
 internal import HummingbirdHTTP2
 internal import HummingbirdTLS
 internal import Logging
@@ -7,6 +8,7 @@ internal import NIOCore
 internal import NIOPosix
 internal import ServiceLifecycle
 internal import Synchronization
+internal import UnixSignals
 public import Web
 
 /// The HTTP server: mounts behind one address, an admin port beside it.
@@ -105,7 +107,7 @@ private struct LogFlusher: Service {
     let log: AccessLog
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 try? await Task.sleep(for: .seconds(1))
                 log.flush()

@@ -37,7 +37,7 @@ public struct TokenRefusal: Error, Hashable, Sendable {
         self.message = message
     }
 
-    var response: ApiResponse {
+    public var response: ApiResponse {
         let body: JSON = ["code": .string(code), "details": .null, "hint": .null, "message": .string(message)]
         var response = ApiResponse.json(body.text, status: .unauthorized)
         response.fields[.wwwAuthenticate] = "Bearer error=\"invalid_token\", error_description=\"\(message)\""

@@ -20,7 +20,8 @@ struct ApiKeys: Sendable {
     static func open(_ data: DataDirectory) throws -> ApiKeys {
         let path = data.keys + "/api.json"
         if let bytes = FileManager.default.contents(atPath: path) {
-            guard let record = try? JSONDecoder().decode(Record.self, from: bytes), record.secret.utf8.count >= 32 else {
+            guard let record = try? JSONDecoder().decode(Record.self, from: bytes), record.secret.utf8.count >= 32
+            else {
                 throw RecoveryError(
                     code: "api_keys_unreadable", message: "the file \(path) holds no API keys",
                     hint: "Bring it back from a backup, or remove it to make new keys; tokens of old keys end with it.",
@@ -30,7 +31,14 @@ struct ApiKeys: Sendable {
         }
         let record = Record(
             secret: try random(), createdAt: Int64(Date().timeIntervalSince1970), password: try random())
-        try DurableFile.write(try JSONEncoder().encode(record), to: path)
+        try data.prepare()
+        let written = FileManager.default.createFile(
+            atPath: path, contents: try JSONEncoder().encode(record), attributes: [.posixPermissions: 0o600])
+        guard written else {
+            throw RecoveryError(
+                code: "api_keys_unwritable", message: "the file \(path) can not be written",
+                hint: "Check the folder's permissions and the room on its disk.", exitStatus: .environment)
+        }
         return ApiKeys(secret: Array(record.secret.utf8), createdAt: record.createdAt, password: record.password)
     }
 

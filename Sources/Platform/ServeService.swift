@@ -1,4 +1,3 @@
-public import Diagnostics
 internal import Foundation
 internal import Gateway
 internal import Postgres
@@ -76,7 +75,9 @@ public enum ServeService {
             settings: gatewaySettings(request),
             mounts: [
                 Mount("/rest/v1") { request, actor in
-                    guard let actor else { return ApiResponse(status: .unauthorized) }
+                    guard let actor else {
+                        return TokenRefusal(code: "PGRST302", message: "Anonymous access is disabled").response
+                    }
                     return await rest.handle(request, actor: actor)
                 }
             ],

@@ -24,7 +24,8 @@ enum Layers {
         "Recovery": bank.union(["Salvage", "Yams"]),
         "Gateway": [
             "Diagnostics", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "CZlib", "HTTPTypes", "Hummingbird",
-            "HummingbirdTLS", "HummingbirdHTTP2", "Logging", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "NIOWebSocket",
+            "HummingbirdCore", "UnixSignals", "HummingbirdTLS", "HummingbirdHTTP2", "Logging", "NIOCore", "NIOPosix",
+            "NIOHTTP1", "NIOSSL", "NIOWebSocket",
             "ServiceLifecycle",
         ],
         "Platform": bank.union([

@@ -81,6 +81,6 @@ extension HTTPField.Name {
     static let prefer = known("Prefer")
     static let preferenceApplied = known("Preference-Applied")
 
-    /// A name that is written in this source: valid by inspection, and `Host` if it were not.
-    private static func known(_ name: String) -> HTTPField.Name { HTTPField.Name(name) ?? .host }
+    /// A name that is written in this source: valid by inspection, and `Via` if it were not.
+    private static func known(_ name: String) -> HTTPField.Name { HTTPField.Name(name) ?? .via }
 }
