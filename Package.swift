@@ -93,6 +93,12 @@ let package = Package(
             ],
             resources: [.copy("Migrations"), .copy("Mappings")], settings: crunching),
 
+        module(
+            "Realtime", [
+                "Diagnostics", "Postgres", "Migrations", "Web",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ], resources: [.copy("Migrations")]),
+
         // HTTP: the one place that knows a server
         module(
             "Gateway",
@@ -143,6 +149,7 @@ let package = Package(
             "RestTests",
             ["Rest", "Web", "Postgres", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types")]),
         tests("TokensTests", ["Tokens", "Cryptography", "Web"]),
+        tests("RealtimeTests", ["Realtime", "Migrations", "Postgres", "Web", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types")]),
         tests("VaultTests", ["Vault", "Cryptography", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests("EvidenceTests", ["Evidence", "Cryptography", "Migrations", "Postgres", "TestSupport"]),
         tests(

@@ -19,6 +19,7 @@ enum Layers {
         "Rest": ["Diagnostics", "Postgres", "Web", "HTTPTypes"],
         "Tokens": ["Diagnostics", "Cryptography", "Web"],
         "Auth": foundations.union(["Vault", "Tokens", "Web", "HTTPTypes", "CArgon2"]),
+        "Realtime": ["Diagnostics", "Postgres", "Migrations", "Web", "HTTPTypes"],
         "Bank": foundations.union(["Vault"]),
         "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Cryptography", "CZlib"],
         "Recovery": bank.union(["Salvage", "Yams"]),

@@ -39,8 +39,16 @@ struct ChangeJudge: Sendable {
         let columns: Set<String>
     }
 
-    /// Nil stands for a question that the server could not answer: nobody sees anything by it.
-    typealias Answers = [Question: Set<Int>?]
+    enum Answer: Sendable, Equatable {
+        /// The numbers of the rows for which it holds.
+        case rows(Set<Int>)
+        /// The server could not say: nobody sees anything by it.
+        case failed
+
+        func holds(_ number: Int) -> Bool { if case .rows(let numbers) = self { numbers.contains(number) } else { false } }
+    }
+
+    typealias Answers = [Question: Answer]
 
     /// In the order of the changes. Throws only when the database cannot be reached: then nothing was decided.
     func decide(_ changes: [Change], for subscriptions: (FollowedTable) -> [Subscription]) async throws -> [Decision] {
@@ -155,9 +163,9 @@ struct ChangeJudge: Sendable {
             let sets = try await store.numbers(
                 questions.map { ChangeStore.matching($0.table, list, $0.condition) }, role: first.role,
                 claims: first.claims, timeout: settings.limits.checkTimeout)
-            return Answers(zip(questions, sets.map { Optional($0) })) { first, _ in first }
+            return Answers(zip(questions, sets.map { .rows($0) })) { first, _ in first }
         } catch let error as PostgresError where error.isAboutTheQuestion {
-            guard questions.count > 1 else { return [first: .some(nil)] }
+            guard questions.count > 1 else { return [first: .failed] }
             // One of them fails: each on its own, so that the others get their answer.
             var answers: Answers = [:]
             for question in questions { answers.merge(try await ask([question], list)) { first, _ in first } }
@@ -167,7 +175,7 @@ struct ChangeJudge: Sendable {
 
     private func tellFailures(_ askers: [Asker], _ answers: Answers, _ table: FollowedTable) {
         for asker in askers {
-            let failed = [asker.policy, asker.filter].compactMap { $0 }.contains { answers[$0] == .some(nil) }
+            let failed = [asker.policy, asker.filter].compactMap { $0 }.contains { answers[$0] == .failed }
             guard failed, asker.subscription.channel.tellFailureOnce(table.fullName) else { continue }
             asker.subscription.channel.system(
                 "postgres_changes", isOK: false,
@@ -183,7 +191,7 @@ struct ChangeJudge: Sendable {
         let number = change.kind == .delete ? batch.oldNumbers[index] : batch.newNumbers[index]
         guard isSeen(number, asker, batch, answers) else { return false }
         guard let filter = asker.filter else { return true }
-        guard let number, let matching = answers[filter] ?? nil, matching.contains(number) else { return false }
+        guard let number, answers[filter]?.holds(number) ?? false else { return false }
         return batch.rows[number - 1].known.map { asker.subscription.request.filter.columns.isSubset(of: $0) } ?? true
     }
 
@@ -191,7 +199,7 @@ struct ChangeJudge: Sendable {
     private static func isSeen(_ number: Int?, _ asker: Asker, _ batch: TableBatch, _ answers: Answers) -> Bool {
         guard let number else { return false }
         guard let policy = asker.policy else { return true }
-        guard let matching = answers[policy] ?? nil, matching.contains(number) else { return false }
+        guard answers[policy]?.holds(number) ?? false else { return false }
         return batch.rows[number - 1].known.map { asker.access.isDecided(by: $0) } ?? true
     }
 

@@ -24,8 +24,11 @@ final class Subscription: Sendable {
 
     private let phase = Mutex(Phase.waiting([]))
     private let pendingMax: Int
+    /// The client has seen this one and all before it.
+    private let since: ChangeID?
 
-    init(id: Int, request: JoinRequest.ChangesRequest, channel: Channel, pendingMax: Int) {
+    init(id: Int, request: JoinRequest.ChangesRequest, channel: Channel, pendingMax: Int, since: ChangeID? = nil) {
+        self.since = since
         self.id = id
         self.request = request
         self.channel = channel
@@ -34,7 +37,8 @@ final class Subscription: Sendable {
 
     /// True when it should be sent now.
     func admits(_ delivery: Delivery) -> Bool {
-        phase.withLock { phase in
+        if let since, delivery.change <= since { return false }
+        return phase.withLock { phase in
             switch phase {
             case .live(let snapshot): return snapshot.map { !$0.sees(delivery.transactionID) } ?? true
             case .waiting(var pending):
