@@ -23,6 +23,7 @@ public struct RealtimeSettings: Sendable {
         public var changeBytesMax = 1 << 20
         public var channelsPerSessionMax = 100
         public var subscriptionsPerChannelMax = 100
+        public var subscriptionsPerSessionMax = 200
         public var filterConditionsMax = 10
         public var topicBytesMax = 255
         /// Messages of one client in a second; a burst of twice that passes.
@@ -45,7 +46,7 @@ public struct RealtimeSettings: Sendable {
         /// How long the rights of a role on a table are believed.
         public var accessAge: Duration = .seconds(1)
         /// For one look at a batch by one group of subscribers.
-        public var checkTimeout: Duration = .seconds(5)
+        public var checkTimeout: Duration = .seconds(2)
         public var replayMessagesMax = 25
         /// How long a join waits for the feed to be up.
         public var readyWaitMax: Duration = .seconds(5)

@@ -129,7 +129,8 @@ import Web
         (["event": "*", "schema": "public", "table": "accounts", "filter": "balance=zz.1"], "InvalidFilter"),
         (["event": "*", "schema": "public", "filter": "balance=eq.1"], "InvalidFilter"),
         (["event": "SELECT", "schema": "public", "table": "accounts"], "InvalidJoinPayload"),
-        (["event": "*", "schema": "public", "table": "accounts", "filter": "id\" = 1 or \"id=eq.1"], "Unauthorized"),
+        (["event": "*", "schema": "public", "table": "accounts", "filter": "id\" or \"id=eq.1"], "Unauthorized"),
+        (["event": "*", "schema": "public", "table": "accounts", "filter": "note=match.["], "InvalidFilter"),
     ]
 
     @Test func `a subscription that could never deliver is refused with a reason`() async throws {
@@ -177,6 +178,22 @@ import Web
             try await alice.waitForChange(2)
             #expect(alice.changedIDs == [2])
             #expect(alice.messages("system").contains { $0.payload["status"] == "error" })
+        }
+    }
+
+    @Test func `a filter that fails on a row ends its own subscription, not those of others`() async throws {
+        try await Stage.run { stage in
+            // A pattern that ends in its escape character: an error only once a value gets that far.
+            let entry: JSON = ["event": "*", "schema": "public", "table": "accounts", "filter": #"note=like.a\"#]
+            let failing = try await stage.follower(Stage.actor("alice"), [entry])
+            let alice = try await stage.follower(Stage.actor("alice"), [Self.all])
+            for id in 1...3 {
+                try await stage.database.run("insert into accounts (id, owner, note) values (\(id), 'alice', 'abc')")
+            }
+            try await alice.waitForChange(3)
+            #expect(alice.changedIDs == [1, 2, 3])
+            #expect(failing.changes.isEmpty)
+            #expect(failing.messages("system").filter { $0.payload["status"] == "error" }.count == 1)
         }
     }
 

@@ -121,17 +121,12 @@ import Web
         }
     }
 
-    /// The first hub's connection is cut, and the second takes its slot over.
     private func withSecondHub(
         _ stage: Stage, _ body: @Sendable (RealtimeHub) async throws -> Void
     ) async throws {
+        await stage.stop()
         let hub = Stage.hub(stage.database, stage.settings)
         let running = Task { try await hub.run() }
-        while !hub.figures.isReading || hub.figures.logChanges == 0 {
-            try await stage.database.run(
-                "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = \(stage.settings.slot)")
-            try await Task.sleep(for: .milliseconds(100))
-        }
         let result: Result<Void, any Error>
         do { result = .success(try await body(hub)) } catch { result = .failure(error) }
         running.cancel()

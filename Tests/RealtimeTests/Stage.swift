@@ -59,6 +59,13 @@ struct Stage: Sendable {
     let hub: RealtimeHub
     let database: Database
     let settings: RealtimeSettings
+    let running: Task<Void, any Error>
+
+    /// Ends the hub; its slot stays.
+    func stop() async {
+        running.cancel()
+        _ = await running.result
+    }
 
     static func run(
         _ settings: RealtimeSettings = RealtimeSettings(), _ body: @escaping @Sendable (Stage) async throws -> Void
@@ -67,8 +74,10 @@ struct Stage: Sendable {
             var settings = settings
             settings.slot = TestCluster.freshName("realtime")
             settings.limits.accessAge = .milliseconds(1)
-            let stage = Stage(hub: Self.hub(database, settings), database: database, settings: settings)
-            let running = Task { try await stage.hub.run() }
+            let hub = Self.hub(database, settings)
+            // Ended by `stop`, below or in the test.
+            let running = Task { try await hub.run() }
+            let stage = Stage(hub: hub, database: database, settings: settings, running: running)
             let result: Result<Void, any Error>
             do {
                 try await stage.untilReady()
@@ -76,8 +85,7 @@ struct Stage: Sendable {
             } catch {
                 result = .failure(error)
             }
-            running.cancel()
-            _ = await running.result
+            await stage.stop()
             try await stage.dropSlot()
             try result.get()
         }

@@ -60,7 +60,7 @@ struct ChangeJudge: Sendable {
         }
         var decisions: [Decision] = []
         for table in order {
-            let found = subscriptions(table).filter { $0.channel.isOpen && $0.request.covers(table) }
+            let found = subscriptions(table).filter { $0.channel.isOpen && !$0.isRetired && $0.request.covers(table) }
             guard !found.isEmpty, let changes = byTable[table] else { continue }
             decisions += try await decide(changes, of: table, for: found)
         }
@@ -176,6 +176,8 @@ struct ChangeJudge: Sendable {
     private func tellFailures(_ askers: [Asker], _ answers: Answers, _ table: FollowedTable) {
         for asker in askers {
             let failed = [asker.policy, asker.filter].compactMap { $0 }.contains { answers[$0] == .failed }
+            // A filter that takes too long once would hold everybody up again with each change.
+            if let filter = asker.filter, answers[filter] == .failed { asker.subscription.retire() }
             guard failed, asker.subscription.channel.tellFailureOnce(table.fullName) else { continue }
             asker.subscription.channel.system(
                 "postgres_changes", isOK: false,

@@ -186,6 +186,9 @@ struct ChangeStore: Sendable {
         """
     }
 
+    /// Fails when the text is no regular expression.
+    static func pattern(_ text: String) -> Statement { "select 1::int8 where '' ~ \(text)" }
+
     /// Runs conditions as a role with its claims, all in one flight; the answers are row numbers from 1.
     func numbers(_ checks: [Statement], role: String, claims: String, timeout: Duration) async throws -> [Set<Int>] {
         let milliseconds = timeout.components.seconds * 1000 + timeout.components.attoseconds / 1_000_000_000_000_000

@@ -20,6 +20,8 @@ final class Subscription: Sendable {
         case waiting([Delivery])
         case live(Snapshot?)
         case overflown
+        /// Its filter cannot be evaluated: nothing comes any more.
+        case retired
     }
 
     private let phase = Mutex(Phase.waiting([]))
@@ -50,7 +52,7 @@ final class Subscription: Sendable {
                 pending.append(delivery)
                 phase = .waiting(pending)
                 return false
-            case .overflown: return false
+            case .overflown, .retired: return false
             }
         }
     }
@@ -65,10 +67,22 @@ final class Subscription: Sendable {
             case .overflown:
                 phase = .live(snapshot)
                 return nil
-            case .live: return []
+            case .live, .retired: return []
             }
         }
     }
 
-    var isLive: Bool { phase.withLock { if case .live = $0 { true } else { false } } }
+    /// Nothing waits to be drained.
+    var isSettled: Bool {
+        phase.withLock { phase in
+            switch phase {
+            case .live, .retired: true
+            case .waiting, .overflown: false
+            }
+        }
+    }
+
+    var isRetired: Bool { phase.withLock { if case .retired = $0 { true } else { false } } }
+
+    func retire() { phase.withLock { $0 = .retired } }
 }

@@ -16,6 +16,10 @@ extension RealtimeHub {
         let key = TopicKey(isPrivate: request.isPrivate, name: String(message.topic.dropFirst(Self.prefix.count)))
         let rights = try await rights(key, actor)
         for entry in request.changes { try await admit(entry, actor) }
+        let others = session.channels.filter { $0.topic != message.topic }.reduce(0) { $0 + $1.request.changes.count }
+        guard others + request.changes.count <= settings.limits.subscriptionsPerSessionMax else {
+            throw Refusal("TooManySubscriptions", "more than \(settings.limits.subscriptionsPerSessionMax) on one socket")
+        }
         if !request.changes.isEmpty { try await waitUntilReady() }
 
         let number = registry.withLock { $0.nextNumber() }
@@ -32,7 +36,9 @@ extension RealtimeHub {
         do throws(Refusal) {
             try await start(channel, message)
         } catch {
-            leave(channel)
+            session.drop(channel)
+            _ = channel.shut()
+            dropSilently(channel)
             throw error
         }
     }
@@ -107,9 +113,10 @@ extension RealtimeHub {
             }
             guard !entry.filter.isEmpty else { return }
             let table = FollowedTable(id: id, schema: entry.schema, name: name, columns: [])
+            let checks = [ChangeStore.matching(table, "[]", entry.filter.sql)]
+                + entry.filter.patterns.map(ChangeStore.pattern)
             _ = try await changes.numbers(
-                [ChangeStore.matching(table, "[]", entry.filter.sql)], role: actor.role, claims: "{}",
-                timeout: settings.limits.checkTimeout)
+                checks, role: actor.role, claims: "{}", timeout: settings.limits.checkTimeout)
         } catch let refusal as Refusal {
             throw refusal
         } catch let error as PostgresError where error.kind == .server {
@@ -181,9 +188,9 @@ extension RealtimeHub {
 
     private func goLive(_ subscriptions: [Subscription], _ snapshot: Snapshot?, _ channel: Channel) {
         // In the order of the changes over all subscriptions of the channel.
-        while subscriptions.contains(where: { !$0.isLive }) {
+        while subscriptions.contains(where: { !$0.isSettled }) {
             var waiting: [(Subscription, Subscription.Delivery)] = []
-            for subscription in subscriptions where !subscription.isLive {
+            for subscription in subscriptions where !subscription.isSettled {
                 guard let some = subscription.drain(snapshot) else {
                     tellGap(channel)
                     continue

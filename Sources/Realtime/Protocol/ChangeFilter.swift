@@ -31,6 +31,16 @@ struct ChangeFilter: Sendable, Hashable {
     var isEmpty: Bool { conditions.isEmpty }
     var columns: Set<String> { Set(conditions.map(\.column)) }
 
+    /// The regular expressions in it.
+    var patterns: [String] {
+        conditions.compactMap { condition in
+            guard condition.operation == .match || condition.operation == .imatch,
+                case .text(let text) = condition.value
+            else { return nil }
+            return text
+        }
+    }
+
     private static let bytesMax = 10_000
     private static let listMax = 100
 

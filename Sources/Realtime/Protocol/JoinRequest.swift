@@ -47,12 +47,13 @@ extension JoinRequest {
             acknowledges = try Self.flag(broadcast, "ack")
             replay = try Self.replay(broadcast["replay"], limits)
         }
-        if let presence = config["presence"] {
+        if let presence = config["presence"], !presence.isNull {
             presenceKey = presence["key"]?.string ?? ""
             guard presenceKey.utf8.count <= limits.topicBytesMax else {
                 throw Refusal("InvalidJoinPayload", "presence.key is longer than \(limits.topicBytesMax) bytes")
             }
-            isPresenceEnabled = try Self.flag(presence, "enabled")
+            // Older clients do not say.
+            isPresenceEnabled = presence["enabled"] == nil ? true : try Self.flag(presence, "enabled")
         }
         isPrivate = try Self.flag(config, "private")
         if let text = config["since"]?.string {
