@@ -40,6 +40,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -56,6 +57,7 @@ let package = Package(
 
         // The C library's own, which Swift's Glibc module hides
         .systemLibrary(name: "CSpawn"),
+        .systemLibrary(name: "CCrypt"),
 
         // Foundations
         module("Diagnostics", []),
@@ -94,8 +96,16 @@ let package = Package(
             resources: [.copy("Migrations"), .copy("Mappings")], settings: crunching),
 
         module(
-            "Realtime", [
+            "Realtime",
+            [
                 "Diagnostics", "Postgres", "Migrations", "Web",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ], resources: [.copy("Migrations")]),
+
+        module(
+            "Auth",
+            [
+                "Diagnostics", "Cryptography", "Tokens", "Web", "Postgres", "Migrations", "CArgon2", "CCrypt",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ], resources: [.copy("Migrations")]),
 
@@ -103,7 +113,7 @@ let package = Package(
         module(
             "Gateway",
             [
-                "Diagnostics", "Postgres", "Web", "Rest", "CZlib",
+                "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "CZlib",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -114,6 +124,8 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "NIOWebSocket", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -124,7 +136,8 @@ let package = Package(
             "Platform",
             [
                 "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
-                "Simulator", "Recovery", "Web", "Tokens", "Rest", "Gateway",
+                "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Gateway",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         module(
             "Commands",
@@ -136,6 +149,10 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Diagnostics", "Postgres", "PostgresServer"],
             path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "ApiTestSupport", dependencies: ["TestSupport", "Postgres", "Bank", "Auth", "Migrations"],
+            path: "Tests/ApiTestSupport",
+            swiftSettings: strict),
         .executableTarget(
             name: "cluster-owner", dependencies: ["PostgresServer"], path: "Tests/ClusterOwner", swiftSettings: strict,
             linkerSettings: lld),
@@ -146,10 +163,24 @@ let package = Package(
         tests("CryptographyTests", ["Cryptography"]),
         tests("WebTests", ["Web"]),
         tests(
+            "AuthTests",
+            [
+                "Auth", "Tokens", "Cryptography", "Web", "Postgres", "Migrations", "Bank", "Vault", "TestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
+        tests(
             "RestTests",
-            ["Rest", "Web", "Postgres", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types")]),
+            [
+                "Rest", "Web", "Postgres", "TestSupport", "ApiTestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
         tests("TokensTests", ["Tokens", "Cryptography", "Web"]),
-        tests("RealtimeTests", ["Realtime", "Migrations", "Postgres", "Web", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types")]),
+        tests(
+            "RealtimeTests",
+            [
+                "Realtime", "Migrations", "Postgres", "Web", "TestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
         tests("VaultTests", ["Vault", "Cryptography", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests("EvidenceTests", ["Evidence", "Cryptography", "Migrations", "Postgres", "TestSupport"]),
         tests(
@@ -164,6 +195,13 @@ let package = Package(
                 "Recovery", "Salvage", "Simulator", "Bank", "Vault", "Evidence", "Cryptography", "Migrations",
                 "Postgres",
                 "PostgresServer", "TestSupport",
+            ]),
+        tests(
+            "GatewayTests",
+            [
+                "Gateway", "Rest", "Auth", "Tokens", "Web", "Postgres", "PostgresServer", "TestSupport",
+                "ApiTestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         tests("SystemTests", ["TestSupport", "Postgres", "PostgresServer"]),
         tests("TidyTests", []),

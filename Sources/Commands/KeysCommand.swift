@@ -30,8 +30,8 @@ struct KeysCommand: AsyncParsableCommand {
 
         @OptionGroup var place: Place
 
-        @Option(help: "The address that clients reach the server at.")
-        var url = "http://127.0.0.1:8000"
+        @Option(help: "The address that clients reach the server at; by default where it serves now.")
+        var url: String?
 
         func run() async throws {
             try await CommandRunner.run {

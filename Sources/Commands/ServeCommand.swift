@@ -6,6 +6,14 @@ struct ServeCommand: AsyncParsableCommand {
         commandName: "serve",
         abstract: "Serve the restored bank: REST, Auth and Realtime as Supabase's clients speak them.")
 
+    @Option(
+        help: ArgumentHelp(
+            "Serve one part: rest serves any database as PostgREST does, by PostgREST's settings.", valueName: "part"))
+    var only: String?
+
+    @Option(help: ArgumentHelp("PostgREST's configuration file, for --only rest.", valueName: "file"))
+    var config: String?
+
     @Option(help: ArgumentHelp("Where the bank is.", valueName: "dir"))
     var dataDir = "var"
 
@@ -30,8 +38,30 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Web pages of this origin may call; may be repeated.", valueName: "origin"))
     var origin: [String] = []
 
+    @Option(
+        help: ArgumentHelp("Where clients reach the server from outside; goes into tokens and mails.", valueName: "url")
+    )
+    var publicUrl: String?
+
+    @Option(help: ArgumentHelp("An address that a sign-in may lead back to; may be repeated.", valueName: "url"))
+    var redirect: [String] = []
+
+    @Option(
+        help: ArgumentHelp("host[:port] of the relay that takes mail; else mail goes to files.", valueName: "relay"))
+    var smtp: String?
+
+    @Option(help: ArgumentHelp("The sender of mail.", valueName: "address"))
+    var mailFrom = "banque@localhost"
+
     func run() async throws {
         try await CommandRunner.run {
+            if let only {
+                guard only == "rest" else { throw ValidationError("--only takes: rest") }
+                try await RestOnlyService.serve(configuration: config, accessLog: accessLog) { lines in
+                    for line in lines { Terminal.output(line) }
+                }
+                return 0
+            }
             var request = ServeRequest(dataDirectory: dataDir)
             request.host = host
             request.port = port
@@ -40,6 +70,13 @@ struct ServeCommand: AsyncParsableCommand {
             request.certificate = certificate
             request.privateKey = privateKey
             request.origins = origin
+            request.publicURL = publicUrl
+            request.redirects = redirect
+            if let smtp {
+                let parts = smtp.split(separator: ":", maxSplits: 1).map(String.init)
+                request.mailRelay = .init(
+                    host: parts[0], port: parts.count > 1 ? UInt16(parts[1]) ?? 25 : 25, sender: mailFrom)
+            }
             try await ServeService.serve(request) { lines in
                 for line in lines { Terminal.output(line) }
             }

@@ -7,7 +7,7 @@ internal import NIOSSL
 /// TLS and HTTP/2 from PEM files.
 enum Certificates {
     static func builder(
-        certificate: String, key: String, http1: HTTP1Channel.Configuration
+        certificate: String, key: String, settings: GatewaySettings, open: @escaping SocketChannel.Open
     ) throws -> HTTPServerBuilder {
         do {
             let chain = try NIOSSLCertificate.fromPEMFile(certificate).map { NIOSSLCertificateSource.certificate($0) }
@@ -15,7 +15,8 @@ enum Certificates {
             var configuration = TLSConfiguration.makeServerConfiguration(
                 certificateChain: chain, privateKey: .privateKey(secret))
             configuration.minimumTLSVersion = .tlsv12
-            return try .http2Upgrade(tlsConfiguration: configuration)
+            let secured = configuration
+            return try .http2Upgrade(tlsConfiguration: secured)
         } catch {
             throw GatewayError(
                 code: "tls_unusable", message: "the certificate \(certificate) or its key can not be used: \(error)",

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import HTTPTypes
 internal import Hummingbird
 internal import HummingbirdCore
@@ -5,6 +6,7 @@ internal import HummingbirdHTTP2
 internal import HummingbirdTLS
 internal import Logging
 internal import NIOCore
+internal import NIOHTTP1
 internal import NIOPosix
 internal import ServiceLifecycle
 internal import Synchronization
@@ -15,6 +17,7 @@ public import Web
 public struct GatewayServer: Sendable {
     let settings: GatewaySettings
     let mounts: [Mount]
+    let sockets: [SocketMount]
     let tokens: TokenCheck
     let anonymous: Actor?
     /// Nil when the bank can be served, else why not.
@@ -23,19 +26,21 @@ public struct GatewayServer: Sendable {
     let onListening: @Sendable (Int, Int?) -> Void
 
     public init(
-        settings: GatewaySettings, mounts: [Mount], tokens: @escaping TokenCheck, anonymous: Actor?,
+        settings: GatewaySettings, mounts: [Mount], sockets: [SocketMount] = [], tokens: @escaping TokenCheck,
+        anonymous: Actor?,
         unready: @escaping @Sendable () -> String? = { nil },
         onListening: @escaping @Sendable (Int, Int?) -> Void = { _, _ in }
     ) {
         self.settings = settings
         self.mounts = mounts
+        self.sockets = sockets
         self.tokens = tokens
         self.anonymous = anonymous
         self.unready = unready
         self.onListening = onListening
     }
 
-    /// Serves until the task is cancelled or the process is told to end; requests under way are answered first.
+    /// Serves until the task is cancelled or the process gets SIGTERM or SIGINT; requests under way are answered first.
     ///
     /// - Parameter work: long work beside the server, ended with it.
     public func run(beside work: [@Sendable () async throws -> Void] = []) async throws {
@@ -72,19 +77,43 @@ public struct GatewayServer: Sendable {
             configuration: .init(
                 services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         defer { log.flush() }
-        try await group.run()
+        // Ends with the group, which cancelling asks to end in order: connections that were just taken are let go too.
+        let running = Task { try await group.run() }
+        try await withTaskCancellationHandler {
+            do {
+                try await running.value
+            } catch let error as IOError where error.errnoCode == EADDRINUSE || error.errnoCode == EACCES {
+                throw GatewayError(
+                    code: "port_not_free",
+                    message: "port \(settings.port) or \(settings.adminPort ?? settings.port) on \(settings.host) "
+                        + (error.errnoCode == EACCES ? "may not be used by this user" : "is taken by another program"),
+                    hint: "Choose another with --port and --admin-port; 0 takes a free one.")
+            }
+        } onCancel: {
+            Task { await group.triggerGracefulShutdown() }
+        }
     }
 
     private func builder() throws -> HTTPServerBuilder {
-        let idle = TimeAmount(settings.limits.idleTimeMax)
-        let decoder = HTTP1Channel.Configuration.DecoderConfiguration(
-            maxHeaderFieldSize: settings.limits.headerBytesMax, maxHeaderListSize: settings.limits.headerBytesMax,
-            maxHeaderFieldCount: 200)
-        let http1 = HTTP1Channel.Configuration(idleTimeout: idle, httpDecoderConfiguration: decoder)
+        let (settings, open) = (settings, opener())
         guard let certificate = settings.certificate, let key = settings.privateKey else {
-            return .http1(configuration: http1)
+            return HTTPServerBuilder { SocketChannel(responder: $0, settings: settings, open: open) }
         }
-        return try Certificates.builder(certificate: certificate, key: key, http1: http1)
+        return try Certificates.builder(certificate: certificate, key: key, settings: settings, open: open)
+    }
+
+    /// Which socket a request opens: it brings a token that is taken, as header or as `apikey` in its address.
+    private func opener() -> SocketChannel.Open {
+        let (sockets, tokens) = (sockets, tokens)
+        return { head in
+            let parts = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let mount = sockets.first(where: { $0.path == parts[0] }),
+                let items = QueryItems.parse(parts.count > 1 ? parts[1] : "")
+            else { return nil }
+            let token = items.last { $0.name == "apikey" }?.value ?? head.headers.first(name: "apikey")
+            guard let token, case .success(let actor) = tokens(token) else { return nil }
+            return { writer in mount.open(actor, items, writer) }
+        }
     }
 }
 

@@ -7,6 +7,7 @@ enum ApiRolesStore {
     static func make(password: String) -> [Statement] {
         let literal = Statement.literal(password)
         return [
+            "select pg_advisory_xact_lock(7231, 1)",
             Statement(
                 unchecked: """
                     do $$ begin

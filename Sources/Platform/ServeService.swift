@@ -1,5 +1,7 @@
+internal import Auth
 internal import Foundation
 internal import Gateway
+internal import Migrations
 internal import Postgres
 internal import PostgresServer
 internal import Recovery
@@ -17,6 +19,24 @@ public struct ServeRequest: Sendable {
     public var certificate: String?
     public var privateKey: String?
     public var origins: [String] = []
+    /// Where clients reach the server from outside; by default its own address.
+    public var publicURL: String?
+    /// Addresses that a sign-in may lead back to.
+    public var redirects: [String] = []
+    /// Who takes our mail; without one each message is a file below `mail`.
+    public var mailRelay: MailRelay?
+
+    public struct MailRelay: Sendable {
+        public let host: String
+        public let port: UInt16
+        public let sender: String
+
+        public init(host: String, port: UInt16, sender: String) {
+            self.host = host
+            self.port = port
+            self.sender = sender
+        }
+    }
 
     public init(dataDirectory: String) { self.dataDirectory = dataDirectory }
 }
@@ -30,6 +50,9 @@ public enum ServeService {
         _ request: ServeRequest, onReady: @escaping @Sendable ([String]) -> Void
     ) async throws {
         let data = DataDirectory(request.dataDirectory)
+        var request = request
+        // Tokens and mails name the address, so it is chosen before the server listens.
+        if request.port == 0 { request.port = ServeProcess.freePort() }
         guard Cluster.exists(in: data.cluster) else {
             throw RecoveryError(
                 code: "bank_not_found", message: "there is no bank in \(data.path)",
@@ -40,7 +63,9 @@ public enum ServeService {
         if !cluster.isRunning { try await cluster.start() }
         let keys = try ApiKeys.open(data)
         try await cluster.withSuperuser { connection in
-            for statement in ApiRolesStore.make(password: keys.password) { try await connection.run(statement) }
+            try await connection.transaction { tx in
+                for statement in ApiRolesStore.make(password: keys.password) { try await tx.run(statement) }
+            }
         }
         var shared = cluster.configuration(
             database: UpService.databaseName, user: ApiRolesStore.name, password: keys.password)
@@ -64,36 +89,57 @@ public enum ServeService {
         _ request: ServeRequest, _ keys: ApiKeys, _ api: Database, _ catalog: Database,
         _ onReady: @escaping @Sendable ([String]) -> Void
     ) async throws {
+        try await Migrator(catalog).apply([try AuthMigrations.set()])
         let settings = RestSettings()
         let cache = SchemaCache(database: catalog, schemas: settings.schemas)
         try await cache.reload()
         let rest = RestService(database: api, cache: cache, settings: settings)
-        let verifier = TokenVerifier(
-            keys: KeySet(keys.signingKey.map { [$0] } ?? []), audience: nil,
-            clock: { Int64(Date().timeIntervalSince1970) })
+        let auth = try authService(request, keys, catalog)
+        let gate = ApiGate(
+            verifier: TokenVerifier(
+                keys: auth.keys, audience: nil, clock: { Int64(Date().timeIntervalSince1970) }),
+            sessions: auth.sessions)
+        try await auth.prepare()
         let server = GatewayServer(
-            settings: gatewaySettings(request),
-            mounts: [
-                Mount("/rest/v1") { request, actor in
-                    guard let actor else {
-                        return TokenRefusal(code: "PGRST302", message: "Anonymous access is disabled").response
-                    }
-                    return await rest.handle(request, actor: actor)
-                }
-            ],
-            tokens: { token in
-                do throws(TokenError) {
-                    return .success(try verifier.verify(token))
-                } catch {
-                    return .failure(TokenRefusal(code: error.restCode, message: error.message))
-                }
-            },
-            anonymous: nil,
-            unready: { cache.isLoaded ? nil : "the schema is not read yet" },
+            settings: gatewaySettings(request), mounts: [gate.mount(rest), gate.mount(auth)], tokens: gate.check,
+            anonymous: nil, unready: { cache.isLoaded ? nil : "the schema is not read yet" },
             onListening: { port, adminPort in
-                onReady(lines(request, keys, port, adminPort))
+                let scheme = request.certificate == nil ? "http" : "https"
+                let url = request.publicURL ?? "\(scheme)://\(request.host):\(port)"
+                // Whoever looks for the server without the note finds it by its port all the same.
+                try? ServeProcess.note(
+                    DataDirectory(request.dataDirectory), url: url,
+                    admin: adminPort.map { "http://\(request.host):\($0)" })
+                onReady(lines(request, url, adminPort))
             })
-        try await server.run(beside: [{ try await cache.run() }])
+        try await server.run(beside: [{ try await cache.run() }, { try await auth.run() }])
+    }
+
+    private static func authService(
+        _ request: ServeRequest, _ keys: ApiKeys, _ database: Database
+    ) throws -> AuthService {
+        let data = DataDirectory(request.dataDirectory)
+        let folder = data.path + "/mail"
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        guard let secret = AuthKeys(secret: keys.secret) else {
+            throw RecoveryError(
+                code: "api_keys_unreadable", message: "the API secret is shorter than 32 bytes",
+                hint: "Remove keys/api.json to make new keys; tokens of old keys end with it.",
+                exitStatus: .environment)
+        }
+        let address = request.publicURL ?? "http://\(request.host):\(request.port)"
+        var settings = AuthSettings(externalURL: address + "/auth/v1", siteURL: address)
+        settings.redirectAllowList = request.redirects
+        let mail: any MailSink
+        if let relay = request.mailRelay {
+            mail = SMTPMailSink(host: relay.host, port: relay.port, sender: relay.sender)
+        } else {
+            mail = FileMailSink(folder: folder, sender: "banque@localhost")
+        }
+        return try AuthService(
+            database: database, settings: settings, keys: secret, mail: mail,
+            clock: { Int64(Date().timeIntervalSince1970) })
     }
 
     private static func gatewaySettings(_ request: ServeRequest) -> GatewaySettings {
@@ -108,15 +154,14 @@ public enum ServeService {
         return settings
     }
 
-    private static func lines(_ request: ServeRequest, _ keys: ApiKeys, _ port: Int, _ adminPort: Int?) -> [String] {
-        let scheme = request.certificate == nil ? "http" : "https"
-        var lines = ["serving      \(scheme)://\(request.host):\(port)"]
+    private static func lines(_ request: ServeRequest, _ url: String, _ adminPort: Int?) -> [String] {
+        var lines = ["serving      \(url)"]
         if let adminPort { lines.append("admin        http://\(request.host):\(adminPort)/ready") }
         return lines + ["keys         digitalbank keys api --data-dir \(request.dataDirectory)"]
     }
 
     /// The address and the standing keys as lines of an environment file.
-    public static func environment(dataDirectory: String, url: String) throws -> [String] {
+    public static func environment(dataDirectory: String, url: String?) throws -> [String] {
         let data = DataDirectory(dataDirectory)
         guard Cluster.exists(in: data.cluster) else {
             throw RecoveryError(
@@ -126,7 +171,8 @@ public enum ServeService {
         }
         let keys = try ApiKeys.open(data)
         return [
-            "SUPABASE_URL=\(url)", "SUPABASE_ANON_KEY=\(try keys.key(for: "anon"))",
+            "SUPABASE_URL=\(url ?? ServeProcess.running(data)?.url ?? "http://127.0.0.1:8000")",
+            "SUPABASE_ANON_KEY=\(try keys.key(for: "anon"))",
             "SUPABASE_SERVICE_ROLE_KEY=\(try keys.key(for: "service_role"))",
         ]
     }

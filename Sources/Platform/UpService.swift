@@ -16,6 +16,7 @@ public enum UpService {
             let cluster = try Cluster.attach(data.cluster)
             try await cluster.start()
             return ["The restored bank is up.", "report       \(data.report)/report.fr.html"] + connection(cluster)
+                + serving(try await ServeProcess.start(data), data)
         }
         let simulation = try await SimulateService.prepare(
             data: data, clients: clients, days: days, seed: seed, progress: progress)
@@ -31,11 +32,17 @@ public enum UpService {
             outcome = try await RecoverService.recover(request, progress: progress)
         }
         return outcome.summaryLines() + connection(try Cluster.attach(data.cluster))
+            + serving(try await ServeProcess.start(data), data)
+    }
+
+    private static func serving(_ server: ServeProcess, _ data: DataDirectory) -> [String] {
+        ["API          \(server.url)", "API keys     digitalbank keys api --data-dir \(data.path)"]
     }
 
     public static func down(dataDirectory: String) async throws -> String {
         let data = DataDirectory(dataDirectory)
         guard Cluster.exists(in: data.cluster) else { return "There is no bank in \(data.path)." }
+        _ = try await ServeProcess.stop(data)
         let cluster = try Cluster.attach(data.cluster)
         guard cluster.isRunning else { return "The restored bank is stopped already." }
         try await cluster.stop()
@@ -51,6 +58,7 @@ public enum UpService {
                 message: "\(data.path) is not a data directory of ours; nothing was removed",
                 hint: "Remove it by hand if that is what you want.", exitStatus: .badInput)
         }
+        _ = try await ServeProcess.stop(data)
         if Cluster.exists(in: data.cluster) { try await Cluster.attach(data.cluster).stop() }
         try FileManager.default.removeItem(atPath: data.path)
         return "Removed \(data.path)."

@@ -60,7 +60,9 @@ extension RealtimeHub {
         guard let entries = try read(request.body)["messages"]?.array, !entries.isEmpty else {
             throw Refusal("InvalidBody", "messages is missing, or no list, or empty")
         }
-        guard entries.count <= Self.batchMax else { throw Refusal("InvalidBody", "more than \(Self.batchMax) messages") }
+        guard entries.count <= Self.batchMax else {
+            throw Refusal("InvalidBody", "more than \(Self.batchMax) messages")
+        }
         var messages: [Outgoing] = []
         for entry in entries {
             guard let topic = entry["topic"]?.string, let event = entry["event"]?.string,

@@ -1,13 +1,13 @@
-internal import Web
+public import Web
 
 /// What a token's claims must say (RFC 7519, part 4.1). Pure.
-enum ClaimRules {
+public enum ClaimRules {
     /// How far two clocks may be apart.
-    static let leewaySeconds: Int64 = 30
+    public static let leewaySeconds: Int64 = 30
 
     /// Throws for a token that is not valid now; returns when it ends, in Unix seconds, or nil when it never does.
     @discardableResult
-    static func check(_ claims: JSON, audience: String?, now: Int64) throws(TokenError) -> Int64? {
+    public static func check(_ claims: JSON, audience: String?, now: Int64) throws(TokenError) -> Int64? {
         let expiry = try seconds("exp", claims)
         if let expiry, expiry <= Double(now) - Double(leewaySeconds) { throw .expired }
         let latest = Double(now) + Double(leewaySeconds)

@@ -60,6 +60,24 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        "192.168.10.20", "0123456789ABCDEF", "0123456789abcde", "0123456789abcdef0", "0123456789abcdeé", "",
+    ])
+    func `the log takes sixteen hexadecimal digits for a pseudonym and nothing else`(text: String) async throws {
+        try await withBank { database in
+            let error = await #expect(throws: PostgresError.self) {
+                try await database.run(
+                    "insert into logs (horodatage, action, adresse_jeton) values (now(), 'x', \(text))")
+            }
+            #expect(error?.constraint == "logs_adresse_anonyme")
+            try await database.run(
+                """
+                insert into logs (horodatage, action, adresse_jeton, acteur_jeton, objet_jeton)
+                values (now(), 'x', '0123456789abcdef', null, 'ffffffffffffffff')
+                """)
+        }
+    }
+
     @Test func `postings that do not balance are refused`() async throws {
         try await withBank { database in
             try await database.run("insert into comptes (type) values ('interne')")

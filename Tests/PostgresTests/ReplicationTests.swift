@@ -5,7 +5,8 @@ import Testing
 @Suite struct ReplicationTests {
     /// A database with a publication of everything and a slot, which is gone before the database is.
     private func withSlot(
-        _ schema: String, _ body: @Sendable (Database, DatabaseConfiguration, ReplicationStream.Options) async throws -> Void
+        _ schema: String,
+        _ body: @Sendable (Database, DatabaseConfiguration, ReplicationStream.Options) async throws -> Void
     ) async throws {
         try await withTestDatabase { database in
             let slot = TestCluster.freshName("slot")

@@ -84,7 +84,8 @@ import Web
             try await stage.database.run("insert into keyed values (1, 'alice'), (2, 'alice')")
             try await stage.database.run("insert into bykey values (1), (200), (3)")
             let entries: [JSON] = [
-                ["event": "*", "schema": "public", "table": "keyed"], ["event": "*", "schema": "public", "table": "bykey"],
+                ["event": "*", "schema": "public", "table": "keyed"],
+                ["event": "*", "schema": "public", "table": "bykey"],
             ]
             let alice = try await stage.follower(Stage.actor("alice"), entries)
             try await stage.database.run("delete from keyed where id = 1")
@@ -110,8 +111,11 @@ import Web
             _ = await client.join("realtime:filtered", ["postgres_changes": [entry]])
             _ = await client.join("realtime:all", ["postgres_changes": [Self.all]])
             try await stage.database.run(
-                "insert into accounts (id, owner, balance, note) values (1, 'alice', 1, null), (5, 'alice', 5, 'n5'), (9, 'alice', 9, 'n9')")
-            try await eventually { client.messages.contains { $0.topic == "realtime:all" && $0.payload["data"]?["record"]?["id"] == 9 } }
+                "insert into accounts (id, owner, balance, note) values (1, 'alice', 1, null), (5, 'alice', 5, 'n5'), (9, 'alice', 9, 'n9')"
+            )
+            try await eventually {
+                client.messages.contains { $0.topic == "realtime:all" && $0.payload["data"]?["record"]?["id"] == 9 }
+            }
             let found = client.messages("postgres_changes").filter { $0.topic == "realtime:filtered" }
                 .compactMap { $0.payload["data"]?["record"]?["id"]?.integer }
             #expect(found == expected)

@@ -17,7 +17,9 @@ import Web
         }
     }
 
-    @Test func `a broadcast reaches the others, the sender when it asks, and is acknowledged when it asks`() async throws {
+    @Test func `a broadcast reaches the others, the sender when it asks, and is acknowledged when it asks`()
+        async throws
+    {
         try await Stage.run { stage in
             let alice = try stage.client(Stage.actor("alice"))
             let bob = try stage.client(Stage.actor("bob"), .two)
@@ -52,7 +54,9 @@ import Web
     }
 
     /// kind, five lengths, encoding, then join_ref, ref, topic, event, metadata, payload.
-    static func push(_ topic: String, _ event: String, _ encoding: UInt8, _ payload: String, metadata: String = "") -> [UInt8] {
+    static func push(_ topic: String, _ event: String, _ encoding: UInt8, _ payload: String, metadata: String = "")
+        -> [UInt8]
+    {
         let texts = ["1", "2", topic, event, metadata].map { Array($0.utf8) }
         return [3] + texts.map { UInt8($0.count) } + [encoding] + texts.flatMap { $0 } + Array(payload.utf8)
     }
@@ -91,7 +95,9 @@ import Web
         }
     }
 
-    @Test(arguments: ["postgres_changes", "system", "phx_reply", "phx_close", "presence_state", "presence_diff", "phx_error"])
+    @Test(arguments: [
+        "postgres_changes", "system", "phx_reply", "phx_close", "presence_state", "presence_diff", "phx_error",
+    ])
     func `a client cannot send what only the server says`(event: String) async throws {
         try await Stage.run { stage in
             let alice = try stage.client(Stage.actor("alice"))
@@ -102,7 +108,8 @@ import Web
             #expect(await alice.say("realtime:room", event, ["ids": [1]])?["status"] == "error")
             #expect(bob.frames.count == before)
             // As the name of a broadcast it stays a broadcast.
-            await alice.say("realtime:room", "broadcast", ["type": "system", "event": .string(event), "payload": [:], "ids": [1]])
+            await alice.say(
+                "realtime:room", "broadcast", ["type": "system", "event": .string(event), "payload": [:], "ids": [1]])
             #expect(bob.messages.last?.event == "broadcast")
             #expect(bob.messages.last?.payload.text == #"{"type":"broadcast","event":"\#(event)","payload":{}}"#)
         }
@@ -118,7 +125,8 @@ import Web
             #expect(alice.messages("presence_state").map(\.payload.text) == ["{}"])
             let track: JSON = ["type": "presence", "event": "track", "payload": ["mood": "gai", "phx_ref": "forged"]]
             #expect(await alice.say("realtime:room", "presence", track)?["status"] == "ok")
-            let joined = try #require(alice.messages("presence_diff").first?.payload["joins"]?["a"]?["metas"]?.array?.first)
+            let joined = try #require(
+                alice.messages("presence_diff").first?.payload["joins"]?["a"]?["metas"]?.array?.first)
             let reference = try #require(joined["phx_ref"]?.string)
             #expect(reference != "forged" && joined["mood"] == "gai")
 
@@ -166,7 +174,9 @@ import Web
             let alice = try stage.client(Stage.actor("alice"))
             // The policy gives her broadcast to read, presence only to write.
             #expect(await alice.join("realtime:room-alice", config)?["status"] == "ok")
-            #expect(await alice.say("realtime:room-alice", "presence", ["event": "track", "payload": [:]])?["status"] == "ok")
+            #expect(
+                await alice.say("realtime:room-alice", "presence", ["event": "track", "payload": [:]])?["status"]
+                    == "ok")
             #expect(alice.messages("presence_state").isEmpty && alice.messages("presence_diff").isEmpty)
             let bob = try stage.client(Stage.actor("bob"))
             #expect(await bob.join("realtime:watched", config)?["status"] == "ok")
@@ -311,12 +321,17 @@ import Web
             let client = try stage.client(Stage.actor("alice"))
             await client.join("realtime:1")
             await client.join("realtime:2")
-            #expect(await client.join("realtime:3")?["response"]?["reason"]?.string?.hasPrefix("ChannelRateLimitReached") == true)
+            #expect(
+                await client.join("realtime:3")?["response"]?["reason"]?.string?.hasPrefix("ChannelRateLimitReached")
+                    == true)
             #expect(await client.join("realtime:2")?["status"] == "ok")
             await client.say("realtime:1", "presence", ["event": "track"])
             #expect(await client.say("realtime:1", "presence", ["event": "track"])?["status"] == "error")
             for _ in 0..<40 { await client.say("phoenix", "heartbeat", [:]) }
-            #expect(client.messages("phx_reply").contains { $0.payload["response"]?["reason"]?.string?.hasPrefix("ClientRateLimitReached") == true })
+            #expect(
+                client.messages("phx_reply").contains {
+                    $0.payload["response"]?["reason"]?.string?.hasPrefix("ClientRateLimitReached") == true
+                })
             await client.session.receive(text: String(repeating: " ", count: 1001))
             #expect(client.closing?.code == 1009)
         }
@@ -333,7 +348,8 @@ import Web
             let alice = try stage.client(Stage.actor("alice"))
             await alice.join("realtime:a b")
             await alice.join("realtime:room-alice", ["private": true])
-            let messages = #"{"messages":[{"topic":"a b","event":"e","payload":{"n":1}},{"topic":"a b","event":"e","payload":{"n":2}}]}"#
+            let messages =
+                #"{"messages":[{"topic":"a b","event":"e","payload":{"n":1}},{"topic":"a b","event":"e","payload":{"n":2}}]}"#
             let hub = stage.hub
             let actor = Stage.actor("alice")
             #expect(await hub.handle(post("/api/broadcast", messages), actor: actor).status == .accepted)

@@ -21,12 +21,15 @@ import Web
                 let start = clock.now
                 try await stage.database.run("insert into accounts values (\(id), 'alice')")
                 try await eventually {
-                    isOneUser ? clients.allSatisfy { $0.frames.count >= id + 2 } : (clients.last?.frames.count ?? 0) >= id + 2
+                    isOneUser
+                        ? clients.allSatisfy { $0.frames.count >= id + 2 } : (clients.last?.frames.count ?? 0) >= id + 2
                 }
                 times.append(clock.now - start)
             }
             times.sort()
-            print("1,000 followers, \(isOneUser ? "one group" : "1,000 groups"): median \(times[times.count / 2]), worst \(times[times.count - 1])")
+            print(
+                "1,000 followers, \(isOneUser ? "one group" : "1,000 groups"): median \(times[times.count / 2]), worst \(times[times.count - 1])"
+            )
             if !isOneUser { #expect(clients[..<999].allSatisfy { $0.changes.isEmpty }) }
         }
     }

@@ -11,7 +11,8 @@ import Web
             // Roles are the cluster's: a superuser makes them and lets the owner become them.
             _ = try await Migrator(database).apply([try RealtimeMigrations.set()])
         }
-        try await TestCluster.runAsSuperuser("grant anon, authenticated, service_role to \(identifier: TestOwner.plainName)")
+        try await TestCluster.runAsSuperuser(
+            "grant anon, authenticated, service_role to \(identifier: TestOwner.plainName)")
         try await withTestDatabase(owner: .plain) { database in
             _ = try await Migrator(database).apply([try RealtimeMigrations.set()])
             #expect(try await Migrator(database).apply([try RealtimeMigrations.set()]).applied.isEmpty)
@@ -31,7 +32,8 @@ import Web
         try await withTestDatabase { database in
             _ = try await Migrator(database).apply([try RealtimeMigrations.set()])
         }
-        try await TestCluster.runAsSuperuser("grant anon, authenticated, service_role to \(identifier: TestOwner.plainName)")
+        try await TestCluster.runAsSuperuser(
+            "grant anon, authenticated, service_role to \(identifier: TestOwner.plainName)")
         try await withTestDatabase(owner: .plain) { database in
             let hub = Stage.hub(database, RealtimeSettings())
             let error = await #expect(throws: RealtimeError.self) { try await hub.run() }
@@ -59,9 +61,11 @@ import Web
                 """, as: String.self)
             #expect(counts == "4 0 1")
             try await database.run(
-                "create table realtime.messages_2001_01_01 partition of realtime.messages for values from ('2001-01-01') to ('2001-01-02')")
+                "create table realtime.messages_2001_01_01 partition of realtime.messages for values from ('2001-01-01') to ('2001-01-02')"
+            )
             try await database.run("select realtime.maintain(2, 3)")
-            let old = try await database.one("select to_regclass('realtime.messages_2001_01_01') is null", as: Bool.self)
+            let old = try await database.one(
+                "select to_regclass('realtime.messages_2001_01_01') is null", as: Bool.self)
             #expect(old)
         }
     }

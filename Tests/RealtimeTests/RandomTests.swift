@@ -21,13 +21,16 @@ struct SeededGenerator: RandomNumberGenerator {
 
 @Suite struct RandomTests {
     private static let pieces = [
-        "{", "}", "[", "]", ",", ":", "null", "true", "1e999", "-1", "\"", "\\u0000", "\\ud800", "\"topic\"", "\"event\"",
+        "{", "}", "[", "]", ",", ":", "null", "true", "1e999", "-1", "\"", "\\u0000", "\\ud800", "\"topic\"",
+        "\"event\"",
         "\"payload\"", "\"ref\"", "\"realtime:room\"", "\"phx_join\"", "\"broadcast\"", "\"presence\"", "\"config\"",
         "\"postgres_changes\"", "\"filter\"", "\"access_token\"", "\"phx_leave\"", "\"since\"", "\"replay\"", "é",
     ]
 
     private static func json(_ depth: Int, _ generator: inout SeededGenerator) -> JSON {
-        let words = ["realtime:room", "*", "track", "a=eq.1", "id=in.(1,2)", "0/1/2", "public", "accounts", "", "\u{0}", "é"]
+        let words = [
+            "realtime:room", "*", "track", "a=eq.1", "id=in.(1,2)", "0/1/2", "public", "accounts", "", "\u{0}", "é",
+        ]
         let names = [
             "config", "broadcast", "self", "ack", "replay", "since", "limit", "presence", "key", "enabled", "private",
             "postgres_changes", "event", "schema", "table", "filter", "select", "access_token", "payload", "type",
@@ -35,7 +38,9 @@ struct SeededGenerator: RandomNumberGenerator {
         switch Int.random(in: 0..<(depth > 3 ? 5 : 8), using: &generator) {
         case 0: return .null
         case 1: return .bool(.random(using: &generator))
-        case 2: return .number(["0", "-1", "9223372036854775808", "1e308", "4503599627370495"].randomElement(using: &generator) ?? "0")
+        case 2:
+            return .number(
+                ["0", "-1", "9223372036854775808", "1e308", "4503599627370495"].randomElement(using: &generator) ?? "0")
         case 3, 4: return .string(words.randomElement(using: &generator) ?? "")
         case 5: return .array((0..<Int.random(in: 0...3, using: &generator)).map { _ in json(depth + 1, &generator) })
         default:
@@ -73,7 +78,9 @@ struct SeededGenerator: RandomNumberGenerator {
         switch Int.random(in: 0..<4, using: &generator) {
         case 0:
             var text = ""
-            for _ in 0..<Int.random(in: 0...30, using: &generator) { text += pieces.randomElement(using: &generator) ?? "" }
+            for _ in 0..<Int.random(in: 0...30, using: &generator) {
+                text += pieces.randomElement(using: &generator) ?? ""
+            }
             await client.session.receive(text: text)
         case 1:
             let count = Int.random(in: 0...60, using: &generator)
@@ -106,7 +113,8 @@ struct SeededGenerator: RandomNumberGenerator {
                 let other = names.randomElement(using: &generator) ?? ""
                 let some = Int.random(in: 1...id, using: &generator)
                 try await stage.database.run(
-                    "insert into accounts (id, owner, balance, note, secret) values (\(id), \(owner), \(id % 10), \("of " + owner), 'sésame')")
+                    "insert into accounts (id, owner, balance, note, secret) values (\(id), \(owner), \(id % 10), \("of " + owner), 'sésame')"
+                )
                 switch Int.random(in: 0..<4, using: &generator) {
                 case 0:
                     try await stage.database.run(
@@ -119,7 +127,8 @@ struct SeededGenerator: RandomNumberGenerator {
             // One last row for each, so that all before it has been delivered.
             for (index, name) in names.enumerated() {
                 try await stage.database.run(
-                    "insert into accounts (id, owner, balance, note) values (\(1_000_000 + index), \(name), 5, \("of " + name))")
+                    "insert into accounts (id, owner, balance, note) values (\(1_000_000 + index), \(name), 5, \("of " + name))"
+                )
             }
             for (name, client) in clients {
                 try await client.waitForChange(Int64(1_000_000 + (names.firstIndex(of: name) ?? 0)))
@@ -142,13 +151,17 @@ struct SeededGenerator: RandomNumberGenerator {
         _ name: String, _ stage: Stage, _ generator: inout SeededGenerator, _ index: Int
     ) async throws -> Client {
         // Each follows something that the last row satisfies.
-        let filters = ["balance=eq.5", "balance=gte.2", "owner=eq.\(name)", "note=like.of%", "owner=neq.nobody", "id=gt.3"]
+        let filters = [
+            "balance=eq.5", "balance=gte.2", "owner=eq.\(name)", "note=like.of%", "owner=neq.nobody", "id=gt.3",
+        ]
         let events = ["*", "INSERT"]
         var entry: [JSON.Member] = [
             .init("event", .string(events.randomElement(using: &generator) ?? "*")), .init("schema", "public"),
             .init("table", "accounts"),
         ]
-        if Bool.random(using: &generator) { entry.append(.init("filter", .string(filters.randomElement(using: &generator) ?? ""))) }
+        if Bool.random(using: &generator) {
+            entry.append(.init("filter", .string(filters.randomElement(using: &generator) ?? "")))
+        }
         if Int.random(in: 0..<4, using: &generator) == 0 { entry.append(.init("select", ["id", "note"])) }
         return try await stage.follower(
             Stage.actor(name), [.object(entry)], index % 2 == 0 ? .one : .two)

@@ -7,7 +7,8 @@ import Web
 @Suite struct ResumeTests {
     static func lastID(_ client: Client) -> String? { client.changes.last?["id"]?.string }
 
-    @Test func `who comes back with the last id gets what was missed, once, in order, and nothing hidden`() async throws {
+    @Test func `who comes back with the last id gets what was missed, once, in order, and nothing hidden`() async throws
+    {
         try await Stage.run { stage in
             let first = try await stage.follower(Stage.actor("alice"), [ChangesTests.all])
             try await stage.database.run("insert into accounts values (1, 'alice')")
@@ -89,7 +90,8 @@ import Web
                 try await stage.database.run("insert into accounts values (\(id), 'alice')")
                 if id % 10 == 0 {
                     try await stage.database.run(
-                        "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = \(stage.settings.slot)")
+                        "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = \(stage.settings.slot)"
+                    )
                 }
             }
             try await client.waitForChange(30)

@@ -120,7 +120,8 @@ struct Stage: Sendable {
         while true {
             do {
                 try await database.run(
-                    "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = \(settings.slot)")
+                    "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = \(settings.slot)"
+                )
                 return
             } catch let error as PostgresError where error.sqlState == "55006" {
                 try await Task.sleep(for: .milliseconds(20))
@@ -203,7 +204,9 @@ final class Client: Sendable {
     }
 
     var frames: [RealtimeFrame] { box.state.withLock { $0.frames } }
-    var closing: (code: UInt16, reason: String)? { box.state.withLock { $0.closing.map { (code: $0.0, reason: $0.1) } } }
+    var closing: (code: UInt16, reason: String)? {
+        box.state.withLock { $0.closing.map { (code: $0.0, reason: $0.1) } }
+    }
 
     var messages: [Message] {
         frames.compactMap { frame in

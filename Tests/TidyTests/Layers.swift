@@ -18,7 +18,7 @@ enum Layers {
         "Web": ["HTTPTypes"],
         "Rest": ["Diagnostics", "Postgres", "Web", "HTTPTypes"],
         "Tokens": ["Diagnostics", "Cryptography", "Web"],
-        "Auth": foundations.union(["Vault", "Tokens", "Web", "HTTPTypes", "CArgon2"]),
+        "Auth": foundations.union(["Vault", "Tokens", "Web", "HTTPTypes", "CArgon2", "CCrypt"]),
         "Realtime": ["Diagnostics", "Postgres", "Migrations", "Web", "HTTPTypes"],
         "Bank": foundations.union(["Vault"]),
         "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Cryptography", "CZlib"],
@@ -27,17 +27,18 @@ enum Layers {
             "Diagnostics", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "CZlib", "HTTPTypes", "Hummingbird",
             "HummingbirdCore", "UnixSignals", "HummingbirdTLS", "HummingbirdHTTP2", "Logging", "NIOCore", "NIOPosix",
             "NIOHTTP1", "NIOSSL", "NIOWebSocket",
+            "NIOHTTPTypes", "NIOHTTPTypesHTTP1",
             "ServiceLifecycle",
         ],
         "Platform": bank.union([
-            "Simulator", "Salvage", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "Gateway",
+            "Simulator", "Salvage", "Recovery", "HTTPTypes", "Web", "Tokens", "Rest", "Auth", "Realtime", "Gateway",
         ]),
         "Commands": ["Diagnostics", "Platform", "ArgumentParser"],
         "digitalbank": ["Commands"],
     ]
 
     /// Folders of C declarations: no Swift in them.
-    static let shims: Set<String> = ["CLibpq", "CLibCrypto", "CZlib", "CZstd", "CLZ4", "CSpawn", "CArgon2"]
+    static let shims: Set<String> = ["CLibpq", "CLibCrypto", "CZlib", "CZstd", "CLZ4", "CSpawn", "CArgon2", "CCrypt"]
 
     static func violations(in file: TextFile) -> [Violation] {
         guard file.path.hasPrefix("Sources/"), file.isSwift, let target = file.target else { return [] }

@@ -45,7 +45,9 @@ struct ChangeJudge: Sendable {
         /// The server could not say: nobody sees anything by it.
         case failed
 
-        func holds(_ number: Int) -> Bool { if case .rows(let numbers) = self { numbers.contains(number) } else { false } }
+        func holds(_ number: Int) -> Bool {
+            if case .rows(let numbers) = self { numbers.contains(number) } else { false }
+        }
     }
 
     typealias Answers = [Question: Answer]

@@ -18,7 +18,8 @@ extension RealtimeHub {
         for entry in request.changes { try await admit(entry, actor) }
         let others = session.channels.filter { $0.topic != message.topic }.reduce(0) { $0 + $1.request.changes.count }
         guard others + request.changes.count <= settings.limits.subscriptionsPerSessionMax else {
-            throw Refusal("TooManySubscriptions", "more than \(settings.limits.subscriptionsPerSessionMax) on one socket")
+            throw Refusal(
+                "TooManySubscriptions", "more than \(settings.limits.subscriptionsPerSessionMax) on one socket")
         }
         if !request.changes.isEmpty { try await waitUntilReady() }
 
@@ -113,7 +114,8 @@ extension RealtimeHub {
             }
             guard !entry.filter.isEmpty else { return }
             let table = FollowedTable(id: id, schema: entry.schema, name: name, columns: [])
-            let checks = [ChangeStore.matching(table, "[]", entry.filter.sql)]
+            let checks =
+                [ChangeStore.matching(table, "[]", entry.filter.sql)]
                 + entry.filter.patterns.map(ChangeStore.pattern)
             _ = try await changes.numbers(
                 checks, role: actor.role, claims: "{}", timeout: settings.limits.checkTimeout)
@@ -281,6 +283,8 @@ private struct Missed: Sendable {
 extension Array {
     /// In slices of at most `size`.
     func chunked(_ size: Int) -> [[Element]] {
-        stride(from: 0, to: count, by: Swift.max(1, size)).map { Array(self[$0..<Swift.min($0 + Swift.max(1, size), count)]) }
+        stride(from: 0, to: count, by: Swift.max(1, size)).map {
+            Array(self[$0..<Swift.min($0 + Swift.max(1, size), count)])
+        }
     }
 }

@@ -20,7 +20,9 @@ extension RealtimeHub {
             return session.refuse(message, Refusal("UnmatchedTopic", "the channel was not joined"))
         }
         // Meant for a membership that ended meanwhile.
-        guard message.joinReference.isNull || message.joinReference == channel.joinReference || channel.joinReference.isNull
+        guard
+            message.joinReference.isNull || message.joinReference == channel.joinReference
+                || channel.joinReference.isNull
         else { return }
         switch message.event {
         case "phx_leave":
@@ -107,7 +109,9 @@ extension RealtimeHub {
 
     /// To all members that may read; each version's text is made once per way of writing the topic, from parsed values.
     func send(_ payload: JSON, event: String, on key: TopicKey, except sender: Channel?, meta: JSON? = nil) {
-        var members: [JSON.Member] = [.init("type", "broadcast"), .init("event", .string(event)), .init("payload", payload)]
+        var members: [JSON.Member] = [
+            .init("type", "broadcast"), .init("event", .string(event)), .init("payload", payload),
+        ]
         if let meta { members.append(.init("meta", meta)) }
         tell("broadcast", JSON.object(members).text, on: key, except: sender, where: \.readsBroadcast)
     }

@@ -46,7 +46,9 @@ struct ChangeFilter: Sendable, Hashable {
 
     init(_ text: String, conditionsMax: Int) throws(Refusal) {
         guard !text.isEmpty else { return }
-        guard text.utf8.count <= Self.bytesMax else { throw Refusal("InvalidFilter", "longer than \(Self.bytesMax) bytes") }
+        guard text.utf8.count <= Self.bytesMax else {
+            throw Refusal("InvalidFilter", "longer than \(Self.bytesMax) bytes")
+        }
         var parts: [String] = []
         for part in Self.split(text[...]) {
             // A comma that no condition follows belongs to the value before it.
@@ -113,7 +115,9 @@ struct ChangeFilter: Sendable, Hashable {
                 throw Refusal("InvalidFilter", "in needs a list in parentheses")
             }
             let items = split(rest.dropFirst().dropLast()).map(unquoted)
-            guard items.count <= listMax else { throw Refusal("InvalidFilter", "more than \(listMax) values in a list") }
+            guard items.count <= listMax else {
+                throw Refusal("InvalidFilter", "more than \(listMax) values in a list")
+            }
             value = .list(items)
         case .is:
             guard let word = Word(rawValue: rest.lowercased()) else {

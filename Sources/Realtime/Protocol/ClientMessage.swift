@@ -51,7 +51,8 @@ extension ClientMessage {
             throw MalformedMessage(reason: "a reference is not a short text or number")
         }
         return ClientMessage(
-            joinReference: joinReference, reference: reference, topic: topic, event: event, payload: payload ?? .object([]),
+            joinReference: joinReference, reference: reference, topic: topic, event: event,
+            payload: payload ?? .object([]),
             bytes: nil)
     }
 

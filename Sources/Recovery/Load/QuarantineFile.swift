@@ -45,6 +45,14 @@ final class QuarantineFile: Sendable {
         String(decoding: try encoder.encode(text), as: UTF8.self)
     }
 
+    /// Moves the lines of another file to the end of this one.
+    func take(_ other: QuarantineFile) throws {
+        try handle.withLock { handle in
+            _ = try FileBytes.read(other.path) { try handle.write(contentsOf: Data($0)) }
+        }
+        guard unlink(other.path) == 0 else { throw DurableFile.failure("remove", other.path) }
+    }
+
     func add(_ batch: RowBatch, kind: Kind, reason: String) throws {
         for row in 0..<batch.rowCount {
             try add(

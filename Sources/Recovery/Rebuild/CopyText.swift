@@ -1,3 +1,5 @@
+internal import Foundation
+
 /// Reads and writes lines of PostgreSQL's COPY text format (tab separated, `\N` for NULL, backslash escapes).
 ///
 /// Format: PostgreSQL documentation, COPY, "Text Format".
@@ -87,14 +89,19 @@ final class FieldIndex {
     fileprivate private(set) var starts: [Int] = []
 
     fileprivate func read(_ line: UnsafeBufferPointer<UInt8>) {
-        starts.removeAll(keepingCapacity: true)
-        starts.append(0)
-        var position = 0
-        while position < line.count {
-            if line[position] == UInt8(ascii: "\t") { starts.append(position + 1) }
-            position += 1
+        var found = starts
+        starts = []
+        found.removeAll(keepingCapacity: true)
+        found.append(0)
+        if let first = line.baseAddress {
+            var position = 0
+            while let tab = memchr(first + position, Int32(UInt8(ascii: "\t")), line.count - position) {
+                position = UnsafeRawPointer(first).distance(to: tab) + 1
+                found.append(position)
+            }
         }
-        starts.append(line.count + 1)
+        found.append(line.count + 1)
+        starts = found
     }
 }
 
@@ -118,6 +125,14 @@ struct CopyTextWriter {
 
     mutating func text(_ value: some Sequence<UInt8>) {
         separate()
+        let isPlain =
+            value.withContiguousStorageIfAvailable { bytes in
+                // A backslash, and the control characters among which the other three are.
+                guard bytes.allSatisfy({ $0 >= 32 && $0 != UInt8(ascii: "\\") }) else { return false }
+                self.bytes.append(contentsOf: bytes)
+                return true
+            } ?? false
+        guard !isPlain else { return }
         for byte in value {
             switch byte {
             case UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), UInt8(ascii: "\\")]

@@ -126,6 +126,18 @@ final class Rebuilder: Sendable {
         }
     }
 
+    /// Adds what another one copied beside this one, its quarantine too.
+    func take(_ other: Rebuilder) throws {
+        let theirs = other.state.withLock { $0 }
+        state.withLock { state in
+            state.rows.merge(theirs.rows) { $0 + $1 }
+            state.refused.merge(theirs.refused) { $0 + $1 }
+            state.notes.merge(theirs.notes) { $0 + $1 }
+            state.closed.merge(theirs.closed) { $0.union($1) }
+        }
+        try quarantine.take(other.quarantine)
+    }
+
     func note(_ what: String) { state.withLock { $0.notes[what, default: 0] += 1 } }
 
     /// The same client number gives the same id in every run with the same keys, so that a resumed rebuild is the same.

@@ -23,15 +23,16 @@ enum OlderStore {
 
     static func layOut(_ source: RoleSource) -> Statement {
         Statement(
-            unchecked: "create temporary table rapp_ancien_\(source.role.rawValue) as \(ReconcileStore.rows(source))")
+            unchecked:
+                "create unlogged table travail.rapp_ancien_\(source.role.rawValue) as \(ReconcileStore.rows(source))")
     }
 
     static func missing(_ role: RoleTable) -> Statement {
         Statement(
             unchecked: """
-                select a.\(role.key), count(*) from pg_temp.rapp_ancien_\(role.rawValue) a
+                select a.\(role.key), count(*) from travail.rapp_ancien_\(role.rawValue) a
                 where a.\(role.key) is not null and not exists (
-                    select from pg_temp.rapp_\(role.rawValue) r where r.\(role.key) = a.\(role.key))
+                    select from travail.rapp_\(role.rawValue) r where r.\(role.key) = a.\(role.key))
                 group by 1 order by 1 limit \(RuleLimits.rowsMax)
                 """)
     }
@@ -40,15 +41,15 @@ enum OlderStore {
     static func differing(_ role: RoleTable, _ column: String) -> Statement {
         Statement(
             unchecked: """
-                select r.\(role.key), r.\(column)::text, a.\(column)::text from pg_temp.rapp_\(role.rawValue) r
-                join pg_temp.rapp_ancien_\(role.rawValue) a on a.\(role.key) = r.\(role.key)
+                select r.\(role.key), r.\(column)::text, a.\(column)::text from travail.rapp_\(role.rawValue) r
+                join travail.rapp_ancien_\(role.rawValue) a on a.\(role.key) = r.\(role.key)
                 where r.\(column) is distinct from a.\(column) order by 1 limit \(RuleLimits.rowsMax)
                 """)
     }
 
     static func places(_ role: RoleTable, _ keys: [String]) -> Statement {
         """
-        select \(identifier: role.key)::text, ligne::text from \(identifier: "rapp_ancien_\(role.rawValue)")
+        select \(identifier: role.key)::text, ligne::text from \(identifier: ReconcileStore.workSchema).\(identifier: "rapp_ancien_\(role.rawValue)")
         where \(identifier: role.key)::text = any(\(SQLArray(keys.map(Optional.some)))::text[])
         """
     }

@@ -1,12 +1,21 @@
 internal import Postgres
 
-/// The SQL that lays the clean room's rows out under canonical names, in temporary tables that end with the session.
+/// The SQL that lays the clean room's rows out under canonical names, in tables that are made anew by each run.
+///
+/// They are unlogged tables rather than temporary ones: parallel workers and other sessions can read them.
 enum ReconcileStore {
     static let schema = "rapprochement"
+    static let workSchema = "travail"
 
-    /// Run by the clean room's superuser: the loader's role may not make schemas.
-    static let makeSchema = Statement(
-        unchecked: "create schema if not exists \(schema) authorization \(Statement.quoted(CleanRoomStore.role))")
+    /// Run by the clean room's superuser: the loader's role may not make schemas. What a killed run had laid out goes.
+    static let makeSchemas: [Statement] = [
+        Statement(
+            unchecked: "create schema if not exists \(schema) authorization \(Statement.quoted(CleanRoomStore.role))"),
+        dropWorkSchema,
+        Statement(unchecked: "create schema \(workSchema) authorization \(Statement.quoted(CleanRoomStore.role))"),
+    ]
+
+    static let dropWorkSchema = Statement(unchecked: "drop schema if exists \(workSchema) cascade")
 
     /// Before images of repairs, the rows marked for a person, and the stage's result: one transaction writes them all.
     static let makeTables: [Statement] = [
@@ -36,45 +45,64 @@ enum ReconcileStore {
 
     static let hasMarks: Statement = "select to_regclass('rapprochement.a_verifier') is not null"
 
-    /// Enough memory to sort a million operations; the zone of the source's wall clocks.
+    /// Enough memory to sort a million operations; the zone of the source's wall clocks; every large scan in parallel,
+    /// because what a scan computes (times in a zone, wordings without digits) costs more than passing a row on.
     static func settings(timeZone: String) -> [Statement] {
         [
-            "select set_config('timezone', \(timeZone), true)",
-            "select set_config('work_mem', '192MB', true)",
-            "select set_config('temp_buffers', '256MB', false)",
-            "select set_config('max_parallel_workers_per_gather', '2', true)",
+            "select set_config('timezone', \(timeZone), false)",
+            "select set_config('work_mem', '192MB', false)",
+            "select set_config('max_parallel_workers_per_gather', '1', false)",
+            "select set_config('parallel_tuple_cost', '0', false)",
+            // Copies and late rows are few or none: a loop over them for each operation is what the planner would like.
+            "select set_config('enable_nestloop', 'off', false)",
         ]
     }
+
+    /// Until the transaction's end. Sums of floating-point numbers depend on the order of rows, which parallel workers
+    /// do not keep; and where nearly each row is a group of its own they only get in each other's way.
+    static let withoutWorkers: Statement = "select set_config('max_parallel_workers_per_gather', '0', true)"
 
     static func exists(_ relation: String) -> Statement {
         "select to_regclass(\("\(Statement.quoted(CleanRoomStore.schema)).\(Statement.quoted(relation))")) is not null"
     }
 
-    static func table(_ role: RoleTable) -> Statement { Statement(unchecked: "pg_temp.rapp_\(role.rawValue)") }
+    static func table(_ role: RoleTable) -> Statement { Statement(unchecked: "\(workSchema).rapp_\(role.rawValue)") }
 
     /// A role that the bank does not have, or whose rows did not survive: rules run on it and find nothing.
     static func layOutEmpty(_ role: RoleTable) -> Statement {
         let columns = role.columns.map { "\(read("null", $0.form)) as \($0.name)" }.joined(separator: ", ")
         return Statement(
             unchecked:
-                "create temporary table rapp_\(role.rawValue) as select null::tid as ligne, \(columns) where false")
+                "create unlogged table travail.rapp_\(role.rawValue) as select null::tid as ligne, \(columns) where false"
+        )
     }
 
     static func layOut(_ source: RoleSource) -> Statement {
-        Statement(unchecked: "create temporary table rapp_\(source.role.rawValue) as \(rows(source))")
+        Statement(unchecked: "create unlogged table travail.rapp_\(source.role.rawValue) as \(rows(source))")
     }
 
-    /// Rows whose time is well before that of lower ids: written later than they say. Few columns, to sort them fast.
-    static func findLate(_ role: RoleTable, time: String) -> Statement {
-        Statement(
-            unchecked: """
-                create temporary table rapp_tardives_\(role.rawValue) as
-                select ligne from (
-                    select ligne, \(time) as moment, max(\(time)) over (
-                        order by id rows between unbounded preceding and 1 preceding) as plus_tard
-                    from pg_temp.rapp_\(role.rawValue)
-                ) suite where moment < plus_tard - interval '5 minutes'
-                """)
+    /// What the order of ids shows, from one sort of few columns: rows before which ids are missing, and rows whose time
+    /// is well before that of lower ids, which were written later than they say.
+    static func findBreaksInSequence(_ role: RoleTable, time: String) -> [Statement] {
+        [
+            Statement(
+                unchecked: """
+                    create unlogged table travail.rapp_suite_\(role.rawValue) as
+                    select * from (
+                        select ligne, id, moment, lag(id) over suite as id_avant, lag(moment) over suite as moment_avant,
+                            moment < max(moment) over (suite rows between unbounded preceding and 1 preceding)
+                                - interval '5 minutes' as est_tardive
+                        from (select ligne, id, \(time) as moment from travail.rapp_\(role.rawValue)) lignes
+                        window suite as (order by id, ligne)
+                    ) suite where est_tardive or id > id_avant + 1
+                    """),
+            Statement(
+                unchecked: """
+                    create unlogged table travail.rapp_tardives_\(role.rawValue) as
+                    select ligne from travail.rapp_suite_\(role.rawValue) where est_tardive
+                    """),
+            Statement(unchecked: "analyze travail.rapp_tardives_\(role.rawValue)"),
+        ]
     }
 
     static func rows(_ source: RoleSource) -> String {
@@ -99,7 +127,7 @@ enum ReconcileStore {
     }
 
     static func analyze(_ role: RoleTable) -> Statement {
-        Statement(unchecked: "analyze pg_temp.rapp_\(role.rawValue)")
+        Statement(unchecked: "analyze travail.rapp_\(role.rawValue)")
     }
 
     static let savepoint: Statement = "savepoint regle"
@@ -108,16 +136,25 @@ enum ReconcileStore {
 
     /// How the ids of a table run: rows, missing ids, rows later than their id says.
     static func profile(_ role: RoleTable, time: String?) -> Statement {
-        let late = time == nil ? "0" : "(select count(*) from pg_temp.rapp_tardives_\(role.rawValue))"
+        let late = time == nil ? "0" : "(select count(*) from travail.rapp_tardives_\(role.rawValue))"
         let day =
             role == .transactions
             ? "(select count(distinct booked_at::time) from "
-                + "(select booked_at from pg_temp.rapp_transactions limit 20000) debut)" : "99"
+                + "(select booked_at from travail.rapp_transactions order by ligne limit 20000) debut)" : "99"
         return Statement(
             unchecked: """
                 select count(*), count(distinct \(role.key)), \(late), \(day),
                     coalesce(min(\(role.key)), 0), coalesce(max(\(role.key)), 0)
-                from pg_temp.rapp_\(role.rawValue)
+                from travail.rapp_\(role.rawValue)
+                """)
+    }
+
+    /// The same as `missingIds` for a table whose ids are unique and have been looked at in their order.
+    static func missingIdsOfSequence(_ role: RoleTable) -> Statement {
+        Statement(
+            unchecked: """
+                select id_avant + 1, id - 1, moment_avant::text, moment::text from travail.rapp_suite_\(role.rawValue)
+                where id > id_avant + 1 order by id limit \(RuleLimits.rowsMax)
                 """)
     }
 
@@ -129,7 +166,7 @@ enum ReconcileStore {
                 select cle + 1, suivant - 1, moment::text, moment_suivant::text from (
                     select cle, moment, lead(cle) over suite as suivant, lead(moment) over suite as moment_suivant
                     from (
-                        select \(role.key) as cle, \(moment) as moment from pg_temp.rapp_\(role.rawValue) group by 1
+                        select \(role.key) as cle, \(moment) as moment from travail.rapp_\(role.rawValue) group by 1
                     ) cles
                     window suite as (order by cle)
                 ) trous where suivant > cle + 1 order by cle limit \(RuleLimits.rowsMax)

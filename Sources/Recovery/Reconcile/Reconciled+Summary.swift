@@ -31,7 +31,7 @@ extension Reconciled {
 extension AttackPeriod {
     /// Nil when nothing that has a time of its own was tampered with.
     init?(_ reconciler: Reconciler) {
-        var instants: [(at: String, what: String)] = reconciler.forgedTimes.map { ($0, "transaction_forged") }
+        var instants: [(at: String, what: String)] = reconciler.facts.forgedTimes.map { ($0, "transaction_forged") }
         for finding in reconciler.findings {
             guard let at = finding.at else { continue }
             switch finding.kind {

@@ -41,8 +41,8 @@ extension Reconciler {
             }
             // An operation that nobody misses yet could be this account's last.
             let isDoubtful =
-                doubtfulAccounts.contains(found.account)
-                || missingOperations.subtracting(explainedOperations).contains { $0 > found.lastOperation }
+                facts.doubtfulAccounts.contains(found.account)
+                || facts.missingOperations.subtracting(facts.explainedOperations).contains { $0 > found.lastOperation }
             report(found, isForgery, isDoubtful ? .likely : .certain)
         }
         guard wholeTables.contains(.transactions) else { return }
@@ -55,7 +55,7 @@ extension Reconciler {
     private func mayHaveLost(after id: Int64) -> Bool {
         guard !wholeTables.contains(.transactions) else { return false }
         guard let last = lastIDs[.transactions], profile(.transactions).last >= last else { return true }
-        return lostOperations.contains { $0.upperBound > id }
+        return facts.lostOperations.contains { $0.upperBound > id }
     }
 
     private mutating func report(_ found: Balance, _ isForgery: Bool, _ confidence: RowFinding.Confidence) {

@@ -55,7 +55,7 @@ extension Reconciler {
         var earlier: [Int64: String] = [:]
         for found in try await connection.all(PeopleStore.contradicted, as: Contradiction.self) {
             suspects[found.id] = found.iban
-            if let iban = found.earlier, !collectors.contains(iban) { earlier[found.id] = iban }
+            if let iban = found.earlier, !facts.collectors.contains(iban) { earlier[found.id] = iban }
             add(
                 .beneficiaryContradicted, .beneficiaryAltered, table, String(found.id), column: "iban",
                 expected: found.earlier, found: found.iban, .certain, note: "\(found.transfers) transfers")
@@ -73,8 +73,10 @@ extension Reconciler {
                     .certain, note: "\(holders.count) beneficiaries")
             }
         }
-        if !collectors.isEmpty {
-            for holder in try await connection.all(PeopleStore.held(by: collectors.sorted()), as: Beneficiary.self) {
+        if !facts.collectors.isEmpty {
+            for holder in try await connection.all(
+                PeopleStore.held(by: facts.collectors.sorted()), as: Beneficiary.self)
+            {
                 suspects[holder.id] = holder.iban
                 add(
                     .beneficiaryCollects, .beneficiaryAltered, table, String(holder.id), column: "iban",

@@ -79,9 +79,9 @@ extension Reconciler {
             let all = try await connection.all(ChainStore.breaks, as: ChainBreak.self)
             // The damage took an operation there: the chain has nothing more to say.
             let breaks = all.filter { item in
-                !lostOperations.contains { $0.upperBound > item.previousID && $0.lowerBound < item.id }
+                !facts.lostOperations.contains { $0.upperBound > item.previousID && $0.lowerBound < item.id }
             }
-            doubtfulAccounts.formUnion(Set(all.map(\.account)).subtracting(breaks.map(\.account)))
+            facts.doubtfulAccounts.formUnion(Set(all.map(\.account)).subtracting(breaks.map(\.account)))
             if !breaks.isEmpty {
                 let verdicts = BreakJudge.verdicts(on: breaks, try await evidence(orders))
                 for (item, verdict) in zip(breaks, verdicts) { report(item, verdict, orders) }
@@ -93,7 +93,7 @@ extension Reconciler {
                     expected: Hundredths.text(day.expected), found: Hundredths.text(day.found), at: day.day)
             }
         }
-        for id in missingOperations.subtracting(explainedOperations).sorted() {
+        for id in facts.missingOperations.subtracting(facts.explainedOperations).sorted() {
             add(
                 .missingRow, .transactionDeleted, RoleTable.transactions.rawValue, String(id), .likely,
                 note: "no account's balances miss it")
@@ -123,18 +123,19 @@ extension Reconciler {
 
     /// Whether each missing operation is known by its id.
     private var hasKnownGaps: Bool {
-        profile(.transactions).isDense || !lostOperations.isEmpty && profile(.transactions).isChronological
+        profile(.transactions).isDense || !facts.lostOperations.isEmpty && profile(.transactions).isChronological
     }
 
     private func evidence(_ orders: [Int64: LostOrder]) async throws -> ChainEvidence {
+        try await connection.run(ReconcileStore.withoutWorkers)
         var evidence = ChainEvidence()
-        evidence.missingIDs = hasKnownGaps ? missingOperations.sorted() : nil
+        evidence.missingIDs = hasKnownGaps ? facts.missingOperations.sorted() : nil
         for (id, order) in orders {
             evidence.orders[id] = order.amount.map { ChainEvidence.Order(account: order.account, amount: $0) }
         }
         for count in try await connection.all(ChainStore.statementCounts, as: MonthCount.self) {
             // With rows lost, a statement that misses some proves nothing.
-            guard lostOperations.isEmpty || count.missing <= 0 else { continue }
+            guard facts.lostOperations.isEmpty || count.missing <= 0 else { continue }
             evidence.missingByMonth[count.account, default: [:]][count.month] = count.missing
         }
         for wording in try await connection.all(ChainStore.wordings, as: Wording.self) {
@@ -166,7 +167,7 @@ extension Reconciler {
                     fr: "montant qui mène du solde précédent au solde de l’opération",
                     en: "the amount that leads from the balance before to the operation's balance"))
         case .operationMissing(let id, let amount, let confidence):
-            if let id { explainedOperations.insert(id) }
+            if let id { facts.explainedOperations.insert(id) }
             // In a damaged table an operation without a number is the damage's.
             let isDeleted = id != nil || wholeTables.contains(.transactions)
             add(
@@ -190,7 +191,7 @@ extension Reconciler {
                     ], certainty: .certain, fr: "solde précédent plus le montant", en: "balance before plus the amount")
             )
         case .unexplained:
-            doubtfulAccounts.insert(item.account)
+            facts.doubtfulAccounts.insert(item.account)
             add(
                 .runningBalanceBreak, nil, table, key, column: "solde_apres",
                 expected: Hundredths.text(item.previousBalance &+ item.amount), found: Hundredths.text(item.balance),
@@ -203,7 +204,7 @@ extension Reconciler {
         _ id: Int64, _ item: ChainBreak, _ amount: Int64, _ confidence: RowFinding.Confidence, _ order: LostOrder?
     ) {
         var neighbour = id - 1
-        while neighbour > 0, missingOperations.contains(neighbour) { neighbour -= 1 }
+        while neighbour > 0, facts.missingOperations.contains(neighbour) { neighbour -= 1 }
         func change(_ column: String, _ value: String?) -> Repair.Change {
             .init(column: column, before: nil, after: value)
         }

@@ -50,7 +50,9 @@ extension Reconciler {
     }
 
     mutating func findDuplicates() async throws {
-        try await connection.run(ChainStore.makeDuplicates)
+        try await connection.run(ReconcileStore.withoutWorkers)
+        facts.copies = try await connection.execute(ChainStore.makeDuplicates)
+        try await connection.run(ChainStore.analyzeDuplicates)
         guard !profile(.transactions).knowsDaysOnly else { return }
         let hasChain = hasChain
         for copy in try await connection.all(ChainStore.duplicates(hasChain: hasChain), as: Copy.self) {
@@ -67,11 +69,17 @@ extension Reconciler {
         }
     }
 
-    mutating func makeChain() async throws {
+    func makeWordings() async throws {
+        for statement in ChainStore.makeWordings { try await connection.run(statement) }
+    }
+
+    func makeChain() async throws {
+        let profile = profile(.transactions)
         try await connection.run(
-            ChainStore.makeChain(isChronological: profile(.transactions).isChronological))
+            ChainStore.makeChain(hasLate: profile.isChronological && profile.late > 0, hasCopies: facts.copies != 0))
         try await connection.run(ChainStore.analyzeChain)
         try await connection.run(ChainStore.makeBreaks)
+        try await connection.run(ChainStore.analyzeBreaks)
     }
 
     mutating func findForgedOperations() async throws {
@@ -115,7 +123,7 @@ extension Reconciler {
             rule, isForged ? .transactionForged : nil, RoleTable.transactions.rawValue, String(operation.id),
             column: "montant", found: operation.amount.map(Hundredths.text), confidence, at: operation.at)
         guard isForged else { return }
-        if !operation.iban.isEmpty { collectors.insert(operation.iban) }
-        if let at = operation.at { forgedTimes.append(at) }
+        if !operation.iban.isEmpty { facts.collectors.insert(operation.iban) }
+        if let at = operation.at { facts.forgedTimes.append(at) }
     }
 }

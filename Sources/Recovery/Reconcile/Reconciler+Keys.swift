@@ -79,7 +79,11 @@ extension Reconciler {
         guard profile.rows > 0 else { return [] }
         let isWhole = wholeTables.contains(role)
         guard profile.isDense || !isWhole else { return [] }
-        var gaps = try await connection.all(ReconcileStore.missingIds(role, time: Self.time[role]), as: Gap.self)
+        let isSequence = Self.time[role] != nil && profile.rows == profile.ids
+        var gaps = try await connection.all(
+            isSequence
+                ? ReconcileStore.missingIdsOfSequence(role) : ReconcileStore.missingIds(role, time: Self.time[role]),
+            as: Gap.self)
         if !isWhole, gaps.reduce(0, { $0 + ($1.isLong ? 0 : $1.count) }) > max(20, profile.ids / 50) { return [] }
         if isWhole, profile.first > 1, profile.first <= 20 {
             gaps.insert(Gap(first: 1, last: profile.first - 1), at: 0)
@@ -97,12 +101,12 @@ extension Reconciler {
             let (lost, missing) = attribute(try await gaps(role), role)
             for gap in lost {
                 add(.lostRow, nil, role.rawValue, gap.key, at: gap.times)
-                if role == .transactions { lostOperations.append(gap.first...gap.last) }
+                if role == .transactions { facts.lostOperations.append(gap.first...gap.last) }
             }
             for gap in missing {
                 for id in gap.first...gap.last {
                     guard role != .transactions else {
-                        missingOperations.insert(id)
+                        facts.missingOperations.insert(id)
                         continue
                     }
                     add(

@@ -13,7 +13,7 @@ extension Reconciler {
             add(
                 .intruderStatement, nil, role?.rawValue ?? "*", at, .certain, at: at,
                 note: "\(words.first?.uppercased() ?? "") by \(deed.user)")
-            forgedTimes.append(at)
+            facts.forgedTimes.append(at)
         }
         for silence in evidence.silences {
             let (from, to) = (LogInstant.text(silence.from, in: zone), LogInstant.text(silence.to, in: zone))

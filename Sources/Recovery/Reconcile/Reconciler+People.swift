@@ -114,6 +114,7 @@ extension Reconciler {
                 .unusualHours, nil, RoleTable.transactions.rawValue, String(try row.decode(0, as: Int64.self)),
                 at: try row.decodeIfPresent(2), note: try row.decodeIfPresent(1))
         }
+        try await connection.run(ReconcileStore.withoutWorkers)
         for row in try await connection.run(PeopleStore.unusualAmounts) {
             add(
                 .unusualAmount, nil, RoleTable.transactions.rawValue, String(try row.decode(0, as: Int64.self)),

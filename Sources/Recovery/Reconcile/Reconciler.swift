@@ -1,13 +1,12 @@
-internal import Diagnostics
 internal import Foundation
 internal import Postgres
 
-/// Runs the rules over the clean room's rows, in one session. Rules add findings and proposed repairs; nothing is changed.
+/// One family of rules at work on the clean room's rows, in a session and a transaction of its own. It adds findings and
+/// proposed repairs; nothing of the bank is changed.
 ///
-/// Each family of rules is an extension in a file of its own. A rule that fails on hostile data is named in the
-/// findings and the others go on.
-struct Reconciler {
-    let connection: Connection
+/// Each family is an extension in a file of its own; `RuleFamily` lists them, `RuleRunner` runs them side by side.
+struct Reconciler: Sendable {
+    private(set) var connection: Connection
     let sources: [RoleTable: RoleSource]
     /// Roles whose rows all survived: only there does a gap mean a deletion.
     let wholeTables: Set<RoleTable>
@@ -16,28 +15,18 @@ struct Reconciler {
     let lastIDs: [RoleTable: Int64]
     /// When the dump was made, when it says so.
     let dumpedAt: String?
-    let progress: ProgressSink
 
-    var findings: [RowFinding] = []
-    var repairs: [Repair] = []
+    /// What the families that this one needs have found out.
+    var facts = ReconciliationFacts()
+    private(set) var findings: [RowFinding] = []
+    private(set) var repairs: [Repair] = []
     private var repairIDs: Set<String> = []
+    /// By family.
     var seconds: [String: Double] = [:]
-    var profiles: [RoleTable: TableProfile] = [:]
-    /// Operations that nobody asked for, and the accounts abroad that they went to.
-    var collectors: Set<String> = []
-    var forgedTimes: [String] = []
-    /// Ids of operations that are gone, and those whose account is known.
-    var missingOperations: Set<Int64> = []
-    var explainedOperations: Set<Int64> = []
-    /// Ids of operations that the damage took.
-    var lostOperations: [ClosedRange<Int64>] = []
-    /// Accounts whose chain could not be explained: their balance is not repaired.
-    var doubtfulAccounts: Set<Int64> = []
 
     init(
         connection: Connection, mapping: Mapping, wholeTables: Set<RoleTable>,
-        setAside: [RoleTable: SetAside], lastIDs: [RoleTable: Int64], dumpedAt: String?,
-        progress: @escaping ProgressSink
+        setAside: [RoleTable: SetAside], lastIDs: [RoleTable: Int64], dumpedAt: String?
     ) {
         self.connection = connection
         sources = Dictionary(
@@ -47,73 +36,72 @@ struct Reconciler {
         self.setAside = setAside
         self.lastIDs = lastIDs
         self.dumpedAt = dumpedAt
-        self.progress = progress
     }
 
-    mutating func run() async throws {
-        for role in RoleTable.allCases { try await layOut(role) }
-        try await rule("keys") { try await $0.checkKeys() }
-        try await rule("duplicates") { try await $0.findDuplicates() }
-        try await rule("chain") { try await $0.makeChain() }
-        try await rule("sequence") { try await $0.findForgedOperations() }
-        try await rule("older dump") { try await $0.compareWithOlder() }
-        try await rule("gaps") { try await $0.findMissingRows() }
-        try await rule("breaks") { try await $0.judgeBreaks() }
-        try await rule("balances") { try await $0.checkBalances() }
-        try await rule("statements") { try await $0.checkStatements() }
-        try await rule("beneficiaries") { try await $0.checkBeneficiaries() }
-        try await rule("staff") { try await $0.checkStaff() }
-        try await rule("log") { try await $0.checkLog() }
-        try await rule("numbers") { try await $0.checkNumbers() }
-        try await rule("dates") { try await $0.checkDates() }
-        try await rule("outliers") { try await $0.findOutliers() }
+    /// The same in another session, with other facts and nothing found yet.
+    func branch(on connection: Connection, _ facts: ReconciliationFacts) -> Reconciler {
+        var branch = self
+        branch.connection = connection
+        branch.facts = facts
+        (branch.findings, branch.repairs, branch.repairIDs) = ([], [], [])
+        return branch
+    }
+
+    /// Adds what a family found; the order of these calls is that of the findings and of the repairs.
+    mutating func take(_ branch: Reconciler) {
+        findings += branch.findings
+        for repair in branch.repairs { propose(repair) }
     }
 
     /// Runs a family of rules; what the server refuses takes back that family only.
-    mutating func rule(_ name: String, _ body: (inout Reconciler) async throws -> Void) async throws {
+    mutating func run(_ family: RuleFamily) async throws {
         try Task.checkCancellation()
-        progress(ProgressUpdate(stage: Stage.reconcile.rawValue, subject: name, done: 0, total: nil, unit: "rules"))
-        let start = ContinuousClock.now
         let kept = self
-        try await connection.run(ReconcileStore.savepoint)
+        try await connection.run(CleanRoomStore.begin)
         do {
-            try await body(&self)
-            try await connection.run(ReconcileStore.release)
+            try await family.body(&self)
+            try await connection.run(CleanRoomStore.commit)
         } catch let error as PostgresError where error.kind == .server {
-            try await connection.run(ReconcileStore.rollback)
+            try await connection.run(CleanRoomStore.rollback)
             self = kept
-            add(.ruleNotRun, nil, "*", name, note: "\(error.sqlState ?? "") \(error.message)")
+            add(.ruleNotRun, nil, "*", family.name, note: "\(error.sqlState ?? "") \(error.message)")
+            if let role = family.role { try await layOutEmpty(role) }
         }
-        seconds[name] = (ContinuousClock.now - start) / .seconds(1)
     }
 
-    /// Lays a role out, empty when its rows are not there or its columns can not be read.
-    private mutating func layOut(_ role: RoleTable) async throws {
-        if let source = sources[role],
-            try await connection.one(ReconcileStore.exists(source.relation), as: Bool.self)
-        {
-            try await rule("read \(role.rawValue)") {
-                try await $0.connection.run(ReconcileStore.layOut(source))
-                if let time = Self.time[role] {
-                    try await $0.connection.run(ReconcileStore.findLate(role, time: time))
-                }
-                try await $0.connection.run(ReconcileStore.analyze(role))
-                $0.profiles[role] = try await $0.connection.one(
-                    ReconcileStore.profile(role, time: Self.time[role]), as: TableProfile.self)
-            }
-        }
-        guard profiles[role] == nil else { return }
+    /// Whether the clean room holds the rows of a role.
+    func exists(_ role: RoleTable) async throws -> Bool {
+        guard let source = sources[role] else { return false }
+        return try await connection.one(ReconcileStore.exists(source.relation), as: Bool.self)
+    }
+
+    mutating func layOut(_ role: RoleTable) async throws {
+        guard let source = sources[role] else { return }
+        try await connection.run(ReconcileStore.layOut(source))
+        try await connection.run(ReconcileStore.analyze(role))
+        try await findBreaksInSequence(role)
+        facts.profiles[role] = try await connection.one(
+            ReconcileStore.profile(role, time: Self.time[role]), as: TableProfile.self)
+    }
+
+    /// A role is empty when its rows are not there or its columns can not be read.
+    func layOutEmpty(_ role: RoleTable) async throws {
         try await connection.run(ReconcileStore.layOutEmpty(role))
-        if let time = Self.time[role] { try await connection.run(ReconcileStore.findLate(role, time: time)) }
+        try await findBreaksInSequence(role)
+    }
+
+    private func findBreaksInSequence(_ role: RoleTable) async throws {
+        guard let time = Self.time[role] else { return }
+        for statement in ReconcileStore.findBreaksInSequence(role, time: time) { try await connection.run(statement) }
     }
 
     /// The column that should grow with the id.
     static let time: [RoleTable: String] = [.transactions: "booked_at", .logs: "horodatage"]
 
-    func profile(_ role: RoleTable) -> TableProfile { profiles[role] ?? .empty }
+    func profile(_ role: RoleTable) -> TableProfile { facts.profiles[role] ?? .empty }
 
     func has(_ role: RoleTable, _ columns: String...) -> Bool {
-        guard let source = sources[role], profiles[role] != nil else { return false }
+        guard let source = sources[role], facts.profiles[role] != nil else { return false }
         return columns.allSatisfy { source.expression(of: $0) != nil }
     }
 

@@ -20,8 +20,10 @@ struct ReportWriter {
         try write(report.json(), to: files.json)
         try write(HTMLReport(report: report, language: .fr).page().markup, to: files.html)
         try write(HTMLReport(report: report, language: .en).page().markup, to: files.htmlEnglish)
-        files.pdf = try await typeset(files.html, to: directory + "/report.fr.pdf")
-        files.pdfEnglish = try await typeset(files.htmlEnglish, to: directory + "/report.en.pdf")
+        let written = files
+        async let french = typeset(written.html, to: directory + "/report.fr.pdf")
+        async let english = typeset(written.htmlEnglish, to: directory + "/report.en.pdf")
+        (files.pdf, files.pdfEnglish) = try await (french, english)
         return files
     }
 

@@ -23,13 +23,15 @@ extension RecoveryEngine {
     private func runStages() async throws -> (RecoveryReport, ReportFiles) {
         // Read now, so that a wrong path is told before anything is done.
         _ = try LegacyColumns(keyFile: options.legacyKeyFile)
+        let password = try roomPassword()
+        // Two clusters are made side by side; when the target is refused, the room's server ends with its last copy.
+        async let opening = CleanRoom.open(in: run, binaries: binaries, password: password)
         let place = try await openTarget()
         if !run.hasBegunRebuild { try await place.refuseUnlessEmpty() }
         let intake = try await perform(.intake) { try takeIn() }
         let inspected = try await perform(.inspect) { try inspect(intake) }
         let mapping = try Mapping.read(path: inspected.mapping)
-        let password = try roomPassword()
-        let room = try await CleanRoom.open(in: run, binaries: binaries, password: password)
+        let room = try await opening
         do {
             let outcome = try await work(intake, inspected, mapping, room, place)
             try await room.cluster.stop(.immediate)

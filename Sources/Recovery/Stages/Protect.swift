@@ -16,11 +16,15 @@ extension RecoveryEngine {
             atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         let path = folder + "/first.dump"
         let aside = path + ".new"
+        // Nothing writes to the bank yet: what is read beside the dump is what the dump holds.
+        async let original = BackupProofStore.digests(of: target)
+        async let prepared: Void = prepareProof(in: room)
         try await dump(target, to: aside)
         guard rename(aside, path) == 0 else { throw DurableFile.failure("rename", path) }
         let manifest = path + ".manifest.json"
+        try await prepared
         async let manifested: Void = writeManifest(of: path, to: manifest)
-        let differences = try await differencesAfterRestoring(path, of: target, in: room)
+        let differences = try await differencesAfterRestoring(path, of: try await original, in: room)
         try await manifested
         var hash = try SHA256()
         let size = try FileBytes.read(path) { hash.update($0) }
@@ -56,27 +60,31 @@ extension RecoveryEngine {
         try run.checked("pg_dump")
     }
 
-    /// The names of the tables that are not the same after a restore.
-    private func differencesAfterRestoring(
-        _ path: String, of target: DatabaseConfiguration, in room: CleanRoom
-    ) async throws -> [String] {
-        let name = "preuve"
-        try await room.cluster.dropDatabase(name)
-        try await room.cluster.createDatabase(name)
+    private static let proofDatabase = "preuve"
+
+    /// An empty database for the restored copy, anew.
+    private func prepareProof(in room: CleanRoom) async throws {
+        try await room.cluster.dropDatabase(Self.proofDatabase)
+        try await room.cluster.createDatabase(Self.proofDatabase)
         try await room.cluster.withSuperuser { connection in
             for statement in BackupProofStore.makeRoles { try await connection.run(statement) }
         }
+    }
+
+    /// The names of the tables that are not the same after a restore.
+    private func differencesAfterRestoring(
+        _ path: String, of original: [String: String], in room: CleanRoom
+    ) async throws -> [String] {
+        let name = Self.proofDatabase
         let copy = room.cluster.configuration(database: name)
         let restore = try await ToolRun.run(
             binaries.path(of: "pg_restore"),
             ["--no-owner", "--no-acl", "--jobs=2", "--no-password", "--dbname=\(copy.connectionString)", path],
             environment: ["PGPASSWORD": copy.password ?? ""])
-        async let original = BackupProofStore.digests(of: target)
-        async let restored = BackupProofStore.digests(of: copy)
-        let digests = try await (original, restored)
+        let restored = try await BackupProofStore.digests(of: copy)
         try await room.cluster.dropDatabase(name)
-        let names = Set(digests.0.keys).union(digests.1.keys)
-        var differences = names.filter { digests.0[$0] != digests.1[$0] }.sorted()
+        let names = Set(original.keys).union(restored.keys)
+        var differences = names.filter { original[$0] != restored[$0] }.sorted()
         if restore.status != 0, differences.isEmpty { differences = ["pg_restore: \(restore.errorText.prefix(200))"] }
         return differences
     }

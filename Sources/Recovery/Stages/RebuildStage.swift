@@ -53,28 +53,14 @@ extension RecoveryEngine {
         let tables = MigrationSet(
             owner: bank.owner, migrations: Array(bank.migrations.prefix(BankMigrations.beforeBulkLoad)))
         try await Migrator(target).apply([tables, VaultMigrations.set()])
-        let rebuilder = Rebuilder(
-            mapping: mapping, room: source, target: target, keys: vault,
-            quarantine: try QuarantineFile(path: run.quarantineDirectory + "/rebuild.jsonl"),
-            legacy: try LegacyColumns(keyFile: options.legacyKeyFile), progress: progress)
-        let unverified = try await unverifiedBeneficiaries(source)
-        rebuilder.state.withLock { $0.unverifiedBeneficiaries = unverified }
-        try await rebuilder.copyClients()
-        try await rebuilder.copyAccounts()
-        try await rebuilder.copyCards()
-        try await rebuilder.copyBeneficiaries()
-        for statement in RebuildStore.synchroniseSequences { try await target.run(statement) }
-        try await rebuilder.copyOperations()
-        try await rebuilder.copyOrders()
-        try await rebuilder.copyLogs()
-        try await archive(salvaged, rebuilder)
-        try await rebuilder.archiveClosedColumns()
+        try await target.run(RebuildStore.loosenLog)
+        let rebuilder = try await copy(salvaged, mapping, source, target)
         try await Migrator(target).apply([bank, VaultMigrations.set(), EvidenceMigrations.set()])
         try await target.run(RebuildStore.takeOverBalances)
         for statement in RebuildStore.synchroniseSequences { try await target.run(statement) }
         try await target.run(RebuildStore.openDay)
         try await beginJournal(salvaged, mapping, target)
-        try await target.run(RebuildStore.analyze)
+        try await analyze(target)
         let (rows, refused, notes) = rebuilder.state.withLock { ($0.rows, $0.refused, $0.notes) }
         let closed = rebuilder.state.withLock { $0.closed }.sorted { $0.key < $1.key }
             .map { ClosedCount(place: $0.key, count: Int64($0.value.count)) }
@@ -85,6 +71,53 @@ extension RecoveryEngine {
                 serverVersion: try await target.one(RebuildStore.serverVersion, as: String.self),
                 connectionLine: place.connectionLine, mapping: mapping.name, rows: rows, trialBalanceMinor: balance),
             checks: try await check(target, place), refused: refused, notes: notes, closed: closed)
+    }
+
+    /// Copies the bank's tables one after the other, as they refer to each other, and beside them those that refer to
+    /// nothing: the log and the archived tables.
+    private func copy(
+        _ salvaged: Salvaged, _ mapping: Mapping, _ source: Database, _ target: Database
+    ) async throws -> Rebuilder {
+        func make(_ file: String) throws -> Rebuilder {
+            Rebuilder(
+                mapping: mapping, room: source, target: target, keys: vault,
+                quarantine: try QuarantineFile(path: run.quarantineDirectory + file),
+                legacy: try LegacyColumns(keyFile: options.legacyKeyFile), progress: progress)
+        }
+        let (rebuilder, beside) = (try make("/rebuild.jsonl"), try make("/rebuild-beside.jsonl"))
+        let unverified = try await unverifiedBeneficiaries(source)
+        rebuilder.state.withLock { $0.unverifiedBeneficiaries = unverified }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await beside.copyLogs()
+                try await self.archive(salvaged, beside)
+            }
+            group.addTask {
+                try await rebuilder.copyClients()
+                try await rebuilder.copyAccounts()
+                try await rebuilder.copyCards()
+                try await rebuilder.copyBeneficiaries()
+                for statement in RebuildStore.synchroniseSequences { try await target.run(statement) }
+                try await rebuilder.copyOperations()
+                try await rebuilder.copyOrders()
+            }
+            try await group.waitForAll()
+        }
+        try rebuilder.take(beside)
+        try await rebuilder.archiveClosedColumns()
+        return rebuilder
+    }
+
+    private func analyze(_ target: Database) async throws {
+        let others = try await target.all(RebuildStore.tablesBesidesOperations, as: String.self)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for statement in [RebuildStore.analyzeOperations, RebuildStore.analyze(others)] {
+                group.addTask {
+                    _ = try await target.withConnection { try await $0.run(statement) }
+                }
+            }
+            try await group.waitForAll()
+        }
     }
 
     /// The first entry of the bank's own journal: what the bank was made from. It is sealed at once, so that no later

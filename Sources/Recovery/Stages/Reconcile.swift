@@ -14,21 +14,24 @@ extension RunDirectory {
 extension RecoveryEngine {
     /// Compares the rows with each other, proposes repairs, and applies those that may be applied.
     ///
-    /// Everything that it changes in the clean room, its own result included, is one transaction: killed before the end,
-    /// it starts anew on unchanged rows; killed after, it finds the result.
+    /// Everything that it changes of the bank's rows in the clean room, and its own result, is one transaction: killed
+    /// before the end, it starts anew on unchanged rows; killed after, it finds the result.
     func reconcile(
         _ salvaged: Salvaged, _ inspected: Inspected, _ mapping: Mapping, in room: CleanRoom
     ) async throws -> Reconciled {
         let approved = try options.repairPlan.map { try RepairPlan.read($0) }
         let logs = try options.logs.map { try LogEvidence.read(folder: $0) }
-        try await makeReconciliationSchema(room)
+        try await asSuperuser(room, ReconcileStore.makeSchemas)
         let database = Database(room.configuration())
         do {
             try await loadOlder(mapping, database)
-            let reconciled = try await database.withConnection { connection in
-                try await self.reconcile(salvaged, inspected, mapping, approved, logs, connection)
+            let reconciled = try await database.withConnection { first in
+                try await database.withConnection { second in
+                    try await self.reconcile(salvaged, inspected, mapping, approved, logs, [first, second])
+                }
             }
             await database.close()
+            try await asSuperuser(room, [ReconcileStore.dropWorkSchema])
             return reconciled
         } catch {
             await database.close()
@@ -36,10 +39,10 @@ extension RecoveryEngine {
         }
     }
 
-    private func makeReconciliationSchema(_ room: CleanRoom) async throws {
+    private func asSuperuser(_ room: CleanRoom, _ statements: [Statement]) async throws {
         let superuser = Database(room.cluster.configuration(database: CleanRoomStore.database))
         do {
-            try await superuser.run(ReconcileStore.makeSchema)
+            for statement in statements { try await superuser.run(statement) }
             await superuser.close()
         } catch {
             await superuser.close()
@@ -58,24 +61,32 @@ extension RecoveryEngine {
 
     private func reconcile(
         _ salvaged: Salvaged, _ inspected: Inspected, _ mapping: Mapping, _ approved: RepairPlan?,
-        _ logs: LogEvidence?, _ connection: Connection
+        _ logs: LogEvidence?, _ sessions: [Connection]
     ) async throws -> Reconciled {
+        let connection = sessions[0]
         for statement in ReconcileStore.makeTables { try await connection.run(statement) }
         if let json = try await connection.first(ReconcileStore.result, as: String.self) {
             return try RunDirectory.decoder.decode(Reconciled.self, from: Data(json.utf8))
         }
+        for session in sessions {
+            for statement in ReconcileStore.settings(timeZone: mapping.timeZone) { try await session.run(statement) }
+        }
+        var reconciler = Reconciler(
+            connection: connection, mapping: mapping, wholeTables: Self.wholeTables(salvaged, mapping),
+            setAside: try setAside(salvaged, mapping),
+            lastIDs: Self.lastIDs(inspected.objects, mapping), dumpedAt: inspected.summary.createdAt)
+        reconciler = try await RuleRunner(sessions: sessions, progress: progress).run(reconciler)
+        if let logs { reconciler.add(logs, zone: TimeZone(identifier: mapping.timeZone) ?? .gmt) }
+        let plan = RepairPlan(dump: inspected.summary.sha256, repairs: reconciler.repairs)
+        let chosen = try plan.applicable(approvedPlan: approved, appliesCertain: options.appliesRepairs)
+        return try await repair(reconciler, plan, chosen, connection)
+    }
+
+    private func repair(
+        _ reconciler: Reconciler, _ plan: RepairPlan, _ chosen: [Repair], _ connection: Connection
+    ) async throws -> Reconciled {
         try await connection.run(CleanRoomStore.begin)
         do {
-            for statement in ReconcileStore.settings(timeZone: mapping.timeZone) { try await connection.run(statement) }
-            var reconciler = Reconciler(
-                connection: connection, mapping: mapping, wholeTables: Self.wholeTables(salvaged, mapping),
-                setAside: try setAside(salvaged, mapping),
-                lastIDs: Self.lastIDs(inspected.objects, mapping), dumpedAt: inspected.summary.createdAt,
-                progress: progress)
-            try await reconciler.run()
-            if let logs { reconciler.add(logs, zone: TimeZone(identifier: mapping.timeZone) ?? .gmt) }
-            let plan = RepairPlan(dump: inspected.summary.sha256, repairs: reconciler.repairs)
-            let chosen = try plan.applicable(approvedPlan: approved, appliesCertain: options.appliesRepairs)
             var applier = RepairApplier(
                 connection: connection, sources: reconciler.sources,
                 quarantine: try QuarantineFile(path: run.quarantineDirectory + "/reconcile.jsonl"))

@@ -86,5 +86,8 @@ extension RequestContext {
         return words.joined(separator: ", ")
     }
 
-    var rollsBack: Bool { settings.allowsRollback && preferences.rollsBack == true }
+    var rollsBack: Bool {
+        if settings.allowsRollback, let asked = preferences.rollsBack { return asked }
+        return settings.rollsBackAlways
+    }
 }

@@ -16,6 +16,8 @@ public struct RestSettings: Sendable {
     public var allowsPlans = false
     /// Whether `Prefer: tx=rollback` is heeded.
     public var allowsRollback = false
+    /// Every change is taken back: for looking, and for tests.
+    public var rollsBackAlways = false
     /// Called before each request, in its transaction.
     public var preRequest: String?
     /// Request details that functions may read: `request.method`, `request.path`, `request.headers`, `request.cookies`.

@@ -1,0 +1,56 @@
+public import Auth
+internal import HTTPTypes
+public import Rest
+public import Tokens
+internal import Web
+
+/// Who may pass: tokens are verified, and their sessions must not have been ended.
+public struct ApiGate: Sendable {
+    let verifier: TokenVerifier
+    let sessions: RevokedSessions
+
+    public init(verifier: TokenVerifier, sessions: RevokedSessions) {
+        self.verifier = verifier
+        self.sessions = sessions
+    }
+
+    public var check: TokenCheck {
+        { token in
+            do throws(TokenError) {
+                let actor = try verifier.verify(token)
+                if let session = actor.sessionID, sessions.isRevoked(session) {
+                    return .failure(
+                        TokenRefusal(code: "PGRST301", message: "the session of this token was ended"))
+                }
+                return .success(actor)
+            } catch {
+                return .failure(TokenRefusal(code: error.restCode, message: error.message))
+            }
+        }
+    }
+
+    public func mount(_ rest: RestService, at prefix: String = "/rest/v1") -> Mount {
+        Mount(prefix) { request, actor in
+            guard let actor else {
+                return TokenRefusal(code: "PGRST302", message: "Anonymous access is disabled").response
+            }
+            return await rest.handle(request, actor: actor)
+        }
+    }
+
+    /// Auth answers a bad token in its own words, and knows better which sessions are still there.
+    public func mount(_ auth: AuthService) -> Mount {
+        Mount("/auth/v1", needsToken: false) { request, _ in
+            guard let header = request.fields[.authorization], header.prefix(7).lowercased() == "bearer " else {
+                return await auth.handle(request, actor: nil)
+            }
+            let actor: Actor
+            do throws(TokenError) {
+                actor = try verifier.verify(String(header.dropFirst(7)))
+            } catch {
+                return AuthService.refusal(of: error, for: request)
+            }
+            return await auth.handle(request, actor: actor)
+        }
+    }
+}

@@ -1,0 +1,108 @@
+internal import HTTPTypes
+internal import HummingbirdCore
+internal import Logging
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOHTTPTypes
+internal import NIOHTTPTypesHTTP1
+internal import NIOWebSocket
+internal import Web
+
+/// HTTP/1.1 whose requests may become web sockets.
+struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
+    struct Value: ServerChildChannelValue {
+        let channel: any Channel
+        let upgrade: EventLoopFuture<Upgrade>
+    }
+
+    enum Upgrade: Sendable {
+        case http(NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>)
+        case socket(SocketHandling, AsyncStream<SocketMessage>, any Channel)
+        case none
+    }
+
+    /// Who opens which socket, from the head of a request; nil leaves the answer to HTTP.
+    typealias Open = @Sendable (HTTPRequestHead) -> ((SocketWriter) -> SocketHandling?)?
+
+    let responder: HTTPChannelHandler.Responder
+    let settings: GatewaySettings
+    let open: Open
+
+    static let messageBytesMax = 1 << 20
+    static let waitingMessagesMax = 256
+    static let waitingBytesMax = 4 << 20
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        channel.eventLoop.makeCompletedFuture {
+            let open = open
+            let upgrader = NIOTypedWebSocketServerUpgrader<Upgrade>(
+                maxFrameSize: Self.messageBytesMax,
+                shouldUpgrade: { channel, head in
+                    channel.eventLoop.makeSucceededFuture(open(head) == nil ? nil : HTTPHeaders())
+                },
+                upgradePipelineHandler: { channel, head in
+                    channel.eventLoop.makeCompletedFuture { try Self.makeSocket(channel, open(head)) }
+                })
+            let settings = settings
+            let upgrades = NIOTypedHTTPServerUpgradeConfiguration<Upgrade>(upgraders: [upgrader]) { channel in
+                channel.eventLoop.makeCompletedFuture { .http(try Self.makeHTTP(channel, settings, logger)) }
+            }
+            var configuration = NIOUpgradableHTTPServerPipelineConfiguration(upgradeConfiguration: upgrades)
+            configuration.enablePipelining = false
+            configuration.enableErrorHandling = false
+            configuration.enableResponseHeaderValidation = false
+            var limits = NIOHTTPDecoderLimitConfiguration()
+            limits.maxHeaderFieldSize = settings.limits.headerBytesMax
+            limits.maxHeaderListSize = settings.limits.headerBytesMax
+            limits.maxHeaderFieldCount = 200
+            configuration.decoderConfiguration = limits
+            let result = try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
+                configuration: configuration)
+            return Value(channel: channel, upgrade: result)
+        }
+    }
+
+    private static func makeHTTP(
+        _ channel: any Channel, _ settings: GatewaySettings, _ logger: Logger
+    ) throws -> NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart> {
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
+        try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: settings.limits.idleTimeMax, logger: logger))
+        return try NIOAsyncChannel(
+            wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+    }
+
+    private static func makeSocket(
+        _ channel: any Channel, _ open: ((SocketWriter) -> SocketHandling?)?
+    ) throws -> Upgrade {
+        let writer = SocketWriter(channel: channel, waitingBytesMax: waitingBytesMax)
+        let (stream, messages) = AsyncStream.makeStream(
+            of: SocketMessage.self, bufferingPolicy: .bufferingOldest(waitingMessagesMax))
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(
+            NIOWebSocketFrameAggregator(
+                minNonFinalFragmentSize: 1, maxAccumulatedFrameCount: 1024,
+                maxAccumulatedFrameSize: messageBytesMax))
+        try pipeline.addHandler(SocketHandler(messages: messages, writer: writer))
+        guard let handling = open?(writer) else {
+            writer.close(code: 1013, reason: "the server is full")
+            return .none
+        }
+        return .socket(handling, stream, channel)
+    }
+
+    func handle(value: Value, logger: Logger) async {
+        guard let upgrade = try? await value.upgrade.get() else { return }
+        switch upgrade {
+        case .http(let channel): await handleHTTP(asyncChannel: channel, logger: logger)
+        case .socket(let handling, let messages, let channel):
+            await withTaskCancellationHandler {
+                for await message in messages { await handling.receive(message) }
+                handling.closed()
+            } onCancel: {
+                channel.close(promise: nil)
+            }
+        case .none: break
+        }
+    }
+}

@@ -1,0 +1,58 @@
+internal import NIOCore
+internal import NIOWebSocket
+
+/// Turns frames into messages for the capability behind a socket, on the socket's event loop.
+final class SocketHandler: ChannelInboundHandler {
+    typealias InboundIn = WebSocketFrame
+    typealias OutboundOut = WebSocketFrame
+
+    private let messages: AsyncStream<SocketMessage>.Continuation
+    private let writer: SocketWriter
+
+    init(messages: AsyncStream<SocketMessage>.Continuation, writer: SocketWriter) {
+        self.messages = messages
+        self.writer = writer
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let frame = unwrapInboundIn(data)
+        // RFC 6455, 5.1: what a client sends is masked, or the connection ends.
+        guard frame.maskKey != nil else { return writer.close(code: 1002, reason: "a frame without a mask") }
+        var data = frame.unmaskedData
+        switch frame.opcode {
+        case .text:
+            guard let bytes = data.readBytes(length: data.readableBytes),
+                let text = String(validating: bytes, as: UTF8.self)
+            else { return writer.close(code: 1007, reason: "text that is no UTF-8") }
+            take(.text(text))
+        case .binary: take(.binary(data.readBytes(length: data.readableBytes) ?? []))
+        case .ping:
+            context.writeAndFlush(
+                wrapOutboundOut(WebSocketFrame(fin: true, opcode: .pong, data: data)), promise: nil)
+        case .connectionClose: writer.close(code: 1000, reason: "")
+        case .pong: break
+        default: writer.close(code: 1002, reason: "an unknown frame")
+        }
+    }
+
+    private func take(_ message: SocketMessage) {
+        if case .dropped = messages.yield(message) {
+            writer.close(code: 1008, reason: "more messages than can be dealt with")
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        messages.finish()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        messages.finish()
+        context.close(promise: nil)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is ChannelShouldQuiesceEvent { writer.close(code: 1001, reason: "the server stops") }
+        context.fireUserInboundEventTriggered(event)
+    }
+}

@@ -1,0 +1,41 @@
+public import Web
+
+/// One message of a web socket.
+public enum SocketMessage: Sendable, Hashable {
+    case text(String)
+    case binary([UInt8])
+
+    var byteCount: Int {
+        switch self {
+        case .text(let text): text.utf8.count
+        case .binary(let bytes): bytes.count
+        }
+    }
+}
+
+/// What deals with one open socket. Messages are handed in one at a time.
+public struct SocketHandling: Sendable {
+    let receive: @Sendable (SocketMessage) async -> Void
+    let closed: @Sendable () -> Void
+
+    public init(
+        receive: @escaping @Sendable (SocketMessage) async -> Void, closed: @escaping @Sendable () -> Void
+    ) {
+        self.receive = receive
+        self.closed = closed
+    }
+}
+
+/// A capability that speaks over web sockets at one path.
+public struct SocketMount: Sendable {
+    let path: String
+    /// Nil when there is no room for one more.
+    let open: @Sendable (Actor, [QueryItem], SocketWriter) -> SocketHandling?
+
+    public init(
+        _ path: String, open: @escaping @Sendable (Actor, [QueryItem], SocketWriter) -> SocketHandling?
+    ) {
+        self.path = path
+        self.open = open
+    }
+}
