@@ -96,6 +96,13 @@ let package = Package(
             resources: [.copy("Migrations"), .copy("Mappings")], settings: crunching),
 
         module(
+            "Realtime",
+            [
+                "Diagnostics", "Postgres", "Migrations", "Web",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ], resources: [.copy("Migrations")]),
+
+        module(
             "Auth",
             [
                 "Diagnostics", "Cryptography", "Tokens", "Web", "Postgres", "Migrations", "CArgon2", "CCrypt",
@@ -169,6 +176,12 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         tests("TokensTests", ["Tokens", "Cryptography", "Web"]),
+        tests(
+            "RealtimeTests",
+            [
+                "Realtime", "Migrations", "Postgres", "Web", "TestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
         tests("VaultTests", ["Vault", "Cryptography", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests("EvidenceTests", ["Evidence", "Cryptography", "Migrations", "Postgres", "TestSupport"]),
         tests(

@@ -18,6 +18,10 @@ public struct ApiGate: Sendable {
         { token in
             do throws(TokenError) {
                 let actor = try verifier.verify(token)
+                // To PostgreSQL the role `none` is whoever connected: no token may become that.
+                guard !actor.role.isEmpty, actor.role != "none" else {
+                    return .failure(TokenRefusal(code: "PGRST301", message: "the token names no role"))
+                }
                 if let session = actor.sessionID, sessions.isRevoked(session) {
                     return .failure(
                         TokenRefusal(code: "PGRST301", message: "the session of this token was ended"))

@@ -29,6 +29,9 @@ import Web
             let superuser = try served.token(["role": "nobody_at_all"])
             let stranger = try await ask(served.port, "GET", "/rest/v1/rpc/who", ["apikey": superuser])
             #expect(stranger.status == 401, "\(stranger)")
+            // To PostgreSQL this role is whoever connected.
+            let none = try served.token(["role": "none"])
+            #expect(try await ask(served.port, "GET", "/rest/v1/rpc/who", ["apikey": none]).status == 401)
         }
     }
 

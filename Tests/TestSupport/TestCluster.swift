@@ -55,6 +55,8 @@ public enum TestCluster {
             "max_connections": "1000", "shared_buffers": "128MB", "log_min_messages": "log",
             "synchronous_commit": "off",
             "full_page_writes": "off",
+            // Logical slots: what commits is flushed soon, so that a test does not wait for it.
+            "wal_level": "logical", "max_replication_slots": "64", "max_wal_senders": "64", "wal_writer_delay": "10ms",
         ]
         let cluster = try await Cluster.create(options)
         try await cluster.start()

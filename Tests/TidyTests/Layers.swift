@@ -21,6 +21,7 @@ enum Layers {
         "Auth": foundations.union([
             "Vault", "Tokens", "Web", "HTTPTypes", "CArgon2", "CCrypt", "FoundationNetworking",
         ]),
+        "Realtime": ["Diagnostics", "Postgres", "Migrations", "Web", "HTTPTypes"],
         "Bank": foundations.union(["Vault"]),
         "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Cryptography", "CZlib"],
         "Recovery": bank.union(["Salvage", "Yams"]),

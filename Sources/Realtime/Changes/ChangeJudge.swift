@@ -1,0 +1,255 @@
+internal import Postgres
+internal import Web
+
+/// Decides which subscription may see which change.
+///
+/// The server decides: each policy and each filter is put to it once for all who share it (role, claims that the policy
+/// may read, filter), over the rows as they were in the change, not as they are by now.
+struct ChangeJudge: Sendable {
+    struct Decision: Sendable {
+        let subscription: Subscription
+        let delivery: Subscription.Delivery
+    }
+
+    let store: ChangeStore
+    let settings: RealtimeSettings
+    let cache: AccessCache
+
+    /// One question to the server: a policy for a role and claims, or a filter for a role.
+    struct Question: Sendable, Hashable {
+        enum What: Sendable, Hashable {
+            case policy(String)
+            case filter(ChangeFilter)
+        }
+
+        let table: FollowedTable
+        let what: What
+        let role: String
+        let claims: String
+    }
+
+    /// A subscription with what its role may do on the table.
+    struct Asker: Sendable {
+        let subscription: Subscription
+        let access: TableAccess
+        /// Nil when it sees every row.
+        let policy: Question?
+        let filter: Question?
+        /// Readable, and asked for.
+        let columns: Set<String>
+    }
+
+    enum Answer: Sendable, Equatable {
+        /// The numbers of the rows for which it holds.
+        case rows(Set<Int>)
+        /// The server could not say: nobody sees anything by it.
+        case failed
+
+        func holds(_ number: Int) -> Bool {
+            if case .rows(let numbers) = self { numbers.contains(number) } else { false }
+        }
+    }
+
+    typealias Answers = [Question: Answer]
+
+    /// In the order of the changes. Throws only when the database cannot be reached: then nothing was decided.
+    func decide(_ changes: [Change], for subscriptions: (FollowedTable) -> [Subscription]) async throws -> [Decision] {
+        var order: [FollowedTable] = []
+        var byTable: [FollowedTable: [Change]] = [:]
+        for change in changes {
+            if byTable[change.table] == nil { order.append(change.table) }
+            byTable[change.table, default: []].append(change)
+        }
+        var decisions: [Decision] = []
+        for table in order {
+            let found = subscriptions(table).filter { $0.channel.isOpen && !$0.isRetired && $0.request.covers(table) }
+            guard !found.isEmpty, let changes = byTable[table] else { continue }
+            decisions += try await decide(changes, of: table, for: found)
+        }
+        guard order.count > 1 else { return decisions }
+        // Tables were looked at one after the other; clients hear in the order of commits.
+        return decisions.enumerated().sorted { left, right in
+            (left.element.delivery.change, left.offset) < (right.element.delivery.change, right.offset)
+        }.map(\.element)
+    }
+
+    private func decide(
+        _ changes: [Change], of table: FollowedTable, for subscriptions: [Subscription]
+    ) async throws -> [Decision] {
+        let askers = try await askers(subscriptions, on: table)
+        guard !askers.isEmpty else { return [] }
+        var filled: [Change] = []
+        for change in changes { filled.append(try await completed(TableBatch.filled(change))) }
+        let batch = TableBatch(filled, of: table)
+        let answers = try await answers(to: askers, batch)
+        tellFailures(askers, answers, table)
+        var accepted: [(asker: Asker, index: Int)] = []
+        for index in batch.changes.indices {
+            for asker in askers where Self.accepts(asker, batch, index, answers) { accepted.append((asker, index)) }
+        }
+        guard !accepted.isEmpty else { return [] }
+        var writer = try await ChangeWriter(batch, store, settings.limits, needed: Set(accepted.map(\.index)))
+        return accepted.map { asker, index in
+            let isOldSeen = Self.isSeen(batch.oldNumbers[index], asker, batch, answers)
+            let change = batch.changes[index]
+            return Decision(
+                subscription: asker.subscription,
+                delivery: .init(
+                    change: change.id, transactionID: change.transactionID,
+                    data: writer.data(index, columns: asker.columns, isOldSeen: isOldSeen)))
+        }
+    }
+
+    // MARK: Who asks what
+
+    private func askers(_ subscriptions: [Subscription], on table: FollowedTable) async throws -> [Asker] {
+        let actors = subscriptions.map { ($0, $0.channel.actor) }
+        let keys = Set(actors.map { TableAccess.Key(table: table.id, role: $0.1.role) })
+        let access = try await cache.access(to: keys)
+        let isNamed = settings.openTables.contains(table.fullName)
+        let primaryKey = Set(table.columns.filter(\.isPrimaryKey).map(\.name))
+        return actors.compactMap { subscription, actor in
+            guard let access = access[.init(table: table.id, role: actor.role)] else { return nil }
+            let policy: Question?
+            switch access.verdict(isNamed: isNamed, isTrusted: settings.trustedRoles.contains(actor.role)) {
+            case .nothing: return nil
+            case .everything: policy = nil
+            case .rows(let text):
+                policy = Question(
+                    table: table, what: .policy(text), role: actor.role,
+                    claims: access.ignoresClaims ? "{}" : actor.claims)
+            }
+            let request = subscription.request
+            // A filter on a column that may not be read would tell its values.
+            guard request.filter.columns.isSubset(of: access.readable) else { return nil }
+            let filter =
+                request.filter.isEmpty
+                ? nil : Question(table: table, what: .filter(request.filter), role: actor.role, claims: "{}")
+            let columns = request.select.map { access.readable.intersection(primaryKey.union($0)) } ?? access.readable
+            return Asker(subscription: subscription, access: access, policy: policy, filter: filter, columns: columns)
+        }
+    }
+
+    // MARK: Asking
+
+    private func answers(to askers: [Asker], _ batch: TableBatch) async throws -> Answers {
+        let questions = Set(askers.flatMap { [$0.policy, $0.filter].compactMap { $0 } })
+        guard !questions.isEmpty else { return [:] }
+        struct Context: Hashable {
+            let role: String
+            let claims: String
+        }
+        let flights = Dictionary(grouping: questions) { Context(role: $0.role, claims: $0.claims) }
+        let list = RecordText.list(batch.rows.map { ($0.values, batch.table) })
+        return try await withThrowingTaskGroup(of: Answers.self) { group in
+            var answers: Answers = [:]
+            var waiting = flights.values.makeIterator()
+            // Bounded, so that a change with many readers leaves the pool to others.
+            for _ in 0..<Self.flightsMax {
+                guard let flight = waiting.next() else { break }
+                group.addTask { try await ask(flight, list) }
+            }
+            while let some = try await group.next() {
+                answers.merge(some) { first, _ in first }
+                if let flight = waiting.next() { group.addTask { try await ask(flight, list) } }
+            }
+            return answers
+        }
+    }
+
+    private static let flightsMax = 16
+
+    private func ask(_ questions: [Question], _ list: String) async throws -> Answers {
+        guard let first = questions.first else { return [:] }
+        do {
+            let sets = try await store.numbers(
+                questions.map { ChangeStore.matching($0.table, list, $0.condition) }, role: first.role,
+                claims: first.claims, timeout: settings.limits.checkTimeout)
+            return Answers(zip(questions, sets.map { .rows($0) })) { first, _ in first }
+        } catch let error as PostgresError where error.isAboutTheQuestion {
+            guard questions.count > 1 else { return [first: .failed] }
+            // One of them fails: each on its own, so that the others get their answer.
+            var answers: Answers = [:]
+            for question in questions { answers.merge(try await ask([question], list)) { first, _ in first } }
+            return answers
+        }
+    }
+
+    private func tellFailures(_ askers: [Asker], _ answers: Answers, _ table: FollowedTable) {
+        for asker in askers {
+            let failed = [asker.policy, asker.filter].compactMap { $0 }.contains { answers[$0] == .failed }
+            // A filter that takes too long once would hold everybody up again with each change.
+            if let filter = asker.filter, answers[filter] == .failed { asker.subscription.retire() }
+            guard failed, asker.subscription.channel.tellFailureOnce(table.fullName) else { continue }
+            asker.subscription.channel.system(
+                "postgres_changes", isOK: false,
+                "changes of \(table.fullName) are held back: its policy or the filter could not be evaluated")
+        }
+    }
+
+    // MARK: Deciding
+
+    private static func accepts(_ asker: Asker, _ batch: TableBatch, _ index: Int, _ answers: Answers) -> Bool {
+        let change = batch.changes[index]
+        guard asker.subscription.request.wants(change.kind) else { return false }
+        let number = change.kind == .delete ? batch.oldNumbers[index] : batch.newNumbers[index]
+        guard isSeen(number, asker, batch, answers) else { return false }
+        guard let filter = asker.filter else { return true }
+        guard let number, answers[filter]?.holds(number) ?? false else { return false }
+        return batch.rows[number - 1].known.map { asker.subscription.request.filter.columns.isSubset(of: $0) } ?? true
+    }
+
+    /// A row of which only some columns came is seen when the policy needs no other.
+    private static func isSeen(_ number: Int?, _ asker: Asker, _ batch: TableBatch, _ answers: Answers) -> Bool {
+        guard let number else { return false }
+        guard let policy = asker.policy else { return true }
+        guard answers[policy]?.holds(number) ?? false else { return false }
+        return batch.rows[number - 1].known.map { asker.access.isDecided(by: $0) } ?? true
+    }
+
+    /// Reads large values that the log left out and the old row does not have.
+    private func completed(_ change: Change) async throws -> Change {
+        guard var new = change.new, new.values.contains(.unchanged) else { return change }
+        let pairs = Array(zip(change.table.columns, new.values))
+        let key = pairs.filter { $0.0.isPrimaryKey }.compactMap { column, value in
+            if case .text(let text) = value { (name: column.name, text: text) } else { nil }
+        }
+        guard !key.isEmpty, key.count == change.table.columns.filter(\.isPrimaryKey).count else { return change }
+        let missing = pairs.filter { $0.1 == .unchanged }.map(\.0.name)
+        let found: [String: String?]?
+        do {
+            found = try await store.currentValues(of: missing, key: key, in: change.table)
+        } catch let error as PostgresError where error.isAboutTheQuestion {
+            return change
+        }
+        guard let found else { return change }
+        for (index, column) in change.table.columns.enumerated() where new.values[index] == .unchanged {
+            guard let value = found[column.name] else { continue }
+            new.values[index] = value.map { .text($0) } ?? .null
+        }
+        var change = change
+        change.new = new
+        return change
+    }
+}
+
+extension ChangeJudge.Question {
+    /// The policy is the server's own text from `realtime.access`.
+    var condition: Statement {
+        switch what {
+        case .policy(let text): Statement(unchecked: text)
+        case .filter(let filter): filter.sql
+        }
+    }
+}
+
+extension PostgresError {
+    /// The statement itself is refused: asking again brings the same answer.
+    var isAboutTheQuestion: Bool {
+        switch kind {
+        case .server: !(sqlState?.hasPrefix("40") ?? false) && !(sqlState?.hasPrefix("53") ?? false)
+        case .statementTimeout, .encoding, .decoding, .misuse: true
+        case .connect, .connectionLost, .poolExhausted, .closed, .cancelled: false
+        }
+    }
+}
