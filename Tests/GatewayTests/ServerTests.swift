@@ -73,7 +73,8 @@ import Web
             #expect([400, 414, 431, 0].contains(try await ask(served.port, "GET", target, ["apikey": key]).status))
             let header = try await ask(
                 served.port, "GET", "/rest/v1/films", ["apikey": key, "X-Long": String(repeating: "x", count: 40_000)])
-            #expect(header.status == 400 || header.status == 431)
+            // The connection may be cut before the answer is read.
+            #expect([0, 400, 431].contains(header.status))
         }
     }
 
