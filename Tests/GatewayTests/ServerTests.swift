@@ -71,10 +71,15 @@ import Web
             #expect(try await ask(served.port, "POST", "/rest/v1/directors", ["apikey": key], body: body).status == 413)
             let target = "/rest/v1/films?title=eq." + String(repeating: "x", count: 70_000)
             #expect([400, 414, 431, 0].contains(try await ask(served.port, "GET", target, ["apikey": key]).status))
-            let header = try await ask(
-                served.port, "GET", "/rest/v1/films", ["apikey": key, "X-Long": String(repeating: "x", count: 40_000)])
-            // The connection may be cut before the answer is read.
-            #expect([0, 400, 431].contains(header.status))
+            // A connection that is closed on unread bytes may lose the answer on its way: it is asked for again.
+            var status = 0
+            for _ in 0..<20 where status == 0 {
+                status = try await ask(
+                    served.port, "GET", "/rest/v1/films",
+                    ["apikey": key, "X-Long": String(repeating: "x", count: 40_000)]
+                ).status
+            }
+            #expect(status == 400 || status == 431)
         }
     }
 
