@@ -53,6 +53,21 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The sender of mail.", valueName: "address"))
     var mailFrom = "banque@localhost"
 
+    func validate() throws {
+        for (name, port) in [("--port", port), ("--admin-port", adminPort)] where !(0...65_535).contains(port) {
+            throw ValidationError("\(name) \(port) is no port: choose one from 1 to 65535, or 0 for a free one")
+        }
+        if let smtp { _ = try relay(smtp) }
+    }
+
+    private func relay(_ text: String) throws -> ServeRequest.MailRelay {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard let host = parts.first, !host.isEmpty, let port = parts.count > 1 ? UInt16(parts[1]) : 25 else {
+            throw ValidationError("--smtp \(text) is no relay: give host or host:port")
+        }
+        return ServeRequest.MailRelay(host: host, port: port, sender: mailFrom)
+    }
+
     func run() async throws {
         try await CommandRunner.run {
             if let only {
@@ -72,11 +87,7 @@ struct ServeCommand: AsyncParsableCommand {
             request.origins = origin
             request.publicURL = publicUrl
             request.redirects = redirect
-            if let smtp {
-                let parts = smtp.split(separator: ":", maxSplits: 1).map(String.init)
-                request.mailRelay = .init(
-                    host: parts[0], port: parts.count > 1 ? UInt16(parts[1]) ?? 25 : 25, sender: mailFrom)
-            }
+            if let smtp { request.mailRelay = try relay(smtp) }
             try await ServeService.serve(request) { lines in
                 for line in lines { Terminal.output(line) }
             }

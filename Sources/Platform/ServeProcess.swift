@@ -16,7 +16,7 @@ struct ServeProcess: Codable, Sendable {
     static func running(_ data: DataDirectory) -> ServeProcess? {
         guard let bytes = FileManager.default.contents(atPath: file(data)),
             let found = try? JSONDecoder().decode(ServeProcess.self, from: bytes),
-            DetachedProcess.isRunning(found.process, arguments: ["serve", data.path])
+            DetachedProcess.isRunning(found.process, arguments: ["serve"])
         else { return nil }
         return found
     }

@@ -39,6 +39,9 @@ public struct ServeRequest: Sendable {
     }
 
     public init(dataDirectory: String) { self.dataDirectory = dataDirectory }
+
+    /// What clients call the server by, once its port is known.
+    func address(port: Int) -> String { publicURL ?? "\(certificate == nil ? "http" : "https")://\(host):\(port)" }
 }
 
 /// Serves the restored bank.
@@ -104,8 +107,7 @@ public enum ServeService {
             settings: gatewaySettings(request), mounts: [gate.mount(rest), gate.mount(auth)], tokens: gate.check,
             anonymous: nil, unready: { cache.isLoaded ? nil : "the schema is not read yet" },
             onListening: { port, adminPort in
-                let scheme = request.certificate == nil ? "http" : "https"
-                let url = request.publicURL ?? "\(scheme)://\(request.host):\(port)"
+                let url = request.address(port: port)
                 // Whoever looks for the server without the note finds it by its port all the same.
                 try? ServeProcess.note(
                     DataDirectory(request.dataDirectory), url: url,
@@ -128,7 +130,7 @@ public enum ServeService {
                 hint: "Remove keys/api.json to make new keys; tokens of old keys end with it.",
                 exitStatus: .environment)
         }
-        let address = request.publicURL ?? "http://\(request.host):\(request.port)"
+        let address = request.address(port: request.port)
         var settings = AuthSettings(externalURL: address + "/auth/v1", siteURL: address)
         settings.redirectAllowList = request.redirects
         let mail: any MailSink

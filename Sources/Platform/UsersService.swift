@@ -24,8 +24,8 @@ public enum UsersService {
             throw refusal("client_missing", "an account of a client needs the client's number", "Add --client NUMBER.")
         }
         let data = DataDirectory(dataDirectory)
-        let keys = try ApiKeys.open(data)
         return try await BankDatabase.with(data) { database in
+            let keys = try ApiKeys.open(data)
             try await Migrator(database).apply([try AuthMigrations.set()])
             if let client, try await !UsersStore(database: database).exists(client: client) {
                 throw refusal(

@@ -94,6 +94,8 @@ func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) a
 /// A client that says what it is told, byte by byte.
 final class RawClient {
     private let descriptor: Int32
+    /// The server closed the connection; false while this client gave up waiting.
+    private(set) var isEnded = false
 
     init(port: Int) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -130,6 +132,7 @@ final class RawClient {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
             let count = recv(descriptor, &buffer, buffer.count, 0)
+            isEnded = count == 0
             guard count > 0 else { break }
             received += buffer[..<count]
             if enough(String(decoding: received, as: UTF8.self)) { break }

@@ -56,8 +56,9 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
             limits.maxHeaderListSize = settings.limits.headerBytesMax
             limits.maxHeaderFieldCount = 200
             configuration.decoderConfiguration = limits
-            let result = try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
-                configuration: configuration)
+            let pipeline = channel.pipeline.syncOperations
+            let result = try pipeline.configureUpgradableHTTPServerPipeline(configuration: configuration)
+            try pipeline.addHandler(FirstHeadGuard(timeMax: TimeAmount(settings.limits.requestTimeMax)))
             return Value(channel: channel, upgrade: result)
         }
     }
@@ -66,6 +67,7 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
         _ channel: any Channel, _ settings: GatewaySettings, _ logger: Logger
     ) throws -> NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart> {
         let pipeline = channel.pipeline.syncOperations
+        pipeline.removeHandler(try pipeline.handler(type: FirstHeadGuard.self), promise: nil)
         try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
         try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: settings.limits.idleTimeMax, logger: logger))
         return try NIOAsyncChannel(
@@ -79,6 +81,7 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
         let (stream, messages) = AsyncStream.makeStream(
             of: SocketMessage.self, bufferingPolicy: .bufferingOldest(waitingMessagesMax))
         let pipeline = channel.pipeline.syncOperations
+        pipeline.removeHandler(try pipeline.handler(type: FirstHeadGuard.self), promise: nil)
         try pipeline.addHandler(
             NIOWebSocketFrameAggregator(
                 minNonFinalFragmentSize: 1, maxAccumulatedFrameCount: 1024,
