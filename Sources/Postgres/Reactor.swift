@@ -93,13 +93,17 @@ final class Reactor: @unchecked Sendable {
 
     // MARK: The reactor's thread
 
+    private static let reading = EPOLLIN.rawValue | EPOLLRDHUP.rawValue
+    /// The other side sends nothing more: what it said is all there is to read.
+    static let endOfInput = EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue
+
     func watch(_ descriptor: Int32, _ source: any ReactorSource) {
         sources[descriptor] = source
-        control(EPOLL_CTL_ADD, descriptor, EPOLLIN.rawValue)
+        control(EPOLL_CTL_ADD, descriptor, Self.reading)
     }
 
     func watch(_ descriptor: Int32, forWriting: Bool) {
-        control(EPOLL_CTL_MOD, descriptor, EPOLLIN.rawValue | (forWriting ? EPOLLOUT.rawValue : 0))
+        control(EPOLL_CTL_MOD, descriptor, Self.reading | (forWriting ? EPOLLOUT.rawValue : 0))
     }
 
     func unwatch(_ descriptor: Int32) {

@@ -3,8 +3,13 @@ internal import CLibpq
 extension Wire {
     func becameReady(_ events: UInt32) {
         guard state == .open else { return }
-        let isAlive = PQconsumeInput(handle) == 1
+        var isAlive = PQconsumeInput(handle) == 1
         drain()
+        // One read may give a server's last words and not yet its end, which must be known before anything is sent.
+        while state == .open, isAlive, events & Reactor.endOfInput != 0 {
+            isAlive = PQconsumeInput(handle) == 1
+            drain()
+        }
         guard state == .open else { return }
         guard isAlive, PQstatus(handle) == CONNECTION_OK else { return lose(PostgresError.lost(handle)) }
         while let notice = PQnotifies(handle) {
