@@ -102,11 +102,15 @@ final class Reactor: @unchecked Sendable {
         control(EPOLL_CTL_ADD, descriptor, Self.reading)
     }
 
-    func watch(_ descriptor: Int32, forWriting: Bool) {
+    func watch(_ descriptor: Int32, _ source: any ReactorSource, forWriting: Bool) {
+        guard sources[descriptor] === source else { return }
         control(EPOLL_CTL_MOD, descriptor, Self.reading | (forWriting ? EPOLLOUT.rawValue : 0))
     }
 
-    func unwatch(_ descriptor: Int32) {
+    /// libpq closes the socket of a lost connection itself, and the next one may have its number by now: what is another's
+    /// stays watched.
+    func unwatch(_ descriptor: Int32, _ source: any ReactorSource) {
+        guard sources[descriptor] === source else { return }
         sources[descriptor] = nil
         control(EPOLL_CTL_DEL, descriptor, 0)
     }

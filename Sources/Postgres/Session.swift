@@ -199,7 +199,7 @@ extension Wire {
             waiter(.failure(error))
             return lose(error)
         }
-        reactor.unwatch(descriptor)
+        reactor.unwatch(descriptor, self)
         state = .detached
         let session = Session(self)
         pendingBegin = nil
@@ -216,9 +216,10 @@ extension Wire {
         state = .open
         isComingBack = false
         pendingBegin = session.unusedBegin
+        // A connection that was lost meanwhile has no socket any more, and its number may be another's.
+        guard isUsable, PQenterPipelineMode(handle) == 1 else { return lose(PostgresError.lost(handle)) }
         reactor.watch(descriptor, self)
         isWritingWatched = false
-        guard isUsable, PQenterPipelineMode(handle) == 1 else { return lose(PostgresError.lost(handle)) }
         settle()
     }
 }

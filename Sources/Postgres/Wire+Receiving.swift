@@ -195,7 +195,7 @@ extension Wire {
     }
 
     private func disconnect() {
-        if state == .open { reactor.unwatch(descriptor) }
+        if state == .open { reactor.unwatch(descriptor, self) }
         let isLent = state == .detached
         state = .closed
         expected = Queue()

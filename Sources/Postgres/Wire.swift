@@ -260,6 +260,6 @@ final class Wire: ReactorSource, @unchecked Sendable {
     private func watchWriting(_ isWanted: Bool) {
         guard isWanted != isWritingWatched else { return }
         isWritingWatched = isWanted
-        reactor.watch(descriptor, forWriting: isWanted)
+        reactor.watch(descriptor, self, forWriting: isWanted)
     }
 }
