@@ -113,11 +113,10 @@ let package = Package(
         module(
             "Gateway",
             [
-                "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "CZlib",
+                "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "Realtime", "CZlib",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
-                .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "HummingbirdHTTP2", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -126,6 +125,7 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+                .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "NIOWebSocket", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -136,7 +136,7 @@ let package = Package(
             "Platform",
             [
                 "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
-                "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Gateway",
+                "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "Gateway",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         module(
@@ -150,7 +150,8 @@ let package = Package(
             name: "TestSupport", dependencies: ["Diagnostics", "Postgres", "PostgresServer"],
             path: "Tests/TestSupport", swiftSettings: strict),
         .target(
-            name: "ApiTestSupport", dependencies: ["TestSupport", "Postgres", "Bank", "Auth", "Migrations"],
+            name: "ApiTestSupport",
+            dependencies: ["TestSupport", "Postgres", "Bank", "Auth", "Realtime", "Migrations"],
             path: "Tests/ApiTestSupport",
             swiftSettings: strict),
         .executableTarget(
@@ -200,7 +201,7 @@ let package = Package(
         tests(
             "GatewayTests",
             [
-                "Gateway", "Rest", "Auth", "Tokens", "Web", "Postgres", "PostgresServer", "TestSupport",
+                "Gateway", "Rest", "Auth", "Realtime", "Tokens", "Web", "Postgres", "PostgresServer", "TestSupport",
                 "ApiTestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),

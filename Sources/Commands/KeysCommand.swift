@@ -58,10 +58,19 @@ struct KeysCommand: AsyncParsableCommand {
             help: ArgumentHelp("Give this client a new data key for what is written from now on.", valueName: "number"))
         var client: Int64?
 
+        @Flag(help: "Sign access tokens with the next key, which clients know already.")
+        var signing = false
+
+        func validate() throws {
+            if signing, client != nil { throw ValidationError("give --signing or --client, not both") }
+        }
+
         func run() async throws {
             try await CommandRunner.run {
                 let lines: [String]
-                if let client {
+                if signing {
+                    lines = try await KeysService.rotateSigning(dataDirectory: place.dataDir)
+                } else if let client {
                     lines = try await KeysService.rotateClient(number: client, dataDirectory: place.dataDir)
                 } else {
                     lines = try await KeysService.rotate(dataDirectory: place.dataDir) { count in

@@ -47,6 +47,11 @@ struct ServeCommand: AsyncParsableCommand {
     var redirect: [String] = []
 
     @Option(
+        help: ArgumentHelp(
+            "Passwords in circulation, made by: digitalbank users breached-passwords", valueName: "file"))
+    var breachedPasswords: String?
+
+    @Option(
         help: ArgumentHelp("host[:port] of the relay that takes mail; else mail goes to files.", valueName: "relay"))
     var smtp: String?
 
@@ -87,6 +92,7 @@ struct ServeCommand: AsyncParsableCommand {
             request.origins = origin
             request.publicURL = publicUrl
             request.redirects = redirect
+            request.breachedPasswords = breachedPasswords
             if let smtp { request.mailRelay = try relay(smtp) }
             try await ServeService.serve(request) { lines in
                 for line in lines { Terminal.output(line) }

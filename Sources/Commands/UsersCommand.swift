@@ -3,7 +3,8 @@ internal import Platform
 
 struct UsersCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "users", abstract: "The accounts that people sign in with.", subcommands: [Add.self])
+        commandName: "users", abstract: "The accounts that people sign in with.",
+        subcommands: [Add.self, Breached.self])
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -29,6 +30,29 @@ struct UsersCommand: AsyncParsableCommand {
                 let lines = try await UsersService.add(
                     email: email, role: role, client: client, password: password, dataDirectory: dataDir)
                 for line in lines { Terminal.output(line) }
+                return 0
+            }
+        }
+    }
+
+    struct Breached: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "breached-passwords",
+            abstract: "Make the file of passwords in circulation that new accounts may not choose.",
+            discussion: """
+                The list has one password or one SHA-1 digest (haveibeenpwned.com's format) a line. Nothing of a password \
+                leaves this machine when it is looked up.
+                """)
+
+        @Argument(help: ArgumentHelp("The list.", valueName: "list"))
+        var source: String
+
+        @Argument(help: ArgumentHelp("The file to make.", valueName: "file"))
+        var file: String
+
+        func run() async throws {
+            try await CommandRunner.run {
+                for line in try UsersService.breachedPasswords(from: source, to: file) { Terminal.output(line) }
                 return 0
             }
         }

@@ -1,5 +1,6 @@
 public import Auth
 internal import HTTPTypes
+public import Realtime
 public import Rest
 public import Tokens
 internal import Web
@@ -41,6 +42,45 @@ public struct ApiGate: Sendable {
             return await rest.handle(request, actor: actor)
         }
     }
+
+    /// The HTTP side of Realtime; its sockets open by `socket`.
+    public func mount(_ hub: RealtimeHub) -> Mount {
+        Mount(Self.realtimePrefix) { request, actor in
+            guard let actor else {
+                return TokenRefusal(code: "PGRST302", message: "Anonymous access is disabled").response
+            }
+            return await hub.handle(request, actor: actor)
+        }
+    }
+
+    /// `/realtime/v1/websocket?apikey=…&vsn=1.0.0`
+    public func socket(_ hub: RealtimeHub) -> SocketMount {
+        SocketMount(Self.realtimePrefix + "/websocket") { actor, items, writer in
+            let wanted = items.last { $0.name == "vsn" }?.value
+            guard let version = wanted.map({ ProtocolVersion(rawValue: $0) }) ?? .one else {
+                return .refused(code: 1002, "the protocol versions are 1.0.0 and 2.0.0")
+            }
+            let session = hub.connect(
+                actor: actor, version: version,
+                send: { frame in
+                    switch frame {
+                    case .text(let text): writer.send(.text(text))
+                    case .binary(let bytes): writer.send(.binary(bytes))
+                    }
+                }, close: { writer.close(code: $0, reason: $1) })
+            guard let session else { return .refused(code: 1013, "the server is full") }
+            return .open(
+                SocketHandling(
+                    receive: { message in
+                        switch message {
+                        case .text(let text): await session.receive(text: text)
+                        case .binary(let bytes): await session.receive(binary: bytes)
+                        }
+                    }, closed: { session.closed() }))
+        }
+    }
+
+    private static let realtimePrefix = "/realtime/v1"
 
     /// Auth answers a bad token in its own words, and knows better which sessions are still there.
     public func mount(_ auth: AuthService) -> Mount {

@@ -3,7 +3,6 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import HummingbirdCore
 internal import HummingbirdHTTP2
-internal import HummingbirdTLS
 internal import Logging
 internal import NIOCore
 internal import NIOHTTP1
@@ -22,6 +21,8 @@ public struct GatewayServer: Sendable {
     let anonymous: Actor?
     /// Nil when the bank can be served, else why not.
     let unready: @Sendable () -> String?
+    /// What capabilities add to `/metrics`.
+    let readings: @Sendable () async -> [Reading]
     /// Told once the server listens: the address's port, the admin port.
     let onListening: @Sendable (Int, Int?) -> Void
 
@@ -29,6 +30,7 @@ public struct GatewayServer: Sendable {
         settings: GatewaySettings, mounts: [Mount], sockets: [SocketMount] = [], tokens: @escaping TokenCheck,
         anonymous: Actor?,
         unready: @escaping @Sendable () -> String? = { nil },
+        readings: @escaping @Sendable () async -> [Reading] = { [] },
         onListening: @escaping @Sendable (Int, Int?) -> Void = { _, _ in }
     ) {
         self.settings = settings
@@ -37,6 +39,7 @@ public struct GatewayServer: Sendable {
         self.tokens = tokens
         self.anonymous = anonymous
         self.unready = unready
+        self.readings = readings
         self.onListening = onListening
     }
 
@@ -60,17 +63,25 @@ public struct GatewayServer: Sendable {
         }
         let responder = GatewayResponder(
             mounts: mounts, settings: settings, tokens: tokens, anonymous: anonymous, log: log, metrics: metrics)
+        var certificates: Certificates?
+        if let certificate = settings.certificate, let key = settings.privateKey {
+            certificates = try Certificates(certificate: certificate, key: key)
+        }
         let main = Application(
-            responder: responder, server: try builder(),
+            responder: responder, server: builder(certificates),
             configuration: .init(address: .hostname(settings.host, port: settings.port), backlog: 1024),
             onServerRunning: { heard(main: $0.localAddress?.port) }, logger: logger)
         var services: [any Service] = [main, LogFlusher(log: log)]
         if let port = settings.adminPort {
             services.append(
                 Application(
-                    responder: AdminResponder(metrics: metrics, unready: unready),
+                    responder: AdminResponder(metrics: metrics, unready: unready, readings: readings),
                     configuration: .init(address: .hostname(settings.host, port: port)),
                     onServerRunning: { heard(admin: $0.localAddress?.port) }, logger: logger))
+        }
+        if let certificates {
+            let pause = settings.limits.certificateCheckPause
+            services.append(Work { try await certificates.watch(every: pause) })
         }
         services += work.map { Work(body: $0) }
         let group = ServiceGroup(
@@ -94,12 +105,19 @@ public struct GatewayServer: Sendable {
         }
     }
 
-    private func builder() throws -> HTTPServerBuilder {
+    private func builder(_ certificates: Certificates?) -> HTTPServerBuilder {
         let (settings, open) = (settings, opener())
-        guard let certificate = settings.certificate, let key = settings.privateKey else {
+        guard let certificates else {
             return HTTPServerBuilder { SocketChannel(responder: $0, settings: settings, open: open) }
         }
-        return try Certificates.builder(certificate: certificate, key: key, settings: settings, open: open)
+        return HTTPServerBuilder { responder in
+            SecureChannel(
+                one: SocketChannel(responder: responder, settings: settings, open: open),
+                two: HTTP2Channel(
+                    responder: responder,
+                    configuration: HTTP2ChannelConfiguration(idleTimeout: settings.limits.idleTimeMax)),
+                certificates: certificates, handshakeTimeMax: TimeAmount(settings.limits.requestTimeMax))
+        }
     }
 
     /// Which socket a request opens: it brings a token that is taken, as header or as `apikey` in its address.
@@ -150,6 +168,7 @@ private struct LogFlusher: Service {
 struct AdminResponder: HTTPResponder {
     let metrics: Metrics
     let unready: @Sendable () -> String?
+    let readings: @Sendable () async -> [Reading]
 
     func respond(to request: Request, context: GatewayContext) async throws -> Response {
         switch request.uri.path {
@@ -157,7 +176,9 @@ struct AdminResponder: HTTPResponder {
         case "/ready":
             if let reason = unready() { return text(reason + "\n", .serviceUnavailable) }
             return text("ready\n")
-        case "/metrics": return text(metrics.text, type: "text/plain; version=0.0.4; charset=utf-8")
+        case "/metrics":
+            let words = metrics.text + (await readings()).map(\.text).joined()
+            return text(words, type: "text/plain; version=0.0.4; charset=utf-8")
         default: return text("not found\n", .notFound)
         }
     }

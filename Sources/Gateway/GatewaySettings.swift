@@ -24,6 +24,8 @@ public struct GatewaySettings: Sendable {
         /// From the head of a request to its last byte; also how long a connection may say nothing.
         public var requestTimeMax: Duration = .seconds(30)
         public var idleTimeMax: Duration = .seconds(75)
+        /// How often the certificate's files are looked at.
+        public var certificateCheckPause: Duration = .seconds(5)
         /// Smaller bodies are not compressed.
         public var compressedBytesMin = 1024
         /// Requests that are answered at once; more are refused with 503.

@@ -1,5 +1,25 @@
 internal import Synchronization
 
+/// One figure of a capability, in Prometheus's terms.
+public struct Reading: Sendable, Hashable {
+    public enum Kind: String, Sendable { case counter, gauge }
+
+    public let name: String
+    public let help: String
+    public let kind: Kind
+    public let value: Int64
+
+    /// `name` follows Prometheus's rules: `digitalbank_realtime_sockets`, a counter ends in `_total`.
+    public init(_ name: String, _ kind: Kind, _ value: Int64, help: String) {
+        self.name = name
+        self.help = help
+        self.kind = kind
+        self.value = value
+    }
+
+    var text: String { "# HELP \(name) \(help)\n# TYPE \(name) \(kind.rawValue)\n\(name) \(value)\n" }
+}
+
 /// What Prometheus reads: requests by mount and status, and how long they took.
 final class Metrics: Sendable {
     private struct Series {

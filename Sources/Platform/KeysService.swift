@@ -62,6 +62,17 @@ public enum KeysService {
         }
     }
 
+    /// Puts the next signing key of access tokens in force. Tokens of the former ones are taken until they end.
+    public static func rotateSigning(dataDirectory: String) async throws -> [String] {
+        let data = DataDirectory(dataDirectory)
+        let keys = try SigningKeys(data, try ApiKeys.open(data))
+        return try await BankDatabase.with(data) { database in
+            let id = try keys.rotate()
+            try await EvidenceTrail.record("keys.signing.rotated", id, [:], in: database)
+            return ["access tokens are signed with  \(id)"]
+        }
+    }
+
     /// Gives one client a new data key for what is written from now on.
     public static func rotateClient(number: Int64, dataDirectory: String) async throws -> [String] {
         let data = DataDirectory(dataDirectory)

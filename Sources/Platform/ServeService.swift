@@ -4,6 +4,7 @@ internal import Gateway
 internal import Migrations
 internal import Postgres
 internal import PostgresServer
+internal import Realtime
 internal import Recovery
 internal import Rest
 internal import Tokens
@@ -23,6 +24,8 @@ public struct ServeRequest: Sendable {
     public var publicURL: String?
     /// Addresses that a sign-in may lead back to.
     public var redirects: [String] = []
+    /// A file of `BreachedPasswords`: what it holds is no password for a new account.
+    public var breachedPasswords: String?
     /// Who takes our mail; without one each message is a file below `mail`.
     public var mailRelay: MailRelay?
 
@@ -77,35 +80,42 @@ public enum ServeService {
         var own = cluster.configuration(database: UpService.databaseName)
         own.limits.connectionsMax = 2
         let catalog = Database(own)
+        // Rights are asked for in transactions of their own, which the catalogue's two connections could not carry too.
+        own.limits.connectionsMax = 4
+        let feed = Database(own)
+        let result: Result<Void, any Error>
         do {
-            try await serve(request, keys, api, catalog, onReady)
-            await api.close()
-            await catalog.close()
+            result = .success(try await serve(request, keys, api, catalog, feed, onReady))
         } catch {
-            await api.close()
-            await catalog.close()
-            throw error
+            result = .failure(error)
         }
+        for database in [api, catalog, feed] { await database.close() }
+        try result.get()
     }
 
     private static func serve(
-        _ request: ServeRequest, _ keys: ApiKeys, _ api: Database, _ catalog: Database,
+        _ request: ServeRequest, _ keys: ApiKeys, _ api: Database, _ catalog: Database, _ feed: Database,
         _ onReady: @escaping @Sendable ([String]) -> Void
     ) async throws {
-        try await Migrator(catalog).apply([try AuthMigrations.set()])
+        try await Migrator(catalog).apply([try AuthMigrations.set(), try RealtimeMigrations.set()])
+        try await RealtimeStore.publish(catalog)
         let settings = RestSettings()
         let cache = SchemaCache(database: catalog, schemas: settings.schemas)
         try await cache.reload()
         let rest = RestService(database: api, cache: cache, settings: settings)
-        let auth = try authService(request, keys, catalog)
-        let gate = ApiGate(
-            verifier: TokenVerifier(
-                keys: auth.keys, audience: nil, clock: { Int64(Date().timeIntervalSince1970) }),
-            sessions: auth.sessions)
+        let signing = try SigningKeys(DataDirectory(request.dataDirectory), keys)
+        let auth = try authService(request, signing, catalog)
+        let verifier = TokenVerifier(
+            keys: auth.keys, audience: nil, clock: { Int64(Date().timeIntervalSince1970) })
+        let gate = ApiGate(verifier: verifier, sessions: auth.sessions)
         try await auth.prepare()
+        let realtime = RealtimeService(database: feed, gate: gate, sessions: auth.sessions)
         let server = GatewayServer(
-            settings: gatewaySettings(request), mounts: [gate.mount(rest), gate.mount(auth)], tokens: gate.check,
+            settings: gatewaySettings(request),
+            mounts: [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)],
+            sockets: [gate.socket(realtime.hub)], tokens: gate.check,
             anonymous: nil, unready: { cache.isLoaded ? nil : "the schema is not read yet" },
+            readings: realtime.hub.readings,
             onListening: { port, adminPort in
                 let url = request.address(port: port)
                 // Whoever looks for the server without the note finds it by its port all the same.
@@ -114,25 +124,27 @@ public enum ServeService {
                     admin: adminPort.map { "http://\(request.host):\($0)" })
                 onReady(lines(request, url, adminPort))
             })
-        try await server.run(beside: [{ try await cache.run() }, { try await auth.run() }])
+        try await server.run(
+            beside: [
+                { try await cache.run() }, { try await auth.run() }, { try await realtime.run() },
+                { try await signing.watch(auth, verifier) },
+            ])
     }
 
     private static func authService(
-        _ request: ServeRequest, _ keys: ApiKeys, _ database: Database
+        _ request: ServeRequest, _ keys: SigningKeys, _ database: Database
     ) throws -> AuthService {
         let data = DataDirectory(request.dataDirectory)
         let folder = data.path + "/mail"
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        guard let secret = AuthKeys(secret: keys.secret) else {
-            throw RecoveryError(
-                code: "api_keys_unreadable", message: "the API secret is shorter than 32 bytes",
-                hint: "Remove keys/api.json to make new keys; tokens of old keys end with it.",
-                exitStatus: .environment)
-        }
         let address = request.address(port: request.port)
         var settings = AuthSettings(externalURL: address + "/auth/v1", siteURL: address)
         settings.redirectAllowList = request.redirects
+        if let path = request.breachedPasswords {
+            let passwords = try BreachedPasswords(path: path)
+            settings.password.isBreached = { passwords.contains($0) }
+        }
         let mail: any MailSink
         if let relay = request.mailRelay {
             mail = SMTPMailSink(host: relay.host, port: relay.port, sender: relay.sender)
@@ -140,7 +152,7 @@ public enum ServeService {
             mail = FileMailSink(folder: folder, sender: "banque@localhost")
         }
         return try AuthService(
-            database: database, settings: settings, keys: secret, mail: mail,
+            database: database, settings: settings, keys: try keys.load(), mail: mail,
             clock: { Int64(Date().timeIntervalSince1970) })
     }
 

@@ -25,7 +25,7 @@ public enum UsersService {
         }
         let data = DataDirectory(dataDirectory)
         return try await BankDatabase.with(data) { database in
-            let keys = try ApiKeys.open(data)
+            let keys = try SigningKeys(data, try ApiKeys.open(data)).load()
             try await Migrator(database).apply([try AuthMigrations.set()])
             if let client, try await !UsersStore(database: database).exists(client: client) {
                 throw refusal(
@@ -42,15 +42,21 @@ public enum UsersService {
         }
     }
 
+    /// Makes the file that `serve --breached-passwords` reads, from a list of passwords or of their SHA-1 digests.
+    public static func breachedPasswords(from source: String, to path: String) throws -> [String] {
+        let count = try BreachedPasswords.build(from: source, to: path)
+        return [
+            "passwords    \(count)", "file         \(path)",
+            "use          digitalbank serve --breached-passwords \(path)",
+        ]
+    }
+
     private static func make(
-        _ email: String, _ role: String, _ password: String, _ keys: ApiKeys, _ database: Database
+        _ email: String, _ role: String, _ password: String, _ keys: AuthKeys, _ database: Database
     ) async throws -> String {
-        guard let authKeys = AuthKeys(secret: keys.secret) else {
-            throw refusal("api_keys_unreadable", "the API secret is shorter than 32 bytes", "Bring the file back.")
-        }
         let service = try AuthService(
             database: database, settings: AuthSettings(externalURL: "http://127.0.0.1", siteURL: "http://127.0.0.1"),
-            keys: authKeys, mail: FileMailSink(folder: NSTemporaryDirectory(), sender: "banque@localhost"),
+            keys: keys, mail: FileMailSink(folder: NSTemporaryDirectory(), sender: "banque@localhost"),
             clock: { Int64(Date().timeIntervalSince1970) })
         let body: JSON = [
             "email": .string(email), "password": .string(password), "email_confirm": true,

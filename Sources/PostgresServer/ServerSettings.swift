@@ -69,7 +69,9 @@ struct ServerSettings {
         [
             "shared_buffers": Self.megabytes(machine.memoryBytes / 4, 128...8192),
             "maintenance_work_mem": Self.megabytes(machine.memoryBytes / 16, 64...2048),
-            "wal_level": "replica",
+            // Realtime reads changes from the log; a reader that is gone must not fill the disk.
+            "wal_level": "logical",
+            "max_slot_wal_keep_size": "4GB",
             "wal_compression": "on",
             "max_wal_size": "4GB",
             "checkpoint_timeout": "15min",

@@ -72,6 +72,10 @@ public final class RealtimeHub: Sendable {
         for session in registry.withLock({ Array($0.sessions.values) }) where session.actor.sessionID == sessionID {
             session.tokenRevoked()
         }
+        // A socket is mostly opened with a key; who is behind it came with a channel's token.
+        for channel in registry.withLock(\.allChannels) where channel.actor.sessionID == sessionID {
+            close(channel, "TokenRevoked: the session of this access token was ended")
+        }
     }
 
     /// Ends every socket: the server stops.

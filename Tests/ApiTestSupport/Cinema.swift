@@ -4,6 +4,7 @@ internal import Auth
 internal import Bank
 internal import Migrations
 internal import Postgres
+import Realtime
 
 /// A small database of films: every kind of relationship, column and function that the interface knows.
 public let cinema = TestTemplate("cinema") { database in
@@ -12,9 +13,30 @@ public let cinema = TestTemplate("cinema") { database in
 
 /// The films beside the bank's roles and the accounts of Auth.
 public let servedCinema = TestTemplate("served_cinema") { database in
-    try await Migrator(database).apply([try BankMigrations.set(), try AuthMigrations.set()])
-    try await database.withConnection { try await $0.runScript(cinemaSQL) }
+    try await Migrator(database).apply([
+        try BankMigrations.set(), try AuthMigrations.set(), try RealtimeMigrations.set(),
+    ])
+    try await database.withConnection {
+        try await $0.runScript(cinemaSQL)
+        try await $0.runScript(notebooksSQL)
+    }
 }
+
+/// What Realtime is tried with: each notebook is its owner's, and so is the channel of its owner's name.
+private let notebooksSQL = """
+    create table notebooks (id int primary key, owner uuid not null, title text, pages int not null default 0);
+    alter table notebooks enable row level security;
+    alter table notebooks replica identity full;
+    grant select on notebooks to anon, authenticated;
+    grant all on notebooks to service_role;
+    create policy own on notebooks for select to authenticated using (owner = (select auth.uid()));
+    create policy service on notebooks to service_role using (true) with check (true);
+    alter publication supabase_realtime add table notebooks;
+    create policy own_channel on realtime.messages for select to authenticated
+        using (realtime.topic() = 'own:' || (select auth.uid()));
+    create policy own_channel_send on realtime.messages for insert to authenticated
+        with check (realtime.topic() = 'own:' || (select auth.uid()));
+    """
 
 private let cinemaSQL = """
     do $$ begin

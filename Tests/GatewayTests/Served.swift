@@ -4,6 +4,7 @@ import Foundation
 import Gateway
 import HTTPTypes
 import Postgres
+import Realtime
 import Rest
 import Synchronization
 import TestSupport
@@ -18,6 +19,7 @@ struct Served: Sendable {
     let database: Database
     let keys: KeySet
     let mailFolder: String
+    let hub: RealtimeHub
 
     var url: String { "http://127.0.0.1:\(port)" }
 
@@ -57,27 +59,61 @@ struct Served: Sendable {
             try await auth.prepare()
             let gate = ApiGate(
                 verifier: TokenVerifier(keys: auth.keys, audience: nil, clock: clock), sessions: auth.sessions)
+            var changes = RealtimeSettings()
+            changes.slot = TestCluster.freshName("served")
+            let check = gate.check
+            let hub = RealtimeHub(
+                database: database, replication: database.configuration, settings: changes,
+                verify: { token in try? check(token).get() })
+            auth.sessions.watch { hub.revoke(sessionID: $0) }
             let (ports, listening) = AsyncStream.makeStream(of: (Int, Int).self)
             let server = GatewayServer(
-                settings: fixed, mounts: [gate.mount(service), gate.mount(auth)] + extra, tokens: gate.check,
-                anonymous: nil, onListening: { listening.yield(($0, $1 ?? 0)) })
+                settings: fixed, mounts: [gate.mount(service), gate.mount(auth), gate.mount(hub)] + extra,
+                sockets: [gate.socket(hub)], tokens: gate.check,
+                anonymous: nil, readings: hub.readings, onListening: { listening.yield(($0, $1 ?? 0)) })
             let keys = auth.keys
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await server.run(beside: [{ try await auth.run() }]) }
-                group.addTask {
-                    for await (port, adminPort) in ports {
-                        try await body(
-                            Served(
-                                port: port, adminPort: adminPort, database: database, keys: keys,
-                                mailFolder: folder))
-                        return
-                    }
+            let result: Result<Void, any Error>
+            do {
+                try await Self.run(server, beside: [{ try await auth.run() }, { try await hub.run() }], ports) {
+                    try await body(
+                        Served(
+                            port: $0, adminPort: $1, database: database, keys: keys, mailFolder: folder, hub: hub))
                 }
-                try await group.next()
-                group.cancelAll()
-                while let result = await group.nextResult() {
-                    if case .failure(let error) = result, !(error is CancellationError) { throw error }
-                }
+                result = .success(())
+            } catch {
+                result = .failure(error)
+            }
+            try await Self.drop(slot: changes.slot, database)
+            try result.get()
+        }
+    }
+
+    private static func run(
+        _ server: GatewayServer, beside work: [@Sendable () async throws -> Void], _ ports: AsyncStream<(Int, Int)>,
+        _ body: @escaping @Sendable (Int, Int) async throws -> Void
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await server.run(beside: work) }
+            group.addTask {
+                for await (port, adminPort) in ports { return try await body(port, adminPort) }
+            }
+            try await group.next()
+            group.cancelAll()
+            while let result = await group.nextResult() {
+                if case .failure(let error) = result, !(error is CancellationError) { throw error }
+            }
+        }
+    }
+
+    /// A database with a slot cannot be dropped; its reader may need a moment to be gone.
+    private static func drop(slot: String, _ database: Database) async throws {
+        for _ in 0..<500 {
+            do {
+                try await database.run(
+                    "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = \(slot)")
+                return
+            } catch let error as PostgresError where error.sqlState == "55006" {
+                try await Task.sleep(for: .milliseconds(20))
             }
         }
     }
@@ -128,6 +164,10 @@ final class RawClient {
 
     /// What comes until the connection ends, or `enough` says so.
     func receive(until enough: (String) -> Bool = { _ in false }) -> String {
+        String(decoding: receiveBytes { enough(String(decoding: $0, as: UTF8.self)) }, as: UTF8.self)
+    }
+
+    func receiveBytes(until enough: ([UInt8]) -> Bool) -> [UInt8] {
         var received: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
@@ -135,12 +175,15 @@ final class RawClient {
             isEnded = count == 0
             guard count > 0 else { break }
             received += buffer[..<count]
-            if enough(String(decoding: received, as: UTF8.self)) { break }
+            if enough(received) { break }
         }
-        return String(decoding: received, as: UTF8.self)
+        return received
     }
 
-    deinit { close(descriptor) }
+    /// Cuts the connection, without a word.
+    func close() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+
+    deinit { Foundation.close(descriptor) }
 }
 
 /// One request on a connection of its own.
@@ -159,3 +202,14 @@ func ask(
     let status = Int(answer.split(separator: " ").dropFirst().first ?? "") ?? 0
     return (status, String(parts.first ?? ""), parts.count > 1 ? String(parts[1]) : "")
 }
+
+/// Waits for what has to come, at most half a minute.
+func eventually(_ holds: @Sendable () async throws -> Bool) async throws {
+    for _ in 0..<6000 {
+        if try await holds() { return }
+        try await Task.sleep(for: .milliseconds(5))
+    }
+    throw WaitError()
+}
+
+struct WaitError: Error {}

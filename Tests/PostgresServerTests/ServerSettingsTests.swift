@@ -29,7 +29,8 @@ import Testing
     @Test func `a durable cluster keeps every safety`() throws {
         let durable = try settings()
         for name in ["fsync", "synchronous_commit", "full_page_writes", "autovacuum"] { #expect(durable[name] == nil) }
-        #expect(durable["wal_level"] == "replica")
+        #expect(durable["wal_level"] == "logical")
+        #expect(durable["max_slot_wal_keep_size"] == "4GB")
     }
 
     @Test func `a throw-away cluster flushes nothing`() throws {

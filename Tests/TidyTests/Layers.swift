@@ -27,8 +27,8 @@ enum Layers {
         "Recovery": bank.union(["Salvage", "Yams"]),
         "Gateway": [
             "Diagnostics", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "CZlib", "HTTPTypes", "Hummingbird",
-            "HummingbirdCore", "UnixSignals", "HummingbirdTLS", "HummingbirdHTTP2", "Logging", "NIOCore", "NIOPosix",
-            "NIOHTTP1", "NIOSSL", "NIOWebSocket",
+            "HummingbirdCore", "UnixSignals", "HummingbirdHTTP2", "Logging", "NIOCore", "NIOPosix",
+            "NIOHTTP1", "NIOSSL", "NIOTLS", "NIOWebSocket",
             "NIOHTTPTypes", "NIOHTTPTypesHTTP1",
             "ServiceLifecycle",
         ],

@@ -20,6 +20,12 @@ public struct AuthKeys: Sendable {
             root: HKDF.derive(key: secret, salt: Array("digitalbank".utf8), info: Array("auth/root".utf8)))
     }
 
+    /// The same keys and one more that only verifies: a project's older secret, say.
+    public func verifying(also key: TokenKey) -> AuthKeys {
+        let active = tokens.keys.firstIndex { $0.id != nil && $0.id == tokens.active?.id }
+        return AuthKeys(tokens: KeySet(tokens.keys + [key], signing: active), root: root)
+    }
+
     /// A key for one purpose, independent of all others.
     func derived(_ purpose: String) -> [UInt8] {
         HKDF.derive(key: root, salt: Array("digitalbank".utf8), info: Array("auth/\(purpose)".utf8))

@@ -22,7 +22,7 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
     }
 
     /// Who opens which socket, from the head of a request; nil leaves the answer to HTTP.
-    typealias Open = @Sendable (HTTPRequestHead) -> ((SocketWriter) -> SocketHandling?)?
+    typealias Open = @Sendable (HTTPRequestHead) -> ((SocketWriter) -> SocketOpening)?
 
     let responder: HTTPChannelHandler.Responder
     let settings: GatewaySettings
@@ -75,23 +75,25 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
     }
 
     private static func makeSocket(
-        _ channel: any Channel, _ open: ((SocketWriter) -> SocketHandling?)?
+        _ channel: any Channel, _ open: ((SocketWriter) -> SocketOpening)?
     ) throws -> Upgrade {
         let writer = SocketWriter(channel: channel, waitingBytesMax: waitingBytesMax)
         let (stream, messages) = AsyncStream.makeStream(
             of: SocketMessage.self, bufferingPolicy: .bufferingOldest(waitingMessagesMax))
         let pipeline = channel.pipeline.syncOperations
         pipeline.removeHandler(try pipeline.handler(type: FirstHeadGuard.self), promise: nil)
+        try pipeline.addHandler(MaskGuard(writer: writer))
         try pipeline.addHandler(
             NIOWebSocketFrameAggregator(
                 minNonFinalFragmentSize: 1, maxAccumulatedFrameCount: 1024,
                 maxAccumulatedFrameSize: messageBytesMax))
         try pipeline.addHandler(SocketHandler(messages: messages, writer: writer))
-        guard let handling = open?(writer) else {
-            writer.close(code: 1013, reason: "the server is full")
-            return .none
+        switch open?(writer) {
+        case .open(let handling): return .socket(handling, stream, channel)
+        case .refused(let code, let reason): writer.close(code: code, reason: reason)
+        case nil: writer.close(code: 1008, reason: "the token ended while the socket was opened")
         }
-        return .socket(handling, stream, channel)
+        return .none
     }
 
     func handle(value: Value, logger: Logger) async {

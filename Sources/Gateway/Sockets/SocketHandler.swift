@@ -8,16 +8,39 @@ final class SocketHandler: ChannelInboundHandler {
 
     private let messages: AsyncStream<SocketMessage>.Continuation
     private let writer: SocketWriter
+    private var lastHeard = NIODeadline.now()
+    private var watch: RepeatedTask?
+
+    /// A client that is gone without a word is found out by a ping it does not answer.
+    static let watchPause = TimeAmount.seconds(30)
+    static let silenceMax = TimeAmount.seconds(100)
 
     init(messages: AsyncStream<SocketMessage>.Continuation, writer: SocketWriter) {
         self.messages = messages
         self.writer = writer
     }
 
+    func handlerAdded(context: ChannelHandlerContext) {
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        watch = context.eventLoop.scheduleRepeatedTask(initialDelay: Self.watchPause, delay: Self.watchPause) { _ in
+            let (handler, context) = bound.value
+            handler.listen(context)
+        }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { watch?.cancel() }
+
+    private func listen(_ context: ChannelHandlerContext) {
+        let silence = NIODeadline.now() - lastHeard
+        if silence > Self.silenceMax { return writer.close(code: 1001, reason: "no answer to a ping") }
+        guard silence >= Self.watchPause else { return }
+        let ping = WebSocketFrame(fin: true, opcode: .ping, data: ByteBuffer())
+        context.writeAndFlush(wrapOutboundOut(ping), promise: nil)
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let frame = unwrapInboundIn(data)
-        // RFC 6455, 5.1: what a client sends is masked, or the connection ends.
-        guard frame.maskKey != nil else { return writer.close(code: 1002, reason: "a frame without a mask") }
+        lastHeard = .now()
         var data = frame.unmaskedData
         switch frame.opcode {
         case .text:
@@ -54,5 +77,22 @@ final class SocketHandler: ChannelInboundHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event is ChannelShouldQuiesceEvent { writer.close(code: 1001, reason: "the server stops") }
         context.fireUserInboundEventTriggered(event)
+    }
+}
+
+/// RFC 6455, 5.1: what a client sends is masked, or the connection ends. Looks at frames before they are put together.
+final class MaskGuard: ChannelInboundHandler {
+    typealias InboundIn = WebSocketFrame
+    typealias InboundOut = WebSocketFrame
+
+    private let writer: SocketWriter
+
+    init(writer: SocketWriter) { self.writer = writer }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard unwrapInboundIn(data).maskKey != nil else {
+            return writer.close(code: 1002, reason: "a frame without a mask")
+        }
+        context.fireChannelRead(data)
     }
 }

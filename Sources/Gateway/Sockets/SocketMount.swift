@@ -26,14 +26,20 @@ public struct SocketHandling: Sendable {
     }
 }
 
+/// What becomes of a socket that was asked for.
+public enum SocketOpening: Sendable {
+    case open(SocketHandling)
+    /// Closed at once with one of RFC 6455's codes and the reason.
+    case refused(code: UInt16, String)
+}
+
 /// A capability that speaks over web sockets at one path.
 public struct SocketMount: Sendable {
     let path: String
-    /// Nil when there is no room for one more.
-    let open: @Sendable (Actor, [QueryItem], SocketWriter) -> SocketHandling?
+    let open: @Sendable (Actor, [QueryItem], SocketWriter) -> SocketOpening
 
     public init(
-        _ path: String, open: @escaping @Sendable (Actor, [QueryItem], SocketWriter) -> SocketHandling?
+        _ path: String, open: @escaping @Sendable (Actor, [QueryItem], SocketWriter) -> SocketOpening
     ) {
         self.path = path
         self.open = open
