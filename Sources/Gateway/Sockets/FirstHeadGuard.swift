@@ -31,3 +31,24 @@ final class FirstHeadGuard: ChannelInboundHandler, RemovableChannelHandler {
         context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in channel.close(promise: nil) }
     }
 }
+
+/// Lets a first request ask for a socket only when it would get one: others are answered as HTTP, which says why.
+final class UpgradeFilter: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+
+    private let isWelcome: (HTTPRequestHead) -> Bool
+    /// What comes after the first head may be frames already, and is passed on unread.
+    private var isDone = false
+
+    init(isWelcome: @escaping (HTTPRequestHead) -> Bool) { self.isWelcome = isWelcome }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isDone else { return context.fireChannelRead(data) }
+        isDone = true
+        guard case .head(var head) = unwrapInboundIn(data), head.headers.contains(name: "upgrade"), !isWelcome(head)
+        else { return context.fireChannelRead(data) }
+        head.headers.remove(name: "upgrade")
+        context.fireChannelRead(wrapInboundOut(.head(head)))
+    }
+}

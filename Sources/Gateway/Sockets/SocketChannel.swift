@@ -58,6 +58,8 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
             configuration.decoderConfiguration = limits
             let pipeline = channel.pipeline.syncOperations
             let result = try pipeline.configureUpgradableHTTPServerPipeline(configuration: configuration)
+            let upgrading = try pipeline.handler(type: NIOTypedHTTPServerUpgradeHandler<Upgrade>.self)
+            try pipeline.addHandler(UpgradeFilter { open($0) != nil }, position: .before(upgrading))
             try pipeline.addHandler(FirstHeadGuard(timeMax: TimeAmount(settings.limits.requestTimeMax)))
             return Value(channel: channel, upgrade: result)
         }
