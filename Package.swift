@@ -33,7 +33,10 @@ let package = Package(
         // For the Benchmarks package, which is apart.
         .library(
             name: "BankKit",
-            targets: ["Diagnostics", "Postgres", "PostgresServer", "Migrations", "Bank", "Salvage"]),
+            targets: [
+                "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Bank", "Salvage", "Tokens",
+                "Web",
+            ]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

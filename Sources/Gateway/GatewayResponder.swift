@@ -8,9 +8,11 @@ internal import Web
 /// What a request brings besides its bytes.
 struct GatewayContext: InitializableFromSource, Sendable {
     let peer: String
+    let channel: any Channel
 
     init(source: ApplicationRequestContextSource) {
         peer = source.channel.remoteAddress?.ipAddress ?? "local"
+        channel = source.channel
     }
 }
 
@@ -65,7 +67,7 @@ final class GatewayResponder: HTTPResponder {
         } else if request.method == .options, let preflight = preflight(request.headers) {
             response = preflight
         } else if let mount {
-            response = try await answer(request, mount, rest, String(query), &entry)
+            response = try await answer(request, mount, rest, String(query), context.channel, &entry)
         } else {
             response = .problem("not_found", "nothing is served at this address", status: .notFound)
         }
@@ -78,7 +80,8 @@ final class GatewayResponder: HTTPResponder {
     }
 
     private func answer(
-        _ request: Request, _ mount: Mount, _ rest: String, _ query: String, _ entry: inout AccessLog.Entry
+        _ request: Request, _ mount: Mount, _ rest: String, _ query: String, _ channel: any Channel,
+        _ entry: inout AccessLog.Entry
     ) async throws -> ApiResponse {
         var actor: Actor?
         switch self.actor(request.headers, query) {
@@ -90,7 +93,7 @@ final class GatewayResponder: HTTPResponder {
         }
         entry.role = actor?.role ?? "-"
         entry.session = actor?.sessionID
-        guard let body = try await body(of: request) else {
+        guard let body = try await body(of: request, on: channel) else {
             return .problem(
                 "body_too_large", "the request's body is too large or came too slowly", status: .contentTooLarge)
         }
@@ -118,7 +121,7 @@ final class GatewayResponder: HTTPResponder {
     }
 
     /// Nil when it is too large or takes too long.
-    private func body(of request: Request) async throws -> [UInt8]? {
+    private func body(of request: Request, on channel: any Channel) async throws -> [UInt8]? {
         let declared = request.headers[.contentLength].map { Int($0) ?? .max }
         guard declared ?? 0 <= settings.limits.bodyBytesMax else { return nil }
         if declared == 0 { return [] }
@@ -126,6 +129,11 @@ final class GatewayResponder: HTTPResponder {
             return []
         }
         let deadline = ContinuousClock.now + settings.limits.requestTimeMax
+        // A client that stalls sends nothing that could be looked at: its connection is ended from outside.
+        let cut = channel.eventLoop.scheduleTask(in: TimeAmount(settings.limits.requestTimeMax) + .milliseconds(500)) {
+            channel.close(promise: nil)
+        }
+        defer { cut.cancel() }
         var bytes: [UInt8] = []
         for try await part in request.body {
             guard bytes.count + part.readableBytes <= settings.limits.bodyBytesMax, ContinuousClock.now < deadline

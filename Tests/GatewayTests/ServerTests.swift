@@ -1,5 +1,6 @@
 import Foundation
 import Gateway
+import TestSupport
 import Testing
 import Tokens
 import Web
@@ -174,5 +175,31 @@ struct Seeded: RandomNumberGenerator {
         z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
         z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
         return z ^ (z >> 31)
+    }
+
+    @Test func `a body that stalls, or trickles, is cut`() async throws {
+        try await Served.run {
+            $0.limits.requestTimeMax = .seconds(1)
+        } _: { served in
+            let key = try served.key("service_role")
+            let head =
+                "POST /rest/v1/directors HTTP/1.1\r\nHost: x\r\napikey: \(key)\r\nContent-Type: application/json\r\n"
+                + "Content-Length: 1000\r\n\r\n"
+            let ended = try await blocking {
+                let stalling = try RawClient(port: served.port)
+                stalling.send(head + "{")
+                _ = stalling.receive()
+                let trickling = try RawClient(port: served.port)
+                trickling.send(head)
+                for _ in 0..<12 {
+                    trickling.send(" ")
+                    usleep(200_000)
+                }
+                _ = trickling.receive()
+                return [stalling.isEnded, trickling.isEnded]
+            }
+            #expect(ended == [true, true])
+            #expect(try await ask(served.adminPort, "GET", "/live").status == 200)
+        }
     }
 }

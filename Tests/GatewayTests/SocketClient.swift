@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Web
 
 /// A web socket that is read and written byte by byte, on the thread that calls.

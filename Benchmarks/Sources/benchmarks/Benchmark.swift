@@ -55,7 +55,8 @@ extension [Double] {
 
 enum Benchmarks {
     static let all: [any Benchmark] = [
-        PointReads(), SingleTransfers(), BatchTransfers(), HotAccount(), SalvageRead(), Recovery(),
+        PointReads(), SingleTransfers(), BatchTransfers(), HotAccount(), SalvageRead(), Recovery(), ApiReads(),
+        ApiWrites(), ApiSockets(),
     ]
 }
 

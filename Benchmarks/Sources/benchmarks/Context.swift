@@ -31,7 +31,7 @@ actor Context {
         if let started { return try await started.value }
         // Ends when the server is up; `stop` removes what it made.
         let task = Task {
-            var options = Cluster.Options(directory: folder + "/pg")
+            var options = Cluster.Options(directory: folder + "/bank")
             options.isRemovedWithOwner = true
             options.settings = [
                 "synchronous_commit": "on", "fsync": "on", "full_page_writes": "on", "checkpoint_timeout": "1h",
@@ -104,9 +104,11 @@ actor Context {
         return (simulation + "/banque.dump", simulation, rows)
     }
 
+    nonisolated var program: String { FileManager.default.currentDirectoryPath + "/../.build/release/digitalbank" }
+
     /// Runs the product's own program, as it is shipped.
     nonisolated func digitalbank(_ arguments: [String]) async throws -> String {
-        let path = "../.build/release/digitalbank"
+        let path = program
         guard FileManager.default.isExecutableFile(atPath: path) else {
             throw BenchmarkError(description: "\(path) is missing: run make release first")
         }
@@ -117,7 +119,7 @@ actor Context {
         return run.outputText
     }
 
-    private func prepare(_ name: String, _ body: @escaping @Sendable () async throws -> Void) async throws {
+    func prepare(_ name: String, _ body: @escaping @Sendable () async throws -> Void) async throws {
         if let task = prepared[name] { return try await task.value }
         say("preparing \(name)")
         // Ends with its work; whoever needs it waits.

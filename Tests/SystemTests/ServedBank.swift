@@ -1,0 +1,105 @@
+import Foundation
+import Postgres
+import TestSupport
+
+@testable import PostgresServer
+
+/// A bank recovered from a small dump, and the program that serves it: as a process that can be killed.
+final class ServedBank: @unchecked Sendable {
+    // SAFETY: `process` is changed by the test that owns the bank, between its own steps.
+    let data: String
+    let port: Int
+    let cluster: Cluster
+    private(set) var keys: [String: String] = [:]
+    private var process: ChildProcess?
+
+    static func run(_ body: (ServedBank) async throws -> Void) async throws {
+        let files = try await SmallBank.files()
+        let data = FileManager.default.temporaryDirectory.path + "/served-\(UInt64.random(in: .min ... .max))"
+        defer { try? FileManager.default.removeItem(atPath: data) }
+        let recovered = try await Program.run(
+            "recover", files.dump, "--data-dir", data, "--legacy-key-file", files.key, "--baseline", files.baseline, "--yes")
+        guard recovered.status <= 1 else { throw Failure(words: recovered.output + recovered.error) }
+        let bank = try ServedBank(data: data)
+        let result: Result<Void, any Error>
+        do {
+            try await bank.start()
+            result = .success(try await body(bank))
+        } catch {
+            result = .failure(error)
+        }
+        bank.kill(SIGKILL)
+        try? await bank.cluster.stop(.immediate)
+        try result.get()
+    }
+
+    private init(data: String) throws {
+        self.data = data
+        cluster = try Cluster.attach(data + "/bank")
+        port = try Self.freePort()
+    }
+
+    /// Starts the server and waits until it answers.
+    func start() async throws {
+        let command = [Program.path, "serve", "--data-dir", data, "--port", "\(port)", "--admin-port", "0"]
+        process = try ChildProcess.spawn(
+            command, environment: ProcessInfo.processInfo.environment, directory: nil, streams: ChildProcess.Streams())
+        for _ in 0..<600 {
+            if try await answers() { break }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        if keys.isEmpty {
+            let said = try await Program.run("keys", "api", "--data-dir", data).output
+            for line in said.split(separator: "\n") {
+                let parts = line.split(separator: "=", maxSplits: 1).map(String.init)
+                if parts.count == 2 { keys[parts[0]] = parts[1] }
+            }
+        }
+    }
+
+    func answers() async throws -> Bool { (try? await ask(port, "GET", "/auth/v1/health"))?.status == 200 }
+
+    /// Sends the signal and waits until the process is gone.
+    func kill(_ signal: Int32) {
+        guard let process else { return }
+        Foundation.kill(process.identifier, signal)
+        while process.statusIfEnded() == nil { usleep(5000) }
+        self.process = nil
+    }
+
+    /// The server's processes, all at once and without warning.
+    func killPostgres() async throws {
+        let text = try String(contentsOfFile: data + "/bank/data/postmaster.pid", encoding: .utf8)
+        guard let identifier = text.split(separator: "\n").first.flatMap({ Int32($0) }), identifier > 1 else { return }
+        Foundation.kill(identifier, SIGKILL)
+        while Foundation.kill(identifier, 0) == 0 { try await Task.sleep(for: .milliseconds(5)) }
+    }
+
+    func request(
+        _ method: String, _ target: String, body: String = "", headers: [String: String] = [:]
+    ) async throws -> (status: Int, head: String, body: String) {
+        var fields = ["apikey": keys["SUPABASE_SERVICE_ROLE_KEY"] ?? "", "Content-Type": "application/json"]
+        fields.merge(headers) { $1 }
+        return try await ask(port, method, target, fields, body: body)
+    }
+
+    private static func freePort() throws -> Int {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
+            }
+        }
+        guard isBound else { throw Failure(words: "no free port") }
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+
+    struct Failure: Error {
+        let words: String
+    }
+}
