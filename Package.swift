@@ -109,11 +109,18 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ], resources: [.copy("Migrations")]),
 
+        module(
+            "BankAPI",
+            [
+                "Diagnostics", "Cryptography", "Postgres", "Vault", "Bank", "Web",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
+
         // HTTP: the one place that knows a server
         module(
             "Gateway",
             [
-                "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "CZlib",
+                "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "BankAPI", "CZlib",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -136,7 +143,7 @@ let package = Package(
             "Platform",
             [
                 "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
-                "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Gateway",
+                "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "BankAPI", "Gateway",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         module(
@@ -187,6 +194,12 @@ let package = Package(
         tests(
             "BankTests", ["Bank", "Vault", "Cryptography", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests(
+            "BankAPITests",
+            [
+                "BankAPI", "Bank", "Vault", "Cryptography", "Migrations", "Postgres", "Web", "TestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
+        tests(
             "SalvageTests", ["Salvage", "Postgres", "PostgresServer", "TestSupport", "CZlib", "CZstd", "CLZ4"],
             settings: crunching),
         tests("SimulatorTests", ["Simulator", "Bank", "Cryptography", "Postgres", "PostgresServer", "TestSupport"]),
@@ -200,8 +213,8 @@ let package = Package(
         tests(
             "GatewayTests",
             [
-                "Gateway", "Rest", "Auth", "Tokens", "Web", "Postgres", "PostgresServer", "TestSupport",
-                "ApiTestSupport",
+                "Gateway", "Rest", "Auth", "BankAPI", "Bank", "Vault", "Cryptography", "Tokens", "Web", "Postgres",
+                "PostgresServer", "TestSupport", "ApiTestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         tests("SystemTests", ["TestSupport", "Postgres", "PostgresServer"]),

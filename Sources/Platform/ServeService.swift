@@ -1,4 +1,6 @@
 internal import Auth
+internal import Bank
+internal import BankAPI
 internal import Foundation
 internal import Gateway
 internal import Migrations
@@ -7,6 +9,7 @@ internal import PostgresServer
 internal import Recovery
 internal import Rest
 internal import Tokens
+internal import Vault
 internal import Web
 
 /// What `digitalbank serve` was asked for.
@@ -92,7 +95,7 @@ public enum ServeService {
         _ request: ServeRequest, _ keys: ApiKeys, _ api: Database, _ catalog: Database,
         _ onReady: @escaping @Sendable ([String]) -> Void
     ) async throws {
-        try await Migrator(catalog).apply([try AuthMigrations.set()])
+        try await Migrator(catalog).apply([try BankMigrations.set(), try AuthMigrations.set()])
         let settings = RestSettings()
         let cache = SchemaCache(database: catalog, schemas: settings.schemas)
         try await cache.reload()
@@ -103,9 +106,10 @@ public enum ServeService {
                 keys: auth.keys, audience: nil, clock: { Int64(Date().timeIntervalSince1970) }),
             sessions: auth.sessions)
         try await auth.prepare()
+        let bank = try await bankService(request, api, catalog)
         let server = GatewayServer(
-            settings: gatewaySettings(request), mounts: [gate.mount(rest), gate.mount(auth)], tokens: gate.check,
-            anonymous: nil, unready: { cache.isLoaded ? nil : "the schema is not read yet" },
+            settings: gatewaySettings(request), mounts: [gate.mount(rest), gate.mount(auth)] + gate.mounts(bank),
+            tokens: gate.check, anonymous: nil, unready: { cache.isLoaded ? nil : "the schema is not read yet" },
             onListening: { port, adminPort in
                 let url = request.address(port: port)
                 // Whoever looks for the server without the note finds it by its port all the same.
@@ -114,7 +118,22 @@ public enum ServeService {
                     admin: adminPort.map { "http://\(request.host):\($0)" })
                 onReady(lines(request, url, adminPort))
             })
-        try await server.run(beside: [{ try await cache.run() }, { try await auth.run() }])
+        try await server.run(beside: [
+            { try await cache.run() }, { try await auth.run() }, { try await bank.run() },
+        ])
+    }
+
+    /// The bank's own operations: `api` runs what callers ask for, `catalog` reads the vault's keys.
+    private static func bankService(
+        _ request: ServeRequest, _ api: Database, _ catalog: Database
+    ) async throws -> BankService {
+        let data = DataDirectory(request.dataDirectory)
+        let folder = KeyFolder(data.keys)
+        let vault = Vault(
+            database: catalog, keyring: try await folder.keyring(), reload: { try await folder.keyring() })
+        return BankService(
+            database: api, secrets: BankSecrets(vault: vault, indexing: try KeyProvider.file(data.indexKey).key()),
+            clock: { Int64(Date().timeIntervalSince1970) })
     }
 
     private static func authService(
