@@ -279,13 +279,16 @@ begin
             raise;
         end if;
     end;
-    return query
+    -- A row that is there already tells of the same order: the ledger answered its key again.
     insert into public.executions_permanentes (ordre_id, echeance, essai, jour, statut, code, raison, virement_id)
     values (
         o.id, o.prochaine_le, o.essais + 1, p_jour,
         case when v_virement is not null then 'execute' when o.essais >= c_essais then 'abandonne' else 'refuse' end,
         v_code, left(v_raison, 300), v_virement)
-    returning *;
+    on conflict do nothing;
+    return query
+    select * from public.executions_permanentes e
+    where e.ordre_id = o.id and e.echeance = o.prochaine_le and e.essai = o.essais + 1;
     if v_virement is not null or o.essais >= c_essais then
         perform public.avancer_ordre_permanent(o.id, o.rang + 1, o.prochaine_le);
     else

@@ -4,7 +4,8 @@ internal import Web
 /// Every endpoint, and how a request finds its own.
 enum RouteTable {
     static let all: [Route] =
-        AccountEndpoints.routes + StatementEndpoints.routes + TransferEndpoints.routes
+        AccountEndpoints.routes + StatementEndpoints.routes + TransferEndpoints.routes + BeneficiaryEndpoints.routes
+        + CardEndpoints.routes + StandingOrderEndpoints.routes + PaymentFileEndpoint.routes
 
     /// The endpoint and what its path names. Literal segments win over parameters.
     static func find(_ method: HTTPRequest.Method, _ path: String) throws -> (Route, [String: String]) {
