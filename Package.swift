@@ -213,7 +213,7 @@ let package = Package(
         tests(
             "GatewayTests",
             [
-                "Gateway", "Rest", "Auth", "BankAPI", "Bank", "Vault", "Cryptography", "Tokens", "Web", "Postgres",
+                "Gateway", "Rest", "Auth", "BankAPI", "Bank", "Vault", "Migrations", "Tokens", "Web", "Postgres",
                 "PostgresServer", "TestSupport", "ApiTestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),

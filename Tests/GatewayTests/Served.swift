@@ -29,6 +29,7 @@ struct Served: Sendable {
 
     static func run(
         _ change: @Sendable (inout GatewaySettings) -> Void = { _ in }, mounts extra: [Mount] = [],
+        gateMounts: @escaping @Sendable (ApiGate) -> [Mount] = { _ in [] },
         _ body: @escaping @Sendable (Served) async throws -> Void
     ) async throws {
         var settings = GatewaySettings()
@@ -59,7 +60,8 @@ struct Served: Sendable {
                 verifier: TokenVerifier(keys: auth.keys, audience: nil, clock: clock), sessions: auth.sessions)
             let (ports, listening) = AsyncStream.makeStream(of: (Int, Int).self)
             let server = GatewayServer(
-                settings: fixed, mounts: [gate.mount(service), gate.mount(auth)] + extra, tokens: gate.check,
+                settings: fixed, mounts: [gate.mount(service), gate.mount(auth)] + extra + gateMounts(gate),
+                tokens: gate.check,
                 anonymous: nil, onListening: { listening.yield(($0, $1 ?? 0)) })
             let keys = auth.keys
             try await withThrowingTaskGroup(of: Void.self) { group in
