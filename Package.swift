@@ -112,11 +112,18 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ], resources: [.copy("Migrations")]),
 
+        module(
+            "BankAPI",
+            [
+                "Diagnostics", "Cryptography", "Postgres", "Vault", "Bank", "Web",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
+
         // HTTP: the one place that knows a server
         module(
             "Gateway",
             [
-                "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "Realtime", "CZlib",
+                "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "CZlib",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -139,7 +146,7 @@ let package = Package(
             "Platform",
             [
                 "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
-                "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "Gateway",
+                "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Gateway",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         module(
@@ -191,6 +198,12 @@ let package = Package(
         tests(
             "BankTests", ["Bank", "Vault", "Cryptography", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests(
+            "BankAPITests",
+            [
+                "BankAPI", "Bank", "Vault", "Cryptography", "Migrations", "Postgres", "Web", "TestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
+        tests(
             "SalvageTests", ["Salvage", "Postgres", "PostgresServer", "TestSupport", "CZlib", "CZstd", "CLZ4"],
             settings: crunching),
         tests("SimulatorTests", ["Simulator", "Bank", "Cryptography", "Postgres", "PostgresServer", "TestSupport"]),
@@ -204,8 +217,8 @@ let package = Package(
         tests(
             "GatewayTests",
             [
-                "Gateway", "Rest", "Auth", "Realtime", "Tokens", "Web", "Postgres", "PostgresServer", "TestSupport",
-                "ApiTestSupport",
+                "Gateway", "Rest", "Auth", "Realtime", "BankAPI", "Bank", "Vault", "Migrations", "Tokens", "Web",
+                "Postgres", "PostgresServer", "TestSupport", "ApiTestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         tests("SystemTests", ["TestSupport", "Postgres", "PostgresServer"]),

@@ -1,4 +1,5 @@
 public import Auth
+public import BankAPI
 internal import HTTPTypes
 public import Realtime
 public import Rest
@@ -81,6 +82,19 @@ public struct ApiGate: Sendable {
     }
 
     private static let realtimePrefix = "/realtime/v1"
+
+    /// The bank's own operations, and the document that describes them, which needs no token.
+    public func mounts(_ bank: BankService) -> [Mount] {
+        [
+            Mount("/bank/v1") { request, actor in
+                guard let actor else {
+                    return TokenRefusal(code: "PGRST302", message: "Anonymous access is disabled").response
+                }
+                return await bank.handle(request, actor: actor)
+            },
+            Mount("/bank/v1/openapi.json", needsToken: false) { request, _ in BankService.document(request) },
+        ]
+    }
 
     /// Auth answers a bad token in its own words, and knows better which sessions are still there.
     public func mount(_ auth: AuthService) -> Mount {

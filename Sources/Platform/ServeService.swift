@@ -1,4 +1,6 @@
 internal import Auth
+internal import Bank
+internal import BankAPI
 internal import Foundation
 internal import Gateway
 internal import Migrations
@@ -8,6 +10,7 @@ internal import Realtime
 internal import Recovery
 internal import Rest
 internal import Tokens
+internal import Vault
 internal import Web
 
 /// What `digitalbank serve` was asked for.
@@ -97,7 +100,9 @@ public enum ServeService {
         _ request: ServeRequest, _ keys: ApiKeys, _ api: Database, _ catalog: Database, _ feed: Database,
         _ onReady: @escaping @Sendable ([String]) -> Void
     ) async throws {
-        try await Migrator(catalog).apply([try AuthMigrations.set(), try RealtimeMigrations.set()])
+        try await Migrator(catalog).apply([
+            try BankMigrations.set(), try AuthMigrations.set(), try RealtimeMigrations.set(),
+        ])
         try await RealtimeStore.publish(catalog)
         let settings = RestSettings()
         let cache = SchemaCache(database: catalog, schemas: settings.schemas)
@@ -110,9 +115,10 @@ public enum ServeService {
         let gate = ApiGate(verifier: verifier, sessions: auth.sessions)
         try await auth.prepare()
         let realtime = RealtimeService(database: feed, gate: gate, sessions: auth.sessions)
+        let bank = try await bankService(request, api, catalog)
         let server = GatewayServer(
             settings: gatewaySettings(request),
-            mounts: [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)],
+            mounts: [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank),
             sockets: [gate.socket(realtime.hub)], tokens: gate.check,
             anonymous: nil, unready: { cache.isLoaded ? nil : "the schema is not read yet" },
             readings: realtime.hub.readings,
@@ -127,8 +133,21 @@ public enum ServeService {
         try await server.run(
             beside: [
                 { try await cache.run() }, { try await auth.run() }, { try await realtime.run() },
-                { try await signing.watch(auth, verifier) },
+                { try await signing.watch(auth, verifier) }, { try await bank.run() },
             ])
+    }
+
+    /// The bank's own operations: `api` runs what callers ask for, `catalog` reads the vault's keys.
+    private static func bankService(
+        _ request: ServeRequest, _ api: Database, _ catalog: Database
+    ) async throws -> BankService {
+        let data = DataDirectory(request.dataDirectory)
+        let folder = KeyFolder(data.keys)
+        let vault = Vault(
+            database: catalog, keyring: try await folder.keyring(), reload: { try await folder.keyring() })
+        return BankService(
+            database: api, secrets: BankSecrets(vault: vault, indexing: try KeyProvider.file(data.indexKey).key()),
+            clock: { Int64(Date().timeIntervalSince1970) })
     }
 
     private static func authService(

@@ -31,6 +31,7 @@ struct Served: Sendable {
 
     static func run(
         _ change: @Sendable (inout GatewaySettings) -> Void = { _ in }, mounts extra: [Mount] = [],
+        gateMounts: @escaping @Sendable (ApiGate) -> [Mount] = { _ in [] },
         _ body: @escaping @Sendable (Served) async throws -> Void
     ) async throws {
         var settings = GatewaySettings()
@@ -68,7 +69,9 @@ struct Served: Sendable {
             auth.sessions.watch { hub.revoke(sessionID: $0) }
             let (ports, listening) = AsyncStream.makeStream(of: (Int, Int).self)
             let server = GatewayServer(
-                settings: fixed, mounts: [gate.mount(service), gate.mount(auth), gate.mount(hub)] + extra,
+                settings: fixed,
+                mounts: [gate.mount(service), gate.mount(auth), gate.mount(hub)] + extra
+                    + gateMounts(gate),
                 sockets: [gate.socket(hub)], tokens: gate.check,
                 anonymous: nil, readings: hub.readings, onListening: { listening.yield(($0, $1 ?? 0)) })
             let keys = auth.keys

@@ -48,7 +48,7 @@ public struct LedgerError: Fault, Hashable {
     }
 
     /// Every refusal, in the order of the SQLSTATEs.
-    public static let kinds = money + accounts + requests + holds
+    public static let kinds = money + accounts + requests + holds + clients
 
     private static let money = [
         Kind(
@@ -110,6 +110,31 @@ public struct LedgerError: Fault, Hashable {
         Kind(
             sqlState: "LV023", code: "ledger_out_of_balance", message: "the balances in … add up to …, not to zero",
             hint: "See: select * from verifier_le_grand_livre()"),
+    ]
+
+    private static let clients = [
+        Kind(
+            sqlState: "LV024", code: "insufficient_aal", message: "the amount … needs a second factor for this payee",
+            hint: "Sign in with your second factor, or trust the payee as a beneficiary first."),
+        Kind(
+            sqlState: "LV025", code: "authorization_invalid",
+            message: "the authorisation is not for this order, spent or past its time",
+            hint: "Ask for a new authorisation of this amount and this payee."),
+        Kind(
+            sqlState: "LV026", code: "beneficiary_known", message: "this payee is trusted already",
+            hint: "Use the payee that is there, or remove it first."),
+        Kind(
+            sqlState: "LV027", code: "card_stays_blocked", message: "card … stays blocked: …",
+            hint: "Ask the bank for a new card."),
+        Kind(
+            sqlState: "LV028", code: "message_known", message: "the message … was sent before with other contents",
+            hint: "Give each message an identification of its own."),
+        Kind(
+            sqlState: "LV029", code: "too_many_kept", message: "there are … already",
+            hint: "Remove what is not needed any more."),
+        Kind(
+            sqlState: "LV030", code: "standing_order_ended", message: "the standing order is ended",
+            hint: "Make a new one."),
     ]
 
     private static let holds = [

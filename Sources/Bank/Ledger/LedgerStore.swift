@@ -13,7 +13,10 @@ public struct LedgerStore: Sendable {
     /// Moves money once: the same key and order again give the same answer, marked as a replay.
     @discardableResult
     public func transfer(_ order: TransferOrder) async throws -> LedgerEntry {
-        try await one(
+        guard order.caller == nil else {
+            throw LedgerError(sqlState: "LV018", reason: "an order for a caller travels in a batch")
+        }
+        return try await one(
             """
             select transaction_id, virement_id, numero, solde_apres_minor, numero_credit, booked_at, date_comptable,
                 date_valeur, rejoue
@@ -34,13 +37,12 @@ public struct LedgerStore: Sendable {
         guard orders.allSatisfy({ $0.amount.currency == currency }) else {
             throw LedgerError(sqlState: "LV005", reason: "the orders of a batch have several currencies")
         }
-        let statement: Statement = """
-            select cle, code, raison, virement_id, transaction_id, numero, solde_apres_minor, rejoue
-            from public.virer_lot(
-                \(SQLArray(orders.map(\.key.rawValue)))::text[], \(SQLArray(orders.map(\.debit.rawValue)))::bigint[],
-                \(SQLArray(orders.map(\.credit.rawValue)))::bigint[], \(SQLArray(orders.map(\.amount.minor)))::bigint[],
-                \(mode.rawValue), \(SQLArray(orders.map(\.reason)))::text[], \(currency.code), \(channel))
-            """
+        let callers = orders.compactMap(\.caller)
+        guard callers.isEmpty || (callers.count == orders.count && mode == .continue) else {
+            throw LedgerError(
+                sqlState: "LV018", reason: "orders of several callers are executed each on its own, all with a caller")
+        }
+        let statement = callers.isEmpty ? batch(orders, mode, channel) : batch(orders, for: callers, channel)
         var attempt = 1
         while true {
             do {
@@ -51,6 +53,29 @@ public struct LedgerStore: Sendable {
                 throw LedgerError.told(error)
             }
         }
+    }
+
+    private func batch(_ orders: [TransferOrder], _ mode: BatchMode, _ channel: String) -> Statement {
+        """
+        select cle, code, raison, virement_id, transaction_id, numero, solde_apres_minor, rejoue
+        from public.virer_lot(
+            \(SQLArray(orders.map(\.key.rawValue)))::text[], \(SQLArray(orders.map(\.debit.rawValue)))::bigint[],
+            \(SQLArray(orders.map(\.credit.rawValue)))::bigint[], \(SQLArray(orders.map(\.amount.minor)))::bigint[],
+            \(mode.rawValue), \(SQLArray(orders.map(\.reason)))::text[],
+            \(orders.first?.amount.currency.code), \(channel))
+        """
+    }
+
+    private func batch(_ orders: [TransferOrder], for callers: [OrderCaller], _ channel: String) -> Statement {
+        """
+        select cle, code, raison, virement_id, transaction_id, numero, solde_apres_minor, rejoue
+        from public.virer_pour(
+            \(SQLArray(callers.map(\.user.uuidString)))::uuid[], \(SQLArray(callers.map(\.level)))::text[],
+            \(SQLArray(callers.map(\.authorization?.uuidString)))::uuid[],
+            \(SQLArray(orders.map(\.key.rawValue)))::text[], \(SQLArray(orders.map(\.debit.rawValue)))::bigint[],
+            \(SQLArray(orders.map(\.credit.rawValue)))::bigint[], \(SQLArray(orders.map(\.amount.minor)))::bigint[],
+            \(SQLArray(orders.map(\.reason)))::text[], \(orders.first?.amount.currency.code), \(channel))
+        """
     }
 
     /// Gives an operation back, wholly or, with `amount`, in part. All reversals together never pass it.

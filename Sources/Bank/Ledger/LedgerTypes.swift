@@ -44,6 +44,22 @@ public struct LedgerDay: Hashable, Sendable, Comparable, CustomStringConvertible
     public static func < (one: LedgerDay, other: LedgerDay) -> Bool { one.description < other.description }
 }
 
+/// Whom an order is executed for: the database judges it as if they had called it themselves.
+public struct OrderCaller: Hashable, Sendable {
+    /// The `sub` of their token.
+    public let user: UUID
+    /// How strongly they proved who they are: `aal1` or `aal2`.
+    public let level: String
+    /// Spent by the order: given for its amount and payee.
+    public let authorization: UUID?
+
+    public init(user: UUID, level: String, authorization: UUID? = nil) {
+        self.user = user
+        self.level = level
+        self.authorization = authorization
+    }
+}
+
 /// A wish to move money from one account to another.
 public struct TransferOrder: Hashable, Sendable {
     public var debit: AccountID
@@ -58,6 +74,8 @@ public struct TransferOrder: Hashable, Sendable {
     public var valueDay: LedgerDay?
     /// Refuses the order unless this business day is the open one.
     public var businessDay: LedgerDay?
+    /// Nil when the session's own caller orders. With a caller the order has no dates and no reference.
+    public var caller: OrderCaller?
 
     public init(
         debit: AccountID, credit: AccountID, amount: Money, key: OrderKey = .random(), reason: String? = nil

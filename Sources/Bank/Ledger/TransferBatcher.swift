@@ -17,7 +17,7 @@ public actor TransferBatcher {
         let continuation: CheckedContinuation<BatchItem.Outcome, any Error>
 
         /// What a batch has in common.
-        var fare: [String] { [order.amount.currency.code, order.channel] }
+        var fare: [String] { [order.amount.currency.code, order.channel, order.caller == nil ? "bank" : "clients"] }
     }
 
     /// `flightsMax` batches are under way at once: more of them are smaller. Fifty orders a batch is where the gain ends.
