@@ -73,7 +73,12 @@ let package = Package(
         module("Salvage", ["Diagnostics", "Cryptography", "CZlib", "CZstd", "CLZ4"], settings: crunching),
 
         module("Web", [.product(name: "HTTPTypes", package: "swift-http-types")]),
-        module("Rest", ["Diagnostics", "Postgres", "Web", .product(name: "HTTPTypes", package: "swift-http-types")]),
+        module(
+            "Rest",
+            [
+                "Diagnostics", "Cryptography", "Postgres", "Migrations", "Web",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ], resources: [.copy("Migrations")]),
 
         module("Tokens", ["Diagnostics", "Cryptography", "Web"]),
 
@@ -172,7 +177,8 @@ let package = Package(
         tests(
             "RestTests",
             [
-                "Rest", "Web", "Postgres", "TestSupport", "ApiTestSupport",
+                "Rest", "Web", "Tokens", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Bank", "Auth",
+                "TestSupport", "ApiTestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         tests("TokensTests", ["Tokens", "Cryptography", "Web"]),

@@ -92,8 +92,9 @@ public enum ServeService {
         _ request: ServeRequest, _ keys: ApiKeys, _ api: Database, _ catalog: Database,
         _ onReady: @escaping @Sendable ([String]) -> Void
     ) async throws {
-        try await Migrator(catalog).apply([try AuthMigrations.set()])
-        let settings = RestSettings()
+        try await Migrator(catalog).apply([try AuthMigrations.set(), try RestMigrations.set()])
+        try await catalog.pipeline(ApiRolesStore.answers)
+        let settings = restSettings
         let cache = SchemaCache(database: catalog, schemas: settings.schemas)
         try await cache.reload()
         let rest = RestService(database: api, cache: cache, settings: settings)
@@ -103,6 +104,7 @@ public enum ServeService {
                 keys: auth.keys, audience: nil, clock: { Int64(Date().timeIntervalSince1970) }),
             sessions: auth.sessions)
         try await auth.prepare()
+        let notices = try await announcements(cache)
         let server = GatewayServer(
             settings: gatewaySettings(request), mounts: [gate.mount(rest), gate.mount(auth)], tokens: gate.check,
             anonymous: nil, unready: { cache.isLoaded ? nil : "the schema is not read yet" },
@@ -112,9 +114,27 @@ public enum ServeService {
                 try? ServeProcess.note(
                     DataDirectory(request.dataDirectory), url: url,
                     admin: adminPort.map { "http://\(request.host):\($0)" })
-                onReady(lines(request, url, adminPort))
+                onReady(lines(request, url, adminPort) + notices)
             })
-        try await server.run(beside: [{ try await cache.run() }, { try await auth.run() }])
+        try await server.run(beside: [
+            { try await cache.run() }, { try await auth.run() }, { try await AnswerCleaner(database: catalog).run() },
+        ])
+    }
+
+    /// The bank's ceilings. Row level security bounds what is seen; these bound what it may cost.
+    private static var restSettings: RestSettings {
+        var settings = RestSettings()
+        settings.keepsAnswers = true
+        settings.rowsMax = 10_000
+        settings.rowsMaxByRole = ["anon": 1_000, "service_role": 0]
+        settings.costMaxByRole = ["anon": 100_000]
+        return settings
+    }
+
+    /// What the operator must know about reloads of the schema.
+    private static func announcements(_ cache: SchemaCache) async throws -> [String] {
+        try await cache.isAnnounced()
+            ? [] : ["schema       not watched: after a change run notify pgrst, 'reload schema'"]
     }
 
     private static func authService(

@@ -16,7 +16,8 @@ public let servedCinema = TestTemplate("served_cinema") { database in
     try await database.withConnection { try await $0.runScript(cinemaSQL) }
 }
 
-private let cinemaSQL = """
+/// The films' own script, for databases that hold more beside them.
+public let cinemaSQL = """
     do $$ begin
         if not exists (select from pg_roles where rolname = 'anon') then create role anon nologin; end if;
         if not exists (select from pg_roles where rolname = 'service_role') then create role service_role nologin; end if;
