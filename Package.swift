@@ -191,7 +191,8 @@ let package = Package(
         tests("VaultTests", ["Vault", "Cryptography", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests("EvidenceTests", ["Evidence", "Cryptography", "Migrations", "Postgres", "TestSupport"]),
         tests(
-            "BankTests", ["Bank", "Vault", "Cryptography", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
+            "BankTests",
+            ["Bank", "Vault", "Evidence", "Cryptography", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests(
             "SalvageTests", ["Salvage", "Postgres", "PostgresServer", "TestSupport", "CZlib", "CZstd", "CLZ4"],
             settings: crunching),

@@ -12,7 +12,8 @@ public struct DigitalBank: AsyncParsableCommand {
         version: "digitalbank \(productVersion)",
         subcommands: [
             RecoverCommand.self, SimulateCommand.self, UpCommand.self, DownCommand.self, CleanDataCommand.self,
-            MigrateCommand.self, KeysCommand.self, EvidenceCommand.self, ServeCommand.self, UsersCommand.self, LintCommand.self,
+            MigrateCommand.self, KeysCommand.self, EvidenceCommand.self, ServeCommand.self, UsersCommand.self,
+            LintCommand.self,
             DoctorCommand.self,
         ])
 

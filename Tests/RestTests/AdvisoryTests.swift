@@ -112,7 +112,8 @@ import Web
     }
 
     static let oracles = [
-        "/directors?select=id&country=eq.FR", "/directors?select=id&country=like.F*", "/directors?select=id&country=is.null",
+        "/directors?select=id&country=eq.FR", "/directors?select=id&country=like.F*",
+        "/directors?select=id&country=is.null",
         "/directors?select=id&or=(country.eq.FR,id.eq.9)", "/directors?select=id&not.and=(country.eq.FR,id.eq.1)",
         "/directors?select=id&order=country", "/films?select=id,directors!inner(id)&directors.country=eq.FR",
         "/films?select=id,directors(id)&order=directors(country)", "/directors?select=id&country->>x=eq.1",
@@ -169,7 +170,8 @@ import Web
                     #expect(!response.text.contains("secret-word"), "\(target): \(response.text)")
                     #expect((try JSONReader.read(response.text))["details"] == .null, "\(target)")
                 }
-                let batch = #"{"requests":[{"method":"\#(method.rawValue)","path":"\#(target)","body":\#(body.isEmpty ? "{}" : body)}]}"#
+                let batch =
+                    #"{"requests":[{"method":"\#(method.rawValue)","path":"\#(target)","body":\#(body.isEmpty ? "{}" : body)}]}"#
                 let inside = await cinema.send(.post, "/batch", batch)
                 #expect(inside.status.code >= 400 && !inside.text.contains("secret-word"), "\(inside.text)")
             }
@@ -205,7 +207,10 @@ import Web
             expect(await cinema.get("/films?select=\(items)"), 400)
             let requests = (0..<51).map { _ in #"{"method":"GET","path":"/films"}"# }.joined(separator: ",")
             expect(await cinema.send(.post, "/batch", #"{"requests":[\#(requests)]}"#), 400)
-            expect(await cinema.get("/films?select=" + (0..<60).map { "a\($0):directors(name)" }.joined(separator: ",") + "&limit=1"), 200)
+            expect(
+                await cinema.get(
+                    "/films?select=" + (0..<60).map { "a\($0):directors(name)" }.joined(separator: ",") + "&limit=1"),
+                200)
         }
     }
 }

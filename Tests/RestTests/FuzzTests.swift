@@ -12,9 +12,12 @@ import Web
     private static let seconds = isLongRun ? 600.0 : 6.0
     private static let words = [
         "select", "order", "limit", "offset", "or", "and", "not.", "columns", "on_conflict", "id", "title", "directors",
-        "films", "meta", "=", "&", "(", ")", ",", ".", ":", "::", "->", "->>", "*", "\"", "\\", "{", "}", "[", "]", "!inner",
-        "!left", "...", "eq.", "in.(", "is.null", "like(any).", "fts(french).", "cs.", "count()", "sum()", "desc", "nullsfirst",
-        "9223372036854775807", "9223372036854775808", "-1", "%", "%00", "%ff", "%2", "%F0%9F%92%B6", "é", "'", "--", ";", " ",
+        "films", "meta", "=", "&", "(", ")", ",", ".", ":", "::", "->", "->>", "*", "\"", "\\", "{", "}", "[", "]",
+        "!inner",
+        "!left", "...", "eq.", "in.(", "is.null", "like(any).", "fts(french).", "cs.", "count()", "sum()", "desc",
+        "nullsfirst",
+        "9223372036854775807", "9223372036854775808", "-1", "%", "%00", "%ff", "%2", "%F0%9F%92%B6", "é", "'", "--",
+        ";", " ",
         "$1", "${a.body}", "int[]", "\u{1F}", "\r\n", "💶",
     ]
 
@@ -23,7 +26,8 @@ import Web
         for _ in 0..<Int.random(in: 1...6, using: &random) {
             let place = Int.random(in: 0...bytes.count, using: &random)
             switch Int.random(in: 0..<7, using: &random) {
-            case 0: bytes.insert(contentsOf: Array(Self.words.randomElement(using: &random)?.utf8 ?? "".utf8), at: place)
+            case 0:
+                bytes.insert(contentsOf: Array(Self.words.randomElement(using: &random)?.utf8 ?? "".utf8), at: place)
             case 1 where place < bytes.count: bytes[place] = UInt8.random(in: .min ... .max, using: &random)
             case 2 where place < bytes.count: bytes.remove(at: place)
             case 3: bytes = Array(bytes[..<place])

@@ -1,3 +1,4 @@
+import Foundation
 import HTTPTypes
 import Migrations
 import Postgres
@@ -38,7 +39,9 @@ import Web
                 // The first connection to listen may hear of the template's own making.
                 try await Task.sleep(for: .milliseconds(400))
                 let before = cache.generation
-                for number in 0..<30 { try await cinema.database.run("create table \(identifier: "t\(number)") (id int)") }
+                for number in 0..<30 {
+                    try await cinema.database.run("create table \(identifier: "t\(number)") (id int)")
+                }
                 try await eventually { cache.generation > before }
                 try await Task.sleep(for: .milliseconds(400))
                 let after = cache.generation
@@ -92,6 +95,23 @@ import Web
                 try await Task.sleep(for: .milliseconds(600))
                 #expect(cache.generation == before)
                 try await cinema.database.run("notify pgrst, 'reload schema'")
+                try await eventually { cache.generation > before }
+            }
+        }
+    }
+
+    @Test func `a listening connection that has gone silent is given up`() async throws {
+        try await Cinema.kept { cinema in
+            try await watching(cinema, heartbeat: .milliseconds(200)) { cache in
+                let listener = try await cinema.database.one(
+                    """
+                    select pid::bigint from pg_stat_activity
+                    where datname = current_database() and query ilike 'listen%'
+                    """, as: Int.self)
+                let before = cache.generation
+                // Stopped, not killed: its socket stays open and says nothing.
+                try #require(kill(Int32(listener), SIGSTOP) == 0)
+                defer { kill(Int32(listener), SIGCONT) }
                 try await eventually { cache.generation > before }
             }
         }

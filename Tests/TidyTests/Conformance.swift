@@ -52,7 +52,7 @@ enum Conformance {
             guard let group = row.captures(in: String(line)).first?.group, let count = counts[group],
                 let figure = number.captures(in: String(line)).first?.group
             else { return String(line) }
-            return line.replacing("| \(figure) |", with: "| \(count) |", maxReplacements: 1)
+            return String(line).replacing("| \(figure) |", with: "| \(count) |", maxReplacements: 1)
         }.joined(separator: "\n")
     }
 }

@@ -53,7 +53,8 @@ struct Generator: RandomNumberGenerator {
         var generator = Generator(seed: seed)
         let verifier = verifier(secretKeys(), audience: "x")
         let pieces: [[UInt8]] = [
-            "eyJhbGciOiJIUzI1NiJ9", "eyJhbGciOiJub25lIn0", ".", "..", "e30", "eyJleHAiOjF9", "=", "-_", "A", "\u{0}", "é",
+            "eyJhbGciOiJIUzI1NiJ9", "eyJhbGciOiJub25lIn0", ".", "..", "e30", "eyJleHAiOjF9", "=", "-_", "A", "\u{0}",
+            "é",
             "{\"alg\":\"HS256\"}", "[[[[[[[[", "{\"a\":", "\"\\ud800\"", "1e99999", "-", "Bearer ",
         ].map { Array($0.utf8) }
         let clock = ContinuousClock()

@@ -34,7 +34,8 @@ struct AnswerStore: Sendable {
             guard let status: Int64 = try row.decodeIfPresent(1) else { return .gone }
             return .known(
                 KeptAnswer(
-                    status: Int(status), fields: try row.decodeIfPresent(2) ?? "{}", body: try row.decodeIfPresent(3) ?? []
+                    status: Int(status), fields: try row.decodeIfPresent(2) ?? "{}",
+                    body: try row.decodeIfPresent(3) ?? []
                 ))
         default: return .other
         }

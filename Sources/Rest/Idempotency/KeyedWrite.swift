@@ -23,7 +23,7 @@ struct KeyedWrite: Sendable {
                 return try await once(work)
             } catch let replay as Replay {
                 return replay.response
-            } catch where attempt < Self.attemptsMax && Self.isRepeatable(error) {
+            } catch  where attempt < Self.attemptsMax && Self.isRepeatable(error) {
                 attempt += 1
                 try await Task.sleep(for: .milliseconds(Int.random(in: 5...(20 << attempt))))
             }
@@ -117,5 +117,7 @@ public struct AnswerCleaner: Sendable {
 
     /// One bounded step; the number of answers that were forgotten.
     @discardableResult
-    public func clean() async throws -> Int { Int(try await AnswerStore(database: database).forget(most: Self.rowsMax)) }
+    public func clean() async throws -> Int {
+        Int(try await AnswerStore(database: database).forget(most: Self.rowsMax))
+    }
 }

@@ -109,7 +109,8 @@ struct RowSecurityRules {
         if policy.roles.isEmpty {
             found.append(
                 LintFinding(
-                    .policyWithoutRole, object, "without TO it is evaluated for every role, also for those it is not for",
+                    .policyWithoutRole, object,
+                    "without TO it is evaluated for every role, also for those it is not for",
                     repair: "alter policy \(object) to authenticated;"))
         }
         let isForAnyone = policy.roles.isEmpty || policy.roles.contains("anon")
@@ -196,7 +197,9 @@ struct RowSecurityRules {
         for policy in facts.policies where policy.isPermissive {
             let verbs = policy.verb == "*" ? ["r", "a", "w", "d"] : [policy.verb]
             for role in policy.roles.isEmpty ? ["public"] : policy.roles {
-                for verb in verbs { known[Key(table: policy.table, role: role, verb: verb), default: []].append(policy) }
+                for verb in verbs {
+                    known[Key(table: policy.table, role: role, verb: verb), default: []].append(policy)
+                }
             }
         }
         let names = ["r": "select", "a": "insert", "w": "update", "d": "delete"]

@@ -89,7 +89,9 @@ struct Runner: Sendable {
         // In a savepoint when others share the transaction, which must not stay read only.
         let results: [QueryResult]
         if carrier.isShared {
-            results = try await carrier.undoable(isolation: .readCommitted) { try await $0.pipeline([settings, explained]) }
+            results = try await carrier.undoable(isolation: .readCommitted) {
+                try await $0.pipeline([settings, explained])
+            }
         } else if case .transaction = carrier {
             results = try await carrier.pipeline([before[0], explained])
         } else {
@@ -123,7 +125,9 @@ struct Runner: Sendable {
     private func settings(_ context: RequestContext, isReadOnly: Bool) -> Statement {
         var values = [("role", context.actor.role), ("request.jwt.claims", context.actor.claims)]
         let path = [context.schema] + context.settings.extraSearchPath.filter { $0 != context.schema }
-        if path != ["public"] || carrier.isShared { values.append(("search_path", path.map(SQLText.quoted).joined(separator: ", "))) }
+        if path != ["public"] || carrier.isShared {
+            values.append(("search_path", path.map(SQLText.quoted).joined(separator: ", ")))
+        }
         if isReadOnly { values.append(("transaction_read_only", "on")) }
         values += context.roleSettings.hoisted
         if carrier.isShared { values += [("response.headers", ""), ("response.status", "")] }
