@@ -76,7 +76,12 @@ let package = Package(
         module("Salvage", ["Diagnostics", "Cryptography", "CZlib", "CZstd", "CLZ4"], settings: crunching),
 
         module("Web", [.product(name: "HTTPTypes", package: "swift-http-types")]),
-        module("Rest", ["Diagnostics", "Postgres", "Web", .product(name: "HTTPTypes", package: "swift-http-types")]),
+        module(
+            "Rest",
+            [
+                "Diagnostics", "Cryptography", "Postgres", "Migrations", "Web",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ], resources: [.copy("Migrations")]),
 
         module("Tokens", ["Diagnostics", "Cryptography", "Web"]),
 
@@ -183,7 +188,8 @@ let package = Package(
         tests(
             "RestTests",
             [
-                "Rest", "Web", "Postgres", "TestSupport", "ApiTestSupport",
+                "Rest", "Web", "Tokens", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Bank", "Auth",
+                "TestSupport", "ApiTestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         tests("TokensTests", ["Tokens", "Cryptography", "Web"]),
@@ -196,7 +202,8 @@ let package = Package(
         tests("VaultTests", ["Vault", "Cryptography", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests("EvidenceTests", ["Evidence", "Cryptography", "Migrations", "Postgres", "TestSupport"]),
         tests(
-            "BankTests", ["Bank", "Vault", "Cryptography", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
+            "BankTests",
+            ["Bank", "Vault", "Evidence", "Cryptography", "Migrations", "Postgres", "PostgresServer", "TestSupport"]),
         tests(
             "BankAPITests",
             [

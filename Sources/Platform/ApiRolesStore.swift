@@ -4,6 +4,16 @@ internal import Postgres
 enum ApiRolesStore {
     static let name = "authenticator"
 
+    /// What the login role may do before it becomes another: keep answers, and nothing else.
+    static let answers: [Statement] = [
+        Statement(unchecked: "grant usage on schema api to \(name)"),
+        Statement(
+            unchecked: """
+                grant execute on function api.reserver_cle(text, text, text, bytea),
+                    api.garder_reponse(text, text, text, smallint, text, bytea) to \(name)
+                """),
+    ]
+
     static func make(password: String) -> [Statement] {
         let literal = Statement.literal(password)
         return [

@@ -33,7 +33,9 @@ public enum RestOnlyService {
         let cache = SchemaCache(database: catalog, schemas: settings.rest.schemas)
         do {
             try await cache.reload()
-            let rest = RestService(database: database, cache: cache, settings: settings.rest)
+            var served = settings.rest
+            served.keepsAnswers = try await RestService.canKeepAnswers(in: database)
+            let rest = RestService(database: database, cache: cache, settings: served)
             let verifier = TokenVerifier(
                 keys: keys, audience: settings.audience,
                 roleClaim: ClaimPath(settings.roleClaim) ?? .role,

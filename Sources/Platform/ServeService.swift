@@ -101,10 +101,11 @@ public enum ServeService {
         _ onReady: @escaping @Sendable ([String]) -> Void
     ) async throws {
         try await Migrator(catalog).apply([
-            try BankMigrations.set(), try AuthMigrations.set(), try RealtimeMigrations.set(),
+            try BankMigrations.set(), try AuthMigrations.set(), try RestMigrations.set(), try RealtimeMigrations.set(),
         ])
+        try await catalog.pipeline(ApiRolesStore.answers)
         try await RealtimeStore.publish(catalog)
-        let settings = RestSettings()
+        let settings = restSettings
         let cache = SchemaCache(database: catalog, schemas: settings.schemas)
         try await cache.reload()
         let rest = RestService(database: api, cache: cache, settings: settings)
@@ -116,6 +117,7 @@ public enum ServeService {
         try await auth.prepare()
         let realtime = RealtimeService(database: feed, gate: gate, sessions: auth.sessions)
         let bank = try await bankService(request, api, catalog)
+        let notices = try await announcements(cache)
         let server = GatewayServer(
             settings: gatewaySettings(request),
             mounts: [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank),
@@ -128,12 +130,13 @@ public enum ServeService {
                 try? ServeProcess.note(
                     DataDirectory(request.dataDirectory), url: url,
                     admin: adminPort.map { "http://\(request.host):\($0)" })
-                onReady(lines(request, url, adminPort))
+                onReady(lines(request, url, adminPort) + notices)
             })
         try await server.run(
             beside: [
                 { try await cache.run() }, { try await auth.run() }, { try await realtime.run() },
                 { try await signing.watch(auth, verifier) }, { try await bank.run() },
+                { try await AnswerCleaner(database: catalog).run() },
             ])
     }
 
@@ -148,6 +151,22 @@ public enum ServeService {
         return BankService(
             database: api, secrets: BankSecrets(vault: vault, indexing: try KeyProvider.file(data.indexKey).key()),
             clock: { Int64(Date().timeIntervalSince1970) })
+    }
+
+    /// The bank's ceilings. Row level security bounds what is seen; these bound what it may cost.
+    private static var restSettings: RestSettings {
+        var settings = RestSettings()
+        settings.keepsAnswers = true
+        settings.rowsMax = 10_000
+        settings.rowsMaxByRole = ["anon": 1_000, "service_role": 0]
+        settings.costMaxByRole = ["anon": 100_000]
+        return settings
+    }
+
+    /// What the operator must know about reloads of the schema.
+    private static func announcements(_ cache: SchemaCache) async throws -> [String] {
+        try await cache.isAnnounced()
+            ? [] : ["schema       not watched: after a change run notify pgrst, 'reload schema'"]
     }
 
     private static func authService(

@@ -38,7 +38,8 @@ private let notebooksSQL = """
         with check (realtime.topic() = 'own:' || (select auth.uid()));
     """
 
-private let cinemaSQL = """
+/// The films' own script, for databases that hold more beside them.
+public let cinemaSQL = """
     do $$ begin
         if not exists (select from pg_roles where rolname = 'anon') then create role anon nologin; end if;
         if not exists (select from pg_roles where rolname = 'service_role') then create role service_role nologin; end if;

@@ -6,6 +6,7 @@ import Tokens
 import Web
 
 @Suite struct ServerTests {
+    // group: operations
     @Test func `tokens decide who asks, and bad ones are refused`() async throws {
         try await Served.run { served in
             let key = try served.key("authenticated")

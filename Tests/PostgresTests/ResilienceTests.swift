@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 @Suite struct `Lost connections` {
+    // group: pool
     @Test func `a killed backend fails the statement under way and the next one finds a new connection`() async throws {
         try await withTestDatabase(connectionsMax: 1) { database in
             try await withTestDatabase(sameAs: database) { killer in

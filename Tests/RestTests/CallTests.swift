@@ -5,6 +5,7 @@ import Testing
 import Web
 
 @Suite struct CallTests {
+    // group: functions
     static let calls: [(HTTPRequest.Method, String, String, Int, String)] = [
         (.post, "/rpc/add_them", #"{"a":1,"b":2}"#, 200, "3"),
         (.post, "/rpc/add_them", #"{"a":1}"#, 200, "11"),
@@ -48,6 +49,7 @@ import Web
         }
     }
 
+    // group: transaction
     @Test func `claims reach the function, and are gone for the next request`() async throws {
         try await Cinema.run { cinema in
             expect(await cinema.get("/rpc/claims"), 200, #"{"role":"authenticated","sub":"u1"}"#)
@@ -58,6 +60,7 @@ import Web
         }
     }
 
+    // group: answers of functions
     @Test func `a function may choose status, headers and error`() async throws {
         try await Cinema.run { cinema in
             let tea = await cinema.send(.post, "/rpc/teapot", "{}")
@@ -73,6 +76,7 @@ import Web
         }
     }
 
+    // group: functions
     static let refusals: [(HTTPRequest.Method, String, String, Int, String)] = [
         (.post, "/rpc/nope", "{}", 404, "PGRST202"),
         (.post, "/rpc/add_them", #"{"a":1,"zz":2}"#, 404, "PGRST202"),

@@ -5,6 +5,7 @@ import Testing
 import Web
 
 @Suite struct ProtocolTests {
+    // group: counts
     @Test func `counts and ranges tell which part of all it is`() async throws {
         try await Cinema.run({ $0.rowsMax = 4 }) { cinema in
             let page = await cinema.get("/films?select=id&order=id&limit=2", ["Prefer": "count=exact"])
@@ -26,6 +27,7 @@ import Web
         }
     }
 
+    // group: media
     @Test func `an answer comes in the type that is accepted`() async throws {
         try await Cinema.run({ $0.allowsPlans = true }) { cinema in
             let single = await cinema.get(
@@ -48,6 +50,7 @@ import Web
         }
     }
 
+    // group: guards
     @Test func `relations without row level security are not served unless they are named`() async throws {
         try await Cinema.run({
             $0.servesUnguarded = false; $0.unguardedServed = ["films"]
@@ -65,6 +68,7 @@ import Web
         }
     }
 
+    // group: errors
     @Test func `what a role may not read is 401 for nobody and 403 for somebody`() async throws {
         try await Cinema.run { cinema in
             expect(await cinema.get("/secrets", as: Cinema.nobody), 401)
@@ -74,6 +78,7 @@ import Web
         }
     }
 
+    // group: malformed
     static let malformed = [
         "/films?select=id,", "/films?select=(", "/films?select=id(", "/films?id=1", "/films?id=eq", "/films?id=zz.1",
         "/films?order=id.up", "/films?order=id.asc.desc", "/films?limit=x", "/films?limit=-1", "/films?or=id.eq.1",
@@ -112,6 +117,7 @@ import Web
         }
     }
 
+    // group: schema cache
     @Test func `a reload brings new tables while the old snapshot serves`() async throws {
         try await Cinema.run { cinema in
             try await cinema.database.run("create table fresh (id int primary key)")
@@ -127,6 +133,7 @@ import Web
         }
     }
 
+    // group: openapi
     @Test func `the description names what is there`() async throws {
         try await Cinema.run { cinema in
             let response = await cinema.get("/")
@@ -139,6 +146,7 @@ import Web
         }
     }
 
+    // group: fuzz
     @Test func `random query strings never trap and never reach another table`() async throws {
         let seed = UInt64.random(in: .min ... .max)
         try await Cinema.run { cinema in

@@ -5,6 +5,7 @@ import Web
 
 @Suite struct ReadTests {
     static let reads: [(String, String)] = [
+        // group: comparison
         ("/films?select=id&order=id", #"[{"id":1},{"id":2},{"id":3},{"id":4},{"id":5},{"id":6}]"#),
         ("/films?select=title&id=eq.1", #"[{"title":"Le Samouraï"}]"#),
         ("/films?select=id&year=gt.1985&order=id", #"[{"id":3},{"id":5}]"#),
@@ -24,6 +25,7 @@ import Web
         ("/films?select=id&year=not.is.null&id=gt.4", #"[{"id":5}]"#),
         ("/films?select=id&year=isdistinct.1967&id=in.(1,6)", #"[{"id":6}]"#),
         ("/films?select=id&genre=eq.drame&order=id", #"[{"id":2},{"id":4}]"#),
+        // group: arrays and ranges
         ("/films?select=id&tags=cs.{paris}&order=id", #"[{"id":1},{"id":2}]"#),
         ("/films?select=id&tags=cd.{paris,x}&order=id&id=lt.3", #"[{"id":2}]"#),
         ("/films?select=id&tags=ov.{epic,noir}&order=id", #"[{"id":1},{"id":4}]"#),
@@ -31,17 +33,21 @@ import Web
         ("/films?select=id&span=sl.[19,20)&order=id", #"[{"id":1},{"id":2}]"#),
         ("/films?select=id&span=sr.[9,10)", #"[{"id":4}]"#),
         ("/films?select=id&span=adj.[9,10)", #"[{"id":2}]"#),
+        // group: full text
         ("/films?select=id&title=fts.ran", #"[{"id":4}]"#),
         ("/films?select=id&title=plfts(french).glaneur", #"[{"id":3}]"#),
         ("/films?select=id&title=wfts(simple).ran", #"[{"id":4}]"#),
+        // group: quantifiers
         ("/films?select=id&title=like(any).{Le*,Ra*}&order=id", #"[{"id":1},{"id":3},{"id":4}]"#),
         ("/films?select=id&title=like(all).{Le*,*Sam*}", #"[{"id":1}]"#),
         ("/films?select=id&id=eq(any).{2,4}&order=id", #"[{"id":2},{"id":4}]"#),
+        // group: logic
         ("/films?select=id&or=(id.eq.1,and(year.gt.1999,id.neq.3))&order=id", #"[{"id":1},{"id":5}]"#),
         ("/films?select=id&not.or=(id.lt.6,year.is.not_null)", #"[{"id":6}]"#),
         ("/films?select=id&and=(id.in.(1,2,3),not.or(id.eq.1,id.eq.2))", #"[{"id":3}]"#),
         (#"/films?select=id&or=(title.eq."Orphan, the \"film\"",title.eq.Ran)&order=id"#, #"[{"id":4},{"id":6}]"#),
         ("/films?select=id&or=(tags.cs.{noir,paris},id.eq.3)&order=id", #"[{"id":1},{"id":3}]"#),
+        // group: select
         ("/films?select=id,nom:title&id=eq.4", #"[{"id":4,"nom":"Ran"}]"#),
         ("/films?select=id::text,rating::int&id=eq.4", #"[{"id":"4","rating":8}]"#),
         ("/films?select=meta->a->b->1,w:meta->>s&id=eq.1", #"[{"b":20,"w":"x"}]"#),
@@ -51,13 +57,17 @@ import Web
         ("/films?select=tags->0&id=eq.1", #"[{"tags":"noir"}]"#),
         ("/films?select=shout&id=eq.4", #"[{"shout":"RAN"}]"#),
         ("/films?select=id&shout=eq.RAN", #"[{"id":4}]"#),
+        // group: order and page
         ("/films?select=id&order=year.asc.nullsfirst,id&limit=2", #"[{"id":6},{"id":2}]"#),
         ("/films?select=id&order=id&limit=2&offset=3", #"[{"id":4},{"id":5}]"#),
+        // group: quoting
         ("/measures", #"[{"time stamp":1,"a,b":"x"}]"#),
         (#"/measures?select="a,b"&time%20stamp=eq.1"#, #"[{"a,b":"x"}]"#),
+        // group: order and page
         ("/recent?select=id&order=id", #"[{"id":3},{"id":5}]"#),
     ]
 
+    // group: embedding
     static let embeds: [(String, String)] = [
         (
             "/films?select=id,directors(name)&id=in.(1,6)&order=id",
@@ -148,6 +158,7 @@ import Web
         }
     }
 
+    // group: aggregates
     @Test func `aggregates group by what else is selected, when they are allowed`() async throws {
         try await Cinema.run { cinema in
             let refused = await cinema.get("/films?select=count()")

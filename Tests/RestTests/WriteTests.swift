@@ -4,6 +4,7 @@ import Testing
 import Web
 
 @Suite struct WriteTests {
+    // group: insert and upsert
     @Test func `an insert answers as it is asked to`() async throws {
         try await Cinema.run { cinema in
             let minimal = await cinema.send(.post, "/directors", #"{"id":9,"name":"Tati"}"#)
@@ -74,6 +75,7 @@ import Web
         }
     }
 
+    // group: update and delete
     @Test func `updates and deletes touch what the filter says`() async throws {
         try await Cinema.run { cinema in
             let updated = await cinema.send(
@@ -95,6 +97,7 @@ import Web
         }
     }
 
+    // group: put
     @Test func `a put writes one row by its whole key`() async throws {
         try await Cinema.run { cinema in
             expect(await cinema.send(.put, "/addresses?id=eq.5", #"{"id":5,"city":"Metz"}"#), 204)
@@ -106,6 +109,7 @@ import Web
         }
     }
 
+    // group: preferences
     @Test func `more rows than allowed take the change back`() async throws {
         try await Cinema.run { cinema in
             let response = await cinema.send(
@@ -132,6 +136,7 @@ import Web
         }
     }
 
+    // group: guards
     @Test func `row level security holds for every write`() async throws {
         try await Cinema.run { cinema in
             expect(await cinema.send(.post, "/notes", #"{"owner":"u2","body":"theirs"}"#), 403)
@@ -143,6 +148,7 @@ import Web
         }
     }
 
+    // group: errors
     static let refusals: [(HTTPRequest.Method, String, String, Int, String)] = [
         (.post, "/directors", #"{"id":1,"name":"x"}"#, 409, "23505"),
         (.post, "/films", #"{"title":"x","director_id":99}"#, 409, "23503"),

@@ -16,7 +16,7 @@ enum Layers {
         "Evidence": foundations,
         "Salvage": ["Diagnostics", "Cryptography", "CZlib", "CZstd", "CLZ4"],
         "Web": ["HTTPTypes"],
-        "Rest": ["Diagnostics", "Postgres", "Web", "HTTPTypes"],
+        "Rest": foundations.union(["Web", "HTTPTypes"]),
         "Tokens": ["Diagnostics", "Cryptography", "Web"],
         "Auth": foundations.union([
             "Vault", "Tokens", "Web", "HTTPTypes", "CArgon2", "CCrypt", "FoundationNetworking",

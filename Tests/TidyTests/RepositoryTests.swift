@@ -75,6 +75,25 @@ import Testing
         }
     }
 
+    /// With DIGITALBANK_WRITE_DOCS=1 (`make docs`) the figures are written first.
+    @Test func `each feature of REST has as many cases as its reference says, and none has none`() throws {
+        let counts = Conformance.counts(in: files)
+        let url = Repository.root.appending(path: Conformance.page)
+        var text = try String(contentsOf: url, encoding: .utf8)
+        if ProcessInfo.processInfo.environment["DIGITALBANK_WRITE_DOCS"] == "1" {
+            text = Conformance.corrected(text, counts)
+            try Data(text.utf8).write(to: url)
+        }
+        let figures = Conformance.figures(in: text)
+        #expect(figures.count > 20)
+        for (group, count) in counts {
+            #expect(figures[group] == count, "\(group) has \(count) cases; `make docs` writes it")
+        }
+        for (group, count) in figures {
+            #expect(count > 0 && counts[group] != nil, "\(group) has no test")
+        }
+    }
+
     @Test func `the Makefile has at most 15 targets, each with a line of help`() throws {
         let makefile = try #require(file("Makefile"))
         let targets = makefile.lines.filter { Rules.matches($0, #"^[a-z][a-z-]*:"#) }

@@ -1,4 +1,5 @@
 import Cryptography
+import Foundation
 import Testing
 import Tokens
 import Web
@@ -43,6 +44,40 @@ struct Generator: RandomNumberGenerator {
             guard !good.contains(text) else { continue }
             #expect(throws: TokenError.self, "seed \(seed), round \(round)") { try verifier.verify(text) }
         }
+    }
+
+    /// Whole tokens in all shapes, for some seconds; ten minutes with `DIGITALBANK_LONG=1`.
+    @Test(.timeLimit(.minutes(15))) func `no token traps the parser, however long one tries`() throws {
+        let isLong = ProcessInfo.processInfo.environment["DIGITALBANK_LONG"] == "1"
+        let seed = UInt64.random(in: .min ... .max)
+        var generator = Generator(seed: seed)
+        let verifier = verifier(secretKeys(), audience: "x")
+        let pieces: [[UInt8]] = [
+            "eyJhbGciOiJIUzI1NiJ9", "eyJhbGciOiJub25lIn0", ".", "..", "e30", "eyJleHAiOjF9", "=", "-_", "A", "\u{0}",
+            "é",
+            "{\"alg\":\"HS256\"}", "[[[[[[[[", "{\"a\":", "\"\\ud800\"", "1e99999", "-", "Bearer ",
+        ].map { Array($0.utf8) }
+        let clock = ContinuousClock()
+        let end = clock.now + (isLong ? .seconds(600) : .seconds(2))
+        var round = 0
+        while clock.now < end {
+            round += 1
+            var bytes: [UInt8] = []
+            for _ in 0..<Int.random(in: 0..<10, using: &generator) {
+                if Bool.random(using: &generator) {
+                    bytes += pieces[Int.random(in: 0..<pieces.count, using: &generator)]
+                } else {
+                    let count = Int.random(in: 0..<24, using: &generator)
+                    let raw = (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+                    bytes += Bool.random(using: &generator) ? raw : Array(Base64URL.encode(raw).utf8)
+                }
+            }
+            let text = String(decoding: bytes, as: UTF8.self)
+            if let actor = try? verifier.verify(text) { Issue.record("seed \(seed), round \(round): \(actor.role)") }
+            // And the same as the payload of a token that is signed well.
+            _ = try? verifier.verify(forged(header: #"{"alg":"HS256"}"#, payload: text, signature: hmac))
+        }
+        #expect(round > 100)
     }
 
     @Test func `any signed payload is refused or read, never a trap`() {

@@ -4,6 +4,7 @@ import Tokens
 import Web
 
 @Suite struct VerifierTests {
+    // group: jwt
     @Test func `a signed token becomes its actor with the claims as they were signed`() throws {
         let keys = secretKeys()
         let token = try keys.token(

@@ -10,6 +10,7 @@ struct CatalogStore: Sendable {
         return try await database.pipeline([
             Self.relations(served), Self.columns(served), Self.primaryKeys, Self.foreignKeys, Self.uniqueKeys,
             Self.viewOrigins, Self.functions(served), Self.types, Self.timeZones,
+            Self.roleSettings,
         ])
     }
 
@@ -128,6 +129,14 @@ struct CatalogStore: Sendable {
     private static let types: Statement = """
         select typname::text from pg_type where typtype in ('b', 'd', 'e', 'r', 'm') and typname !~ '^_'
             and pg_type_is_visible(oid)
+        """
+
+    /// What holds for a role in this database comes behind what holds everywhere.
+    private static let roleSettings: Statement = """
+        select r.rolname::text, split_part(c.setting, '=', 1), substr(c.setting, strpos(c.setting, '=') + 1)
+        from pg_db_role_setting s join pg_roles r on r.oid = s.setrole, unnest(s.setconfig) c(setting)
+        where s.setdatabase in (0, (select oid from pg_database where datname = current_database()))
+        order by r.rolname, s.setdatabase
         """
 
     private static let timeZones: Statement = "select name from pg_timezone_names"

@@ -14,6 +14,8 @@ struct Snapshot: Sendable {
     /// Names that a cast may use.
     var typeNames: Set<String> = []
     var timeZones: Set<String> = []
+    /// By the role's name, for roles that have any.
+    var roles: [String: RoleSettings] = [:]
 
     /// A relation that may be served.
     func relation(_ name: QualifiedName, _ settings: RestSettings) throws(RestError) -> Relation {

@@ -36,6 +36,10 @@ struct SnapshotBuilder {
         for row in rows[7] { builder.snapshot.typeNames.insert(try row.decode(0)) }
         builder.snapshot.typeNames.formUnion(Self.spelledTypes)
         for row in rows[8] { builder.snapshot.timeZones.insert(try row.decode(0)) }
+        for row in rows[9] {
+            builder.snapshot.roles[try row.decode(0), default: RoleSettings()].set(
+                try row.decode(1), try row.decode(2))
+        }
         return builder.snapshot
     }
 

@@ -3,6 +3,8 @@ internal import Web
 /// Reads a whole query string.
 enum QueryGrammar {
     static let bytesMax = 64 << 10
+    /// Filters of a query, those in trees included.
+    static let filtersMax = 500
 
     /// - Parameter takesArguments: items without an operator are a function's arguments; otherwise they are refused.
     static func parse(_ text: String, takesArguments: Bool) throws(RestError) -> RestQuery {
@@ -11,7 +13,18 @@ enum QueryGrammar {
         }
         var query = RestQuery()
         for item in items { try read(item, into: &query, takesArguments: takesArguments) }
+        guard query.parts.values.reduce(0, { $0 + count($1.conditions) }) <= filtersMax else {
+            throw RestError(
+                "DBR021", 400, "the query has more than \(filtersMax) filters",
+                hint: "Ask for many values of one column with in.(…).")
+        }
         return query
+    }
+
+    private static func count(_ conditions: [Condition]) -> Int {
+        conditions.reduce(0) { sum, condition in
+            if case .group(_, _, let inner) = condition { sum + count(inner) } else { sum + 1 }
+        }
     }
 
     private static func read(

@@ -122,11 +122,11 @@ extension SQLText {
     mutating func range(_ range: RowRange) {
         if let limit = range.limit {
             add(" limit ")
-            bind(String(limit))
+            bind(size: limit)
         }
         if range.offset > 0 {
             add(" offset ")
-            bind(String(range.offset))
+            bind(size: range.offset)
         }
     }
 }

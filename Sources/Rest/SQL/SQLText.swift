@@ -5,6 +5,8 @@ internal import Postgres
 struct SQLText {
     private(set) var sql = ""
     private(set) var values: [BoundValue] = []
+    /// How large its limits and offsets are, as powers of two: bound values that change what it costs.
+    private(set) var sizes: [Int] = []
 
     init() { sql.reserveCapacity(512) }
 
@@ -29,6 +31,11 @@ struct SQLText {
     mutating func bind(_ text: String) {
         values.append(text.boundValue)
         sql += "$\(values.count)"
+    }
+
+    mutating func bind(size: Int64) {
+        sizes.append(Int64.bitWidth - size.leadingZeroBitCount)
+        bind(String(size))
     }
 
     mutating func literal(_ text: String) { sql += Statement.literal(text) }

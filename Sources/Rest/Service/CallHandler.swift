@@ -5,11 +5,11 @@ internal import Web
 /// GET, HEAD and POST of a function.
 struct CallHandler {
     let context: RequestContext
-    let database: Database
+    let carrier: Carrier
 
-    init(_ context: RequestContext, _ database: Database) {
+    init(_ context: RequestContext, _ carrier: Carrier) {
         self.context = context
-        self.database = database
+        self.carrier = carrier
     }
 
     func respond(_ name: String) async throws -> ApiResponse {
@@ -47,7 +47,7 @@ struct CallHandler {
             let context = context
             flight.check = { answer throws(RestError) in try context.checkSingle(answer, format) }
         }
-        let answer = try await Runner(database: database).run(flight, in: context)
+        let answer = try await Runner(carrier: carrier).run(flight, in: context)
         var response: ApiResponse
         if function.result == .void, answer.plan == nil {
             response = ApiResponse(status: .noContent)

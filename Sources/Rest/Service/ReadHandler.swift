@@ -4,11 +4,11 @@ internal import Web
 /// GET and HEAD of a relation.
 struct ReadHandler {
     let context: RequestContext
-    let database: Database
+    let carrier: Carrier
 
-    init(_ context: RequestContext, _ database: Database) {
+    init(_ context: RequestContext, _ carrier: Carrier) {
         self.context = context
-        self.database = database
+        self.carrier = carrier
     }
 
     func respond(_ name: QualifiedName) async throws -> ApiResponse {
@@ -29,7 +29,7 @@ struct ReadHandler {
             counted.countSource(node)
             flight.counted = counted
         }
-        var answer = try await Runner(database: database).run(flight, in: context)
+        var answer = try await Runner(carrier: carrier).run(flight, in: context)
         switch count {
         case .planned: answer.total = answer.planned
         case .estimated:

@@ -10,20 +10,26 @@ struct RequestContext: Sendable {
     let schema: String
     /// Whether a client chose the schema, so that the answer names it.
     let namesSchema: Bool
-    let preferences: Preferences
+    var preferences: Preferences
     let accepted: [AcceptedType]
+    let costs: CostGuard
 
     /// GET, HEAD and OPTIONS change nothing.
     var isReading: Bool { [.get, .head].contains(request.method) }
+    /// What the database says about the role: `alter role … set statement_timeout`.
+    var roleSettings: RoleSettings { snapshot.roles[actor.role] ?? RoleSettings() }
     var isHead: Bool { request.method == .head }
 
     init(
-        _ request: ApiRequest, _ actor: Actor, _ snapshot: Snapshot, _ settings: RestSettings
+        _ request: ApiRequest, _ actor: Actor, _ snapshot: Snapshot, _ settings: RestSettings, _ costs: CostGuard
     ) throws(RestError) {
         self.request = request
         self.actor = actor
         self.snapshot = snapshot
+        var settings = settings
+        if let most = settings.rowsMaxByRole[actor.role] { settings.rowsMax = most == 0 ? nil : most }
         self.settings = settings
+        self.costs = costs
         let isReading = [.get, .head].contains(request.method)
         let asked = request.fields[isReading ? .acceptProfile : .contentProfile]
         schema = asked ?? snapshot.schemas.first ?? "public"
@@ -41,6 +47,9 @@ struct RequestContext: Sendable {
                 details: "Invalid preferences: \(preferences.unknown.joined(separator: ", "))")
         }
     }
+
+    /// A name of the request's schema.
+    func named(_ name: String) -> QualifiedName { QualifiedName(schema: schema, name: name) }
 
     /// The body's type without parameters.
     var contentType: String {

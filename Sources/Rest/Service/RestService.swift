@@ -7,6 +7,7 @@ public struct RestService: Sendable {
     let database: Database
     let cache: SchemaCache
     let settings: RestSettings
+    let costs = CostGuard()
 
     public init(database: Database, cache: SchemaCache, settings: RestSettings) {
         self.database = database
@@ -14,33 +15,75 @@ public struct RestService: Sendable {
         self.settings = settings
     }
 
+    /// Whether `database`'s login role may keep answers for `Idempotency-Key`: `RestSettings.keepsAnswers`.
+    public static func canKeepAnswers(in database: Database) async throws -> Bool {
+        try await AnswerStore(database: database).isThere()
+    }
+
     /// Answers one request; what is refused is an answer too.
     public func handle(_ request: ApiRequest, actor: Actor) async -> ApiResponse {
         do {
             return try await respond(to: request, actor)
-        } catch let error as RestError {
-            return error.response
-        } catch let error as PostgresError {
+        } catch {
+            return refusal(error, actor)
+        }
+    }
+
+    /// The answer that says what was wrong.
+    func refusal(_ error: any Error, _ actor: Actor) -> ApiResponse {
+        switch error {
+        case let error as RestError: return error.response
+        case let error as PostgresError:
             if let own = RaisedResponse(error) { return own.response }
             let showsDetail = settings.rolesThatSeeDetails.contains(actor.role)
             return RestError(error, isAnonymous: actor.isAnonymous, showsDetail: showsDetail).response
-        } catch {
-            return RestError("PGRSTX00", 500, "an unexpected error; its text is in the log").response
+        case let failure as BatchFailure: return failure.response
+        case let answer as TakenBack: return answer.response
+        default: return RestError("PGRSTX00", 500, "an unexpected error; its text is in the log").response
         }
     }
 
     private func respond(to request: ApiRequest, _ actor: Actor) async throws -> ApiResponse {
-        let snapshot = try cache.current()
-        let context = try RequestContext(request, actor, snapshot, settings)
+        let context = try RequestContext(request, actor, try cache.current(), settings, costs)
+        guard !context.rollsBack, let key = try IdempotencyKey.read(request, actor) else {
+            return try await route(context, .pool(database))
+        }
+        guard settings.keepsAnswers else {
+            throw RestError(
+                "DBR001", 501, "this server keeps no answers, so an Idempotency-Key has no effect here",
+                hint: "Send the request without the key, or serve the database with: digitalbank serve")
+        }
+        let isolation = context.roleSettings.isolation ?? .readCommitted
+        return try await KeyedWrite(database: database, key: key, isolation: isolation).respond { tx in
+            try await route(context, .transaction(tx))
+        }
+    }
+
+    /// One request of a batch.
+    func part(_ request: ApiRequest, _ batch: RequestContext, _ tx: Transaction) async throws -> ApiResponse {
+        var settings = batch.settings
+        // The batch is kept or taken back as a whole.
+        settings.rollsBackAlways = false
+        settings.allowsRollback = false
+        var context = try RequestContext(request, batch.actor, batch.snapshot, settings, costs)
+        context.preferences.timeZone = batch.preferences.timeZone
+        return try await route(context, .part(tx))
+    }
+
+    private func route(_ context: RequestContext, _ carrier: Carrier) async throws -> ApiResponse {
+        let request = context.request
         let segments = request.path.split(separator: "/", omittingEmptySubsequences: true).map {
             QueryItems.decodePath($0)
         }
         guard !segments.contains(nil) else { throw Self.unknownPath(request.path) }
         let names = segments.compactMap { $0 }
         switch names.count {
-        case 0: return try await root(context)
-        case 1: return try await relation(names[0], context)
-        case 2 where names[0] == "rpc": return try await CallHandler(context, database).respond(names[1])
+        case 0: return try await root(context, carrier)
+        case 1 where names[0] == "batch" && context.snapshot.relations[context.named("batch")] == nil:
+            guard !carrier.isShared else { throw BatchRequest.refused("a batch holds no batch") }
+            return try await BatchHandler(service: self, context: context, carrier: carrier).respond()
+        case 1: return try await relation(names[0], context, carrier)
+        case 2 where names[0] == "rpc": return try await CallHandler(context, carrier).respond(names[1])
         default: throw Self.unknownPath(request.path)
         }
     }
@@ -49,14 +92,16 @@ public struct RestService: Sendable {
         RestError("PGRST125", 404, "Invalid path specified in request URL")
     }
 
-    private func relation(_ name: String, _ context: RequestContext) async throws -> ApiResponse {
-        let name = QualifiedName(schema: context.schema, name: name)
+    private func relation(
+        _ name: String, _ context: RequestContext, _ carrier: Carrier
+    ) async throws -> ApiResponse {
+        let name = context.named(name)
         switch context.request.method {
-        case .get, .head: return try await ReadHandler(context, database).respond(name)
-        case .post: return try await WriteHandler(context, database).insert(into: name)
-        case .put: return try await WriteHandler(context, database).put(into: name)
-        case .patch: return try await WriteHandler(context, database).update(name)
-        case .delete: return try await WriteHandler(context, database).delete(from: name)
+        case .get, .head: return try await ReadHandler(context, carrier).respond(name)
+        case .post: return try await WriteHandler(context, carrier).insert(into: name)
+        case .put: return try await WriteHandler(context, carrier).put(into: name)
+        case .patch: return try await WriteHandler(context, carrier).update(name)
+        case .delete: return try await WriteHandler(context, carrier).delete(from: name)
         case .options: return try options(name, context)
         default: throw RestError("PGRST117", 405, "Unsupported HTTP method: \(context.request.method.rawValue)")
         }
@@ -72,11 +117,11 @@ public struct RestService: Sendable {
         return ApiResponse(status: .ok, fields: [.allow: verbs.joined(separator: ",")])
     }
 
-    private func root(_ context: RequestContext) async throws -> ApiResponse {
+    private func root(_ context: RequestContext, _ carrier: Carrier) async throws -> ApiResponse {
         guard context.isReading else {
             throw RestError("PGRST117", 405, "Unsupported HTTP method: \(context.request.method.rawValue)")
         }
-        let visible = try await Runner(database: database).run(
+        let visible = try await Runner(carrier: carrier).run(
             CatalogStore.visible(in: context.schema), in: context)
         guard let row = visible.first else { throw RestError("PGRSTX00", 500, "the database gave no answer") }
         return OpenAPI(context, relations: Self.ids(try row.decode(0)), functions: Self.ids(try row.decode(1))).response

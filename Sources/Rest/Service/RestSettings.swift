@@ -8,6 +8,10 @@ public struct RestSettings: Sendable {
     public var anonymousRole: String? = "anon"
     /// The most rows that one read gives; nil is no limit.
     public var rowsMax: Int64?
+    /// The same for some roles, in place of `rowsMax`; 0 is no limit.
+    public var rowsMaxByRole: [String: Int64] = [:]
+    /// The most that a statement of these roles may cost, in the planner's units; a page read from a table costs 1.
+    public var costMaxByRole: [String: Double] = [:]
     /// Tables without row level security and views with their owner's rights are served too, as PostgREST does.
     public var servesUnguarded = false
     /// Names of such tables and views that are served although.
@@ -24,6 +28,8 @@ public struct RestSettings: Sendable {
     public var setsRequestDetails = false
     /// Roles that see the values of rows that a constraint refused.
     public var rolesThatSeeDetails: Set<String> = ["service_role"]
+    /// Answers are kept for `Idempotency-Key`: the schema `api` is there and the login role may call it.
+    public var keepsAnswers = false
     public var openAPIServer = "http://127.0.0.1"
     /// Values for `current_setting('app.settings.…')`.
     public var appSettings: [String: String] = [:]

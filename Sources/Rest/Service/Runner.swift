@@ -36,7 +36,7 @@ struct Flight: Sendable {
 
 /// Sends a request's statements in one flight: settings, main statement, one Sync.
 struct Runner: Sendable {
-    let database: Database
+    let carrier: Carrier
 
     func run(_ flight: Flight, in context: RequestContext) async throws -> Answer {
         var statements = [settings(context, isReadOnly: flight.isReadOnly)]
@@ -60,11 +60,13 @@ struct Runner: Sendable {
             statements.append(explained)
         }
         let sent = statements
-        guard flight.check != nil || flight.rollsBack else {
-            return try Self.read(try await database.pipeline(sent), at: place, flight)
+        if flight.plan == nil { try await checkCost(of: flight, Array(sent[..<place]), context) }
+        let role = context.roleSettings
+        guard flight.check != nil || flight.rollsBack || role.isolation != nil || carrier.isShared else {
+            return try Self.read(try await carrier.pipeline(sent), at: place, flight)
         }
         do {
-            return try await database.transaction { tx in
+            return try await carrier.undoable(isolation: role.isolation ?? .readCommitted) { tx in
                 let answer = try Self.read(try await tx.pipeline(sent), at: place, flight)
                 try flight.check?(answer)
                 if flight.rollsBack { throw DryRun(answer: answer) }
@@ -75,9 +77,37 @@ struct Runner: Sendable {
         }
     }
 
+    /// Asks the planner before a shape runs for the first time, when the role has a ceiling.
+    private func checkCost(of flight: Flight, _ before: [Statement], _ context: RequestContext) async throws {
+        guard let most = context.settings.costMaxByRole[context.actor.role] else { return }
+        let shape = CostGuard.Shape(scope: context.planScope, sql: flight.main.sql, sizes: flight.main.sizes)
+        let now = ContinuousClock.now
+        guard !context.costs.knows(shape, at: now) else { return }
+        let main = flight.main.statement(scope: context.planScope)
+        let explained = Statement(unchecked: "explain (format json) " + main.sql, values: main.values)
+        let settings = settings(context, isReadOnly: true)
+        // In a savepoint when others share the transaction, which must not stay read only.
+        let results: [QueryResult]
+        if carrier.isShared {
+            results = try await carrier.undoable(isolation: .readCommitted) {
+                try await $0.pipeline([settings, explained])
+            }
+        } else if case .transaction = carrier {
+            results = try await carrier.pipeline([before[0], explained])
+        } else {
+            results = try await carrier.pipeline([settings, explained])
+        }
+        guard case .number(let text)? = results.last.flatMap(Self.plan)?["Total Cost"], let cost = Double(text),
+            cost <= most
+        else {
+            throw CostGuard.tooCostly(context.actor.role)
+        }
+        context.costs.pass(shape, at: now)
+    }
+
     /// Runs a statement of ours as the caller, reading only.
     func run(_ statement: Statement, in context: RequestContext) async throws -> QueryResult {
-        let results = try await database.pipeline([settings(context, isReadOnly: true), statement])
+        let results = try await carrier.pipeline([settings(context, isReadOnly: true), statement])
         guard let last = results.last else { throw RestError("PGRSTX00", 500, "the database gave no answer") }
         return last
     }
@@ -95,8 +125,12 @@ struct Runner: Sendable {
     private func settings(_ context: RequestContext, isReadOnly: Bool) -> Statement {
         var values = [("role", context.actor.role), ("request.jwt.claims", context.actor.claims)]
         let path = [context.schema] + context.settings.extraSearchPath.filter { $0 != context.schema }
-        if path != ["public"] { values.append(("search_path", path.map(SQLText.quoted).joined(separator: ", "))) }
+        if path != ["public"] || carrier.isShared {
+            values.append(("search_path", path.map(SQLText.quoted).joined(separator: ", ")))
+        }
         if isReadOnly { values.append(("transaction_read_only", "on")) }
+        values += context.roleSettings.hoisted
+        if carrier.isShared { values += [("response.headers", ""), ("response.status", "")] }
         if let zone = context.preferences.timeZone { values.append(("timezone", zone)) }
         for (name, value) in context.settings.appSettings.sorted(by: { $0.key < $1.key }) {
             values.append((name, value))
@@ -169,7 +203,10 @@ struct Runner: Sendable {
 
     /// `[{"Plan": {"Plan Rows": 42, …}}]`
     private static func plannedRows(_ result: QueryResult) -> Int64? {
-        guard let json = try? JSONReader.read(text(result)) else { return nil }
-        return json.array?.first?["Plan"]?["Plan Rows"]?.integer
+        plan(result)?["Plan Rows"]?.integer
+    }
+
+    private static func plan(_ result: QueryResult) -> JSON? {
+        (try? JSONReader.read(text(result)))?.array?.first?["Plan"]
     }
 }

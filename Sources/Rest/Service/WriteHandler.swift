@@ -5,11 +5,11 @@ internal import Web
 /// POST, PUT, PATCH and DELETE of a relation.
 struct WriteHandler {
     let context: RequestContext
-    let database: Database
+    let carrier: Carrier
 
-    init(_ context: RequestContext, _ database: Database) {
+    init(_ context: RequestContext, _ carrier: Carrier) {
         self.context = context
-        self.database = database
+        self.carrier = carrier
     }
 
     private var wantsRows: Bool { context.preferences.returning == .representation }
@@ -180,7 +180,7 @@ struct WriteHandler {
             }
         }
         flight.rollsBack = context.rollsBack
-        return try await Runner(database: database).run(flight, in: context)
+        return try await Runner(carrier: carrier).run(flight, in: context)
     }
 
     private func response(
