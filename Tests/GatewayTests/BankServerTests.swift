@@ -1,5 +1,6 @@
 import Bank
 import Foundation
+import TestSupport
 import Testing
 import Web
 

@@ -15,8 +15,7 @@ import Web
             let town = try await Town.build(served.database, clientCount: Self.clientCount)
             let before = try await town.fingerprint(served.database)
             let seed = UInt64.random(in: .min ... .max)
-            let shown = Mutex(0)
-            let faults = Mutex<[String]>([])
+            let found = Found()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for worker in 0..<8 {
                     group.addTask {
@@ -29,20 +28,20 @@ import Web
                                     served.port, request.method, request.target,
                                     ["Authorization": "Bearer \(token)", "Content-Type": "application/json"],
                                     body: request.body)
-                                let found = town.foreign(in: answer.body, for: number, asked: request)
-                                if !found.isEmpty || answer.status >= 500 || answer.status == 0 {
-                                    faults.withLock { $0.append("\(request): \(answer.status) \(found) \(answer.body)") }
+                                let foreign = town.foreign(in: answer.body, for: number, asked: request)
+                                if !foreign.isEmpty || answer.status >= 500 || answer.status == 0 {
+                                    found.add("\(request): \(answer.status) \(foreign) \(answer.body)")
                                 }
-                                if answer.status < 300, answer.body.count > 2 { shown.withLock { $0 += 1 } }
+                                if answer.status < 300, answer.body.count > 2 { found.addShown() }
                             }
                         }
                     }
                 }
                 try await group.waitForAll()
             }
-            #expect(faults.withLock { $0 } == [], "seed \(seed)")
+            #expect(found.faults == [], "seed \(seed)")
             // A test in which nothing is ever shown would prove nothing.
-            #expect(shown.withLock { $0 } > Self.clientCount, "seed \(seed)")
+            #expect(found.shown > Self.clientCount, "seed \(seed)")
             #expect(try await town.fingerprint(served.database) == before, "seed \(seed)")
         }
     }
@@ -81,6 +80,16 @@ import Web
             }
         }
     }
+}
+
+private final class Found: Sendable {
+    private let state = Mutex<(shown: Int, faults: [String])>((0, []))
+
+    var shown: Int { state.withLock { $0.shown } }
+    var faults: [String] { state.withLock { $0.faults } }
+
+    func addShown() { state.withLock { $0.shown += 1 } }
+    func add(_ fault: String) { state.withLock { $0.faults.append(fault) } }
 }
 
 /// Clients whose rows can be told apart by their ids alone.

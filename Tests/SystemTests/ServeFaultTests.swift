@@ -14,7 +14,7 @@ import Testing
     @Test func `nothing is lost or doubled when the server or PostgreSQL is killed under transfers`() async throws {
         try await ServedBank.run { bank in
             let accounts = try await Self.accounts(bank)
-            let ordered = Mutex<[String]>([])
+            let ordered = Notes<String>()
             let seed = UInt64.random(in: .min ... .max)
             for round in 0..<Self.rounds {
                 async let orders: Void = withThrowingTaskGroup(of: Void.self) { group in
@@ -22,7 +22,7 @@ import Testing
                         group.addTask {
                             for number in 0..<5 {
                                 let key = "fault-\(seed)-\(round)-\(worker)-\(number)"
-                                ordered.withLock { $0.append(key) }
+                                ordered.add(key)
                                 try await Self.transfer(bank, accounts, key)
                             }
                         }
@@ -39,7 +39,7 @@ import Testing
                 }
                 try await orders
             }
-            try await Self.prove(bank, ordered.withLock { $0 }, "fault-\(seed)-")
+            try await Self.prove(bank, ordered.all, "fault-\(seed)-")
         }
     }
 
@@ -96,14 +96,13 @@ import Testing
 
     @Test func `a restart of PostgreSQL is told as 503 with Retry-After, and ends by itself`() async throws {
         try await ServedBank.run { bank in
-            let isOver = Atomic(false)
-            let answers = Mutex<[(time: ContinuousClock.Instant, status: Int, head: String)]>([])
+            let answers = Notes<Answer>()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<8 {
                     group.addTask {
-                        while !isOver.load(ordering: .relaxed) {
+                        while !answers.isOver {
                             let answer = try await bank.request("GET", "/rest/v1/comptes?select=id&limit=1")
-                            answers.withLock { $0.append((.now, answer.status, answer.head)) }
+                            answers.add(Answer(time: .now, status: answer.status, head: answer.head))
                         }
                     }
                 }
@@ -112,20 +111,37 @@ import Testing
                 try await Task.sleep(for: .milliseconds(500))
                 try await bank.cluster.start()
                 let back = ContinuousClock.now
-                for _ in 0..<1000 where answers.withLock({ $0.last { $0.time > back && $0.status == 200 } == nil }) {
+                for _ in 0..<1000 where !answers.all.contains(where: { $0.time > back && $0.status == 200 }) {
                     try await Task.sleep(for: .milliseconds(20))
                 }
-                let first = answers.withLock { $0.first { $0.time > back && $0.status == 200 } }
+                let first = answers.all.first { $0.time > back && $0.status == 200 }
                 let away = try #require(first, "the server did not come back").time - back
                 print("back after \(away)")
-                isOver.store(true, ordering: .relaxed)
+                answers.end()
                 try await group.waitForAll()
             }
-            let all = answers.withLock { $0 }
+            let all = answers.all
             #expect(all.contains { $0.status == 200 } && all.contains { $0.status == 503 })
             for answer in all where answer.status != 200 {
                 #expect(answer.status == 503 && answer.head.lowercased().contains("retry-after:"), "\(answer)")
             }
         }
     }
+}
+
+private struct Answer: Sendable {
+    let time: ContinuousClock.Instant
+    let status: Int
+    let head: String
+}
+
+/// What several tasks write down, and whether they shall go on.
+private final class Notes<Note: Sendable>: Sendable {
+    private let state = Mutex<(notes: [Note], isOver: Bool)>(([], false))
+
+    var all: [Note] { state.withLock { $0.notes } }
+    var isOver: Bool { state.withLock { $0.isOver } }
+
+    func add(_ note: Note) { state.withLock { $0.notes.append(note) } }
+    func end() { state.withLock { $0.isOver = true } }
 }

@@ -13,7 +13,7 @@ final class ServedBank: @unchecked Sendable {
     private(set) var keys: [String: String] = [:]
     private var process: ChildProcess?
 
-    static func run(_ body: (ServedBank) async throws -> Void) async throws {
+    static func run(_ body: @Sendable (ServedBank) async throws -> Void) async throws {
         let files = try await SmallBank.files()
         let data = FileManager.default.temporaryDirectory.path + "/served-\(UInt64.random(in: .min ... .max))"
         defer { try? FileManager.default.removeItem(atPath: data) }

@@ -104,7 +104,7 @@ struct OpenLoop: Sendable {
                             let due = start + pause * number + pause / width * worker
                             let left = due - ContinuousClock.now
                             if left > .zero { usleep(UInt32(left / .microseconds(1))) }
-                            if (try? connection?.exchange(make(&random)).status).map({ $0 ?? 0 < 300 }) == true {
+                            if (try? connection?.exchange(make(&random)).status).map({ $0 < 300 }) == true {
                                 own.append((ContinuousClock.now - due) / .milliseconds(1))
                             } else {
                                 failed += 1
