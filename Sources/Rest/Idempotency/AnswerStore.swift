@@ -44,6 +44,8 @@ struct AnswerStore: Sendable {
     /// Keeps the answer in the transaction of its write.
     func keep(_ answer: KeptAnswer, for key: IdempotencyKey) async throws {
         try await database.pipeline([
+            // What waits for the end is done while the caller's role still holds.
+            "set constraints all immediate",
             // Back to who logged in: the caller's role may not write here.
             "select set_config('role', 'none', true)",
             """

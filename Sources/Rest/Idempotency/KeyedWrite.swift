@@ -79,7 +79,7 @@ struct KeyedWrite: Sendable {
 extension AnswerStore.KeptAnswer {
     init(_ response: ApiResponse) {
         status = response.status.code
-        let members = response.fields.map { JSON.Member($0.name.canonicalName, .string($0.value)) }
+        let members = response.fields.map { JSON.Member($0.name.rawName, .string($0.value)) }
         fields = JSON.object(members).text
         body = response.body
     }
