@@ -212,6 +212,30 @@ import Web
         }
     }
 
+    @Test func `one caller can not fill the disk with answers`() async throws {
+        try await Cinema.kept { cinema in
+            try await cinema.database.run(
+                """
+                insert into api.reponses (role_demandeur, sujet, cle, empreinte, statut, champs, corps)
+                select 'authenticated', 'u1', 'n' || g, sha256('x'), 200, '{}', 'x' from generate_series(1, 1000) g
+                """)
+            let full = await cinema.send(.post, "/directors", #"{"id":50,"name":"a"}"#, key("k"))
+            expect(full, 429)
+            #expect(full.code == "DBR006")
+            let other = Actor(role: "authenticated", claims: #"{"role":"authenticated","sub":"u2"}"#, subject: "u2")
+            expect(await cinema.send(.post, "/directors", #"{"id":51,"name":"a"}"#, key("k"), as: other), 201)
+            try await cinema.database.run(
+                """
+                update api.reponses set sujet = 'u3', corps = decode(repeat('00', 1048576), 'hex')
+                where cle in (select 'n' || g from generate_series(1, 17) g)
+                """)
+            let heavy = Actor(role: "authenticated", claims: #"{"role":"authenticated","sub":"u3"}"#, subject: "u3")
+            expect(await cinema.send(.post, "/directors", #"{"id":52,"name":"a"}"#, key("k"), as: heavy), 429)
+            let seen1 = try await count(cinema)
+            #expect(seen1 == 5)
+        }
+    }
+
     @Test func `a key that is none is refused`() async throws {
         try await Cinema.kept { cinema in
             for value in ["a b", String(repeating: "x", count: 256), "é"] {

@@ -43,6 +43,12 @@ struct KeyedWrite: Sendable {
             case .new: break
             case .known(let answer): throw Replay(response: answer.response)
             case .gone: throw Self.busy
+            case .full:
+                var error = RestError(
+                    "DBR006", 429, "too many answers are kept for this caller",
+                    hint: "They are forgotten after 24 hours; ask for less with Prefer: return=minimal.")
+                error.headers["Retry-After"] = "3600"
+                throw error
             case .other:
                 throw RestError(
                     "DBR003", 422, "this Idempotency-Key was used for another request",
