@@ -175,7 +175,8 @@ final class GatewayResponder: HTTPResponder {
         if let origin = request.headers[.origin], settings.origins.contains(origin) || settings.origins.contains("*") {
             fields[.accessControlAllowOrigin] = origin
             fields[.accessControlExposeHeaders] =
-                "Content-Range, Content-Profile, Location, Preference-Applied, Range-Unit, X-Request-Id, X-Total-Count"
+                "Content-Range, Content-Profile, Idempotency-Replayed, Location, Preference-Applied, Range-Unit, Retry-After, "
+                + "X-Request-Id, X-Total-Count"
             fields.append(HTTPField(name: .vary, value: "Origin"))
         }
         var body = response.body

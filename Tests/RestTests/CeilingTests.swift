@@ -29,7 +29,10 @@ import Web
     }
 
     @Test func `a read that anon can not afford is refused before it runs`() async throws {
-        try await Cinema.run({ $0.costMaxByRole = ["anon": 100] }) { cinema in
+        try await Cinema.run({
+            $0.costMaxByRole = ["anon": 100]
+            $0.allowsPlans = true
+        }) { cinema in
             try await withRows(cinema)
             let dear = await cinema.get("/directors?name=eq.d500", as: Cinema.nobody)
             expect(dear, 400)
@@ -44,6 +47,10 @@ import Web
             expect(await cinema.get("/directors?limit=20000", as: Cinema.nobody), 400)
             expect(await cinema.get("/directors?name=eq.d500"), 200)
             expect(await cinema.get("/directors?name=eq.d500&select=id", as: service), 200)
+            let plan = await cinema.get(
+                "/directors?name=eq.d500",
+                ["Accept": "application/vnd.pgrst.plan+json; options=analyze"], as: Cinema.nobody)
+            expect(plan, 400)
             // Writes and batches are measured alike.
             expect(await cinema.send(.patch, "/directors?name=eq.d500", #"{"country":"FR"}"#, as: Cinema.nobody), 400)
             let batch = #"{"requests":[{"method":"GET","path":"/directors?name=eq.d500"}]}"#

@@ -141,6 +141,30 @@ import Web
         }
     }
 
+    @Test func `what waits for the end of the transaction still runs as the caller`() async throws {
+        try await Cinema.kept { cinema in
+            try await cinema.database.withConnection { connection in
+                try await connection.runScript(
+                    """
+                    create table late (who text);
+                    grant insert on late to authenticated;
+                    create function note_late() returns trigger language plpgsql as $$ begin
+                        insert into late values (current_user); return null; end $$;
+                    create constraint trigger late after insert on actors deferrable initially deferred
+                        for each row execute function note_late();
+                    alter table roles alter constraint roles_film_id_fkey deferrable initially deferred;
+                    """)
+            }
+            expect(await cinema.send(.post, "/actors", #"{"id":40,"name":"x"}"#, key("l")), 201)
+            let who = try await cinema.database.all("select who from late", as: String.self)
+            #expect(who == ["authenticated"])
+            let broken = await cinema.send(.post, "/roles", #"{"film_id":999,"actor_id":1}"#, key("m"))
+            expect(broken, 409)
+            #expect(broken.code == "23503")
+            expect(await cinema.send(.post, "/roles", #"{"film_id":5,"actor_id":1}"#, key("m")), 201)
+        }
+    }
+
     @Test func `the roles of the API reach neither the kept answers nor their functions`() async throws {
         try await Cinema.kept({ $0.schemas = ["public", "api"] }) { cinema in
             expect(await cinema.send(.post, "/directors", #"{"id":50,"name":"Tati"}"#, key("k1")), 201)
@@ -185,6 +209,30 @@ import Web
         try await Cinema.kept { cinema in
             let seen11 = try await RestService.canKeepAnswers(in: cinema.database)
             #expect(seen11)
+        }
+    }
+
+    @Test func `one caller can not fill the disk with answers`() async throws {
+        try await Cinema.kept { cinema in
+            try await cinema.database.run(
+                """
+                insert into api.reponses (role_demandeur, sujet, cle, empreinte, statut, champs, corps)
+                select 'authenticated', 'u1', 'n' || g, sha256('x'), 200, '{}', 'x' from generate_series(1, 1000) g
+                """)
+            let full = await cinema.send(.post, "/directors", #"{"id":50,"name":"a"}"#, key("k"))
+            expect(full, 429)
+            #expect(full.code == "DBR006")
+            let other = Actor(role: "authenticated", claims: #"{"role":"authenticated","sub":"u2"}"#, subject: "u2")
+            expect(await cinema.send(.post, "/directors", #"{"id":51,"name":"a"}"#, key("k"), as: other), 201)
+            try await cinema.database.run(
+                """
+                update api.reponses set sujet = 'u3', corps = decode(repeat('00', 1048576), 'hex')
+                where cle in (select 'n' || g from generate_series(1, 17) g)
+                """)
+            let heavy = Actor(role: "authenticated", claims: #"{"role":"authenticated","sub":"u3"}"#, subject: "u3")
+            expect(await cinema.send(.post, "/directors", #"{"id":52,"name":"a"}"#, key("k"), as: heavy), 429)
+            let seen1 = try await count(cinema)
+            #expect(seen1 == 5)
         }
     }
 

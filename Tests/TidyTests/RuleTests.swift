@@ -30,6 +30,23 @@ import Testing
         #expect(Layers.violations(in: source("", "Sources/Novelty/A.swift")).count == 1)
     }
 
+    @Test func `cases are counted by their group, requests before tests`() {
+        let tests = """
+            // group: reads
+            @Test func a() { get("/films"); get("/films?id=eq.1") }
+                // group: keys
+            @Test func b() {}
+            @Test func c() {}
+            // group: reads
+            let more = ["/x"]
+            """
+        let counts = Conformance.counts(in: [source(tests, "Tests/RestTests/A.swift"), source(tests)])
+        #expect(counts == ["reads": 3, "keys": 2])
+        let page = "| group | what | cases |\n| --- | --- | ---: |\n| reads | a | 9 | b |\n| keys | c | 2 | |"
+        #expect(Conformance.figures(in: page) == ["reads": 9, "keys": 2])
+        #expect(Conformance.figures(in: Conformance.corrected(page, counts)) == counts)
+    }
+
     @Test func `a file of 401 lines is found, one of 400 passes`() {
         #expect(Rules.fileLength(source(String(repeating: "\n", count: 401))).count == 1)
         #expect(Rules.fileLength(source(String(repeating: "\n", count: 400))).isEmpty)

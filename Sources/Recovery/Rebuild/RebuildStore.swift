@@ -20,7 +20,7 @@ enum RebuildStore {
     static let wipe: [Statement] = [
         "drop schema if exists archive cascade", "drop schema if exists meta cascade",
         "drop schema if exists vault cascade", "drop schema if exists evidence cascade",
-        "drop schema if exists public cascade", "create schema public",
+        "drop schema if exists pseudonymes cascade", "drop schema if exists public cascade", "create schema public",
     ]
 
     static let makeArchive: [Statement] = [

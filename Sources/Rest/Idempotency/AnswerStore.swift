@@ -10,6 +10,8 @@ struct AnswerStore: Sendable {
         case known(KeptAnswer)
         /// The key belongs to another request.
         case other
+        /// The caller has as many answers kept as one may.
+        case full
         /// Its row went away between two looks: ask again.
         case gone
     }
@@ -30,6 +32,7 @@ struct AnswerStore: Sendable {
         guard let row = result.first else { return .gone }
         switch try row.decode(0, as: String.self) {
         case "nouvelle": return .new
+        case "plein": return .full
         case "connue":
             guard let status: Int64 = try row.decodeIfPresent(1) else { return .gone }
             return .known(
@@ -44,6 +47,8 @@ struct AnswerStore: Sendable {
     /// Keeps the answer in the transaction of its write.
     func keep(_ answer: KeptAnswer, for key: IdempotencyKey) async throws {
         try await database.pipeline([
+            // What waits for the end is done while the caller's role still holds.
+            "set constraints all immediate",
             // Back to who logged in: the caller's role may not write here.
             "select set_config('role', 'none', true)",
             """

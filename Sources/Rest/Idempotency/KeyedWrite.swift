@@ -43,6 +43,12 @@ struct KeyedWrite: Sendable {
             case .new: break
             case .known(let answer): throw Replay(response: answer.response)
             case .gone: throw Self.busy
+            case .full:
+                var error = RestError(
+                    "DBR006", 429, "too many answers are kept for this caller",
+                    hint: "They are forgotten after 24 hours; ask for less with Prefer: return=minimal.")
+                error.headers["Retry-After"] = "3600"
+                throw error
             case .other:
                 throw RestError(
                     "DBR003", 422, "this Idempotency-Key was used for another request",
@@ -79,7 +85,7 @@ struct KeyedWrite: Sendable {
 extension AnswerStore.KeptAnswer {
     init(_ response: ApiResponse) {
         status = response.status.code
-        let members = response.fields.map { JSON.Member($0.name.canonicalName, .string($0.value)) }
+        let members = response.fields.map { JSON.Member($0.name.rawName, .string($0.value)) }
         fields = JSON.object(members).text
         body = response.body
     }

@@ -27,8 +27,8 @@ create index reponses_faite_le_idx on api.reponses (faite_le);
 alter table api.reponses enable row level security;
 revoke all on api.reponses from public;
 
--- Takes the key for this transaction ('nouvelle'), or tells what was answered ('connue'), or that the key was another
--- request's ('autre'). A twin that is under way is waited for, as long as lock_timeout says.
+-- Takes the key for this transaction ('nouvelle'), or tells what was answered ('connue'), that the key was another
+-- request's ('autre'), or that the caller keeps too much already ('plein'): nobody fills the disk with answers. A twin that is under way is waited for, as long as lock_timeout says.
 create function api.reserver_cle(p_role text, p_sujet text, p_cle text, p_empreinte bytea)
     returns table (etat text, statut smallint, champs text, corps bytea)
     language plpgsql volatile security definer
@@ -43,6 +43,14 @@ begin
     values (p_role, p_sujet, p_cle, p_empreinte)
     on conflict on constraint reponses_pkey do nothing;
     if found then
+        -- The service is the bank itself.
+        if p_role <> 'service_role' and (
+            select count(*) > 1000 or sum(octet_length(r.corps)) > 16777216 from (
+                select r.corps from api.reponses r where r.role_demandeur = p_role and r.sujet = p_sujet limit 1001) r)
+        then
+            return query select 'plein'::text, null::smallint, null::text, null::bytea;
+            return;
+        end if;
         return query select 'nouvelle'::text, null::smallint, null::text, null::bytea;
         return;
     end if;

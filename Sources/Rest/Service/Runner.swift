@@ -60,7 +60,8 @@ struct Runner: Sendable {
             statements.append(explained)
         }
         let sent = statements
-        if flight.plan == nil { try await checkCost(of: flight, Array(sent[..<place]), context) }
+        // Also when the plan alone is asked for: `analyze` runs it, and its figures are told.
+        try await checkCost(of: flight, Array(sent[..<place]), context)
         let role = context.roleSettings
         guard flight.check != nil || flight.rollsBack || role.isolation != nil || carrier.isShared else {
             return try Self.read(try await carrier.pipeline(sent), at: place, flight)
