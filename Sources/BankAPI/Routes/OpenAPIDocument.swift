@@ -20,7 +20,7 @@ enum OpenAPIDocument {
                 "title": "DigitalBank", "version": "1.0.0",
                 "description": .string(
                     "A client's own accounts, transfers, payees, cards and standing orders. Amounts are decimal texts; "
-                        + "every order carries a key that makes it happen once."),
+                        + "every order carries a key that makes it happen once. Texts hold no control characters."),
                 "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
             ],
             "servers": [["url": "/bank/v1"]],

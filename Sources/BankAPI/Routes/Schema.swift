@@ -9,7 +9,8 @@ indirect enum Schema: Sendable {
     case anything
     case list(Schema, ClosedRange<Int>)
     case object([Property])
-    case oneOf([Schema])
+    /// Forms that exclude each other.
+    case anyOf([Schema])
     case nullable(Schema)
     /// Stands once in the document, under this name.
     case named(String, Schema)
@@ -74,20 +75,19 @@ extension Schema {
                     reason: "has \(values.count) elements, not \(counts.lowerBound) to \(counts.upperBound)")
             }
             for (index, value) in values.enumerated() { try element.check(value, at: "\(place)/\(index)") }
-        case .oneOf(let schemas): try Self.check(value, oneOf: schemas, at: place)
+        case .anyOf(let schemas): try Self.check(value, anyOf: schemas, at: place)
         case .object(let properties): try Self.check(value, properties, at: place)
         }
     }
 
-    private static func check(_ value: JSON, oneOf schemas: [Schema], at place: String) throws(SchemaError) {
-        var fitting = 0
+    private static func check(_ value: JSON, anyOf schemas: [Schema], at place: String) throws(SchemaError) {
         for schema in schemas {
             do throws(SchemaError) {
                 try schema.check(value, at: place)
-                fitting += 1
+                return
             } catch { continue }
         }
-        guard fitting == 1 else { throw SchemaError(place: place, reason: "fits \(fitting) of the forms, not one") }
+        throw SchemaError(place: place, reason: "has none of the forms it may have")
     }
 
     private static func check(_ value: JSON, _ properties: [Property], at place: String) throws(SchemaError) {
@@ -137,7 +137,7 @@ extension Schema {
                 "type": "array", "items": element.json, "minItems": .integer(counts.lowerBound),
                 "maxItems": .integer(counts.upperBound),
             ]
-        case .oneOf(let schemas): return ["oneOf": .array(schemas.map(\.json))]
+        case .anyOf(let schemas): return ["anyOf": .array(schemas.map(\.json))]
         case .object(let properties): return Self.json(properties)
         }
     }
@@ -177,7 +177,7 @@ extension Schema {
         case .named(let name, let schema): [(name, schema.json)] + schema.named
         case .nullable(let schema), .list(let schema, _): schema.named
         case .object(let properties): properties.flatMap(\.schema.named)
-        case .oneOf(let schemas): schemas.flatMap(\.named)
+        case .anyOf(let schemas): schemas.flatMap(\.named)
         case .text, .integer, .boolean, .anything: []
         }
     }
