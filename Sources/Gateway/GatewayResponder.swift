@@ -133,7 +133,6 @@ final class GatewayResponder: HTTPResponder {
         let cut = channel.eventLoop.scheduleTask(in: TimeAmount(settings.limits.requestTimeMax) + .milliseconds(500)) {
             channel.close(promise: nil)
         }
-        defer { cut.cancel() }
         var bytes: [UInt8] = []
         for try await part in request.body {
             guard bytes.count + part.readableBytes <= settings.limits.bodyBytesMax, ContinuousClock.now < deadline
@@ -142,6 +141,8 @@ final class GatewayResponder: HTTPResponder {
             }
             bytes.append(contentsOf: part.readableBytesView)
         }
+        // A body that was given up leaves the connection unusable: it is cut when its time is over.
+        cut.cancel()
         return bytes
     }
 

@@ -16,7 +16,10 @@ import Web
             ])
             let count = 600
             let seed = UInt64.random(in: .min ... .max)
-            async let read = blocking { try Self.follow(served.port, token, count, seed) }
+            let (joined, whenJoined) = AsyncStream.makeStream(of: Void.self)
+            async let read = blocking { try Self.follow(served.port, token, count, seed) { whenJoined.yield() } }
+            // What was committed before the first join is not asked for.
+            for await _ in joined { break }
             for number in 0..<count {
                 try await served.database.run(
                     "insert into notebooks (id, owner) values (\(Int64(number)), \(subject)::uuid)")
@@ -31,7 +34,7 @@ import Web
 
     /// Connects, reads a few changes, is cut in the middle of what comes, and comes back with the last id it saw.
     private static func follow(
-        _ port: Int, _ token: String, _ count: Int, _ seed: UInt64
+        _ port: Int, _ token: String, _ count: Int, _ seed: UInt64, _ onJoined: () -> Void
     ) throws -> (told: [Int], cuts: Int, gaps: Int) {
         var random = SplitMix(state: seed)
         var (told, cuts, gaps) = ([Int](), 0, 0)
@@ -45,7 +48,14 @@ import Web
             if let last { config.append(.init("since", .string(last))) }
             // Not waiting for the answer: a cut may come before it.
             client.push("realtime:books", "phx_join", ["config": .object(config)])
-            if last == nil, client.message("phx_reply")?["payload"]?["status"] != "ok" { continue }
+            if last == nil {
+                guard client.message("phx_reply")?["payload"]?["status"] == "ok" else { continue }
+                onJoined()
+                // Until there is an id to come back with, a cut would lose what it cannot name.
+                guard let first = client.message("postgres_changes")?["payload"]?["data"] else { continue }
+                last = first["id"]?.string
+                told.append(Int(first["record"]?["id"]?.integer ?? -1))
+            }
             for _ in 0..<(random.next() % 8) {
                 guard told.count < count, let message = client.message("postgres_changes", "system") else { break }
                 if message["event"] == "system" {

@@ -165,18 +165,6 @@ import Web
 private final class Once: @unchecked Sendable {
     // SAFETY: written by the test's body before it ends, read after.
     var value = ""
-}
-
-/// SplitMix64.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
 
     @Test func `a body that stalls, or trickles, is cut`() async throws {
         try await Served.run {
@@ -202,5 +190,17 @@ struct Seeded: RandomNumberGenerator {
             #expect(ended == [true, true])
             #expect(try await ask(served.adminPort, "GET", "/live").status == 200)
         }
+    }
+}
+
+/// SplitMix64.
+struct Seeded: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
     }
 }
