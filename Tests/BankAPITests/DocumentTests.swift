@@ -110,6 +110,7 @@ import Web
                         let answer = await stage.ask(
                             method, path + (query.isEmpty ? "" : "?" + query), level: level,
                             headers: index % 3 == 0 ? ["Idempotency-Key": "k\(index)"] : [:], bytes: body, type: type)
+                        statuses.add(answer.status)
                         #expect(
                             answer.status < 500, "\(method) \(path)?\(query) \(String(decoding: body, as: UTF8.self))")
                         if answer.status >= 400 {
