@@ -34,7 +34,7 @@ struct Account: Sendable, Hashable {
         .object([
             .init("id", .id), .init("type", .word(["courant", "epargne", "joint"])),
             .init("status", .word(["actif", "bloque", "clos"])),
-            .init("iban", .nullable(.text(15...34)), "null when the bank can not read it any more"),
+            .init("iban", .nullable(.text(TextRule())), "null when the bank can not read it any more"),
             .init("iban_last4", .nullable(.text(1...4))), .init("bic", .nullable(.bic)), .init("balance", .money),
             .init("held", .money, "promised to card payments"), .init("overdraft", .money, "agreed"),
             .init("available", .money, "balance + overdraft − held"), .init("opened_on", .date),
