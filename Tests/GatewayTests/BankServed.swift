@@ -27,6 +27,11 @@ struct BankServed: Sendable {
         ])
     }
 
+    /// Makes the first client somebody else's account.
+    func tie(user: String) async throws {
+        try await database.run("update clients set utilisateur_id = \(user)::uuid where numero = 1")
+    }
+
     static func run(_ body: @escaping @Sendable (BankServed) async throws -> Void) async throws {
         try await withTestDatabase(servedBank) { database in
             let key = try bankKey()
