@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import uuid
 
 SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
@@ -10,7 +11,7 @@ SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 CAPTURES = {
     "listAccounts": {"account_id": "accounts.0.id", "account_iban": "accounts.0.iban"},
     "orderTransfer": {"transfer_id": "id"},
-    "trustBeneficiary": {"beneficiary_id": "id"},
+    "trustBeneficiary": {"beneficiary_id": "beneficiary.id"},
     "listCards": {"card_id": "cards.0.id"},
     "createStandingOrder": {"standing_order_id": "id"},
 }
@@ -121,11 +122,14 @@ def bank_item(path, method, operation):
 
 def example(value, kind, name):
     text = value if kind != "application/json" else json.dumps(value, ensure_ascii=False, indent=2)
+    if name == "blockCard":
+        # The only block that the next request can take back.
+        text = text.replace('"lost"', '"temporary"')
     text = re.sub(r'"debit_account": \d+', '"debit_account": {{account_id}}', text)
     if kind == "application/xml":
         # Of two IBANs in a file of payments the first is the payer's.
         text = text.replace(EXAMPLE_IBAN, "{{account_iban}}", 1)
-        text = re.sub(r"<MsgId>[^<]*</MsgId>", "<MsgId>{{$guid}}</MsgId>", text)
+        text = re.sub(r"<MsgId>[^<]*</MsgId>", "<MsgId>FICHIER-{{$timestamp}}</MsgId>", text)
     return text.replace(EXAMPLE_IBAN, "{{payee_iban}}")
 
 
@@ -165,7 +169,9 @@ class Runner:
     def fill(self, text):
         def value(match):
             name = match.group(1)
-            return str(uuid.uuid4()) if name == "$guid" else str(self.variables[name])
+            if name == "$guid":
+                return str(uuid.uuid4())
+            return str(int(time.time())) if name == "$timestamp" else str(self.variables[name])
         return re.sub(r"\{\{([^}]+)\}\}", value, text)
 
     def run(self, item):

@@ -27,6 +27,7 @@ final class ApiBank: Sendable {
     /// Starts the server; `stop` ends it.
     static func start(_ context: Context) async throws -> ApiBank {
         try await prepare(context)
+        try makeKeys(context.folder + "/keys")
         let environment = try await context.digitalbank(["keys", "api", "--data-dir", context.folder])
         let lines = Dictionary(
             environment.split(separator: "\n").compactMap { line -> (String, String)? in
@@ -54,7 +55,9 @@ final class ApiBank: Sendable {
             }
             try await Task.sleep(for: .milliseconds(100))
         }
-        throw BenchmarkError(description: "the server did not start: see \(log)")
+        await bank.stop()
+        let words = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+        throw BenchmarkError(description: "the server did not start: \(words.suffix(2000))")
     }
 
     private init(port: Int, process: Int32, clients: [Client], serviceKey: String, anonKey: String) {
@@ -134,6 +137,18 @@ final class ApiBank: Sendable {
             try await database.withConnection { try await $0.runScript(notes) }
             try await database.run("vacuum analyze")
             await database.close()
+        }
+    }
+
+    /// The vault's two keys, 32 bytes each, as a recovery would have made them.
+    private static func makeKeys(_ folder: String) throws {
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        for name in ["vault.key", "index.key"] where !FileManager.default.fileExists(atPath: folder + "/" + name) {
+            var random = SystemRandomNumberGenerator()
+            let text = (0..<32).map { _ in String(format: "%02x", UInt8.random(in: 0...255, using: &random)) }.joined()
+            FileManager.default.createFile(
+                atPath: folder + "/" + name, contents: Data((text + "\n").utf8), attributes: [.posixPermissions: 0o600])
         }
     }
 

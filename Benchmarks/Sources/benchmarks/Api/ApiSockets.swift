@@ -62,31 +62,39 @@ struct ApiSockets: Benchmark {
             return peer
         }
         let changes = 50
-        let sent = Mutex([ContinuousClock.Instant]())
-        let times = Mutex<[Double]>([])
+        let sent = Moments()
+        let samples = Samples()
         let reader = SocketReader(peers)
         let database = try await context.database(ApiBank.name)
         let user = bank.clients[0].user
         async let read: Void = onThread {
             reader.read(expected: changes) { number in
                 let now = ContinuousClock.now
-                let start = sent.withLock { number < $0.count ? $0[number] : now }
-                times.withLock { $0.append((now - start) / .milliseconds(1)) }
+                samples.add([(now - (sent[number] ?? now)) / .milliseconds(1)])
             }
         }
         for number in 0..<changes {
-            sent.withLock { $0.append(.now) }
+            sent.add()
             try await database.run("insert into notes (auteur, texte) values (\(user)::uuid, \("change-\(number)."))")
             try await Task.sleep(for: .milliseconds(300))
         }
         await read
         await database.close()
-        let sorted = times.withLock { $0.sorted() }
+        let sorted = samples.sorted.times
         guard sorted.count == changes * peers.count else {
             throw BenchmarkError(description: "\(sorted.count) frames came, not \(changes * peers.count)")
         }
         return sorted
     }
+}
+
+/// When each change was made.
+final class Moments: Sendable {
+    private let all = Mutex<[ContinuousClock.Instant]>([])
+
+    subscript(number: Int) -> ContinuousClock.Instant? { all.withLock { number < $0.count ? $0[number] : nil } }
+
+    func add() { all.withLock { $0.append(.now) } }
 }
 
 /// The client's side of one web socket.

@@ -87,8 +87,7 @@ struct OpenLoop: Sendable {
         port: Int, rate: Double, seconds: Double, width: Int = 32,
         _ make: @escaping @Sendable (inout SystemRandomNumberGenerator) -> [UInt8]
     ) async throws -> OpenLoop {
-        let times = Mutex<[Double]>([])
-        let errors = Mutex(0)
+        let samples = Samples()
         let start = ContinuousClock.now + .milliseconds(50)
         let pause = Duration.seconds(Double(width) / rate)
         let count = Int(seconds * rate / Double(width))
@@ -111,18 +110,31 @@ struct OpenLoop: Sendable {
                                 connection = try? LoadConnection(port: port)
                             }
                         }
-                        times.withLock { $0 += own }
-                        errors.withLock { $0 += failed }
+                        samples.add(own, errors: failed)
                     }
                 }
             }
         }
-        let sorted = times.withLock { $0.sorted() }
+        let (sorted, errors) = samples.sorted
         func quantile(_ share: Double) -> Double {
             sorted.isEmpty ? .infinity : sorted[min(sorted.count - 1, Int(share * Double(sorted.count)))]
         }
         return OpenLoop(
-            rate: rate, p50: quantile(0.5), p99: quantile(0.99), p999: quantile(0.999), errors: errors.withLock { $0 })
+            rate: rate, p50: quantile(0.5), p99: quantile(0.99), p999: quantile(0.999), errors: errors)
+    }
+}
+
+/// What several threads measured.
+final class Samples: Sendable {
+    private let state = Mutex<(times: [Double], errors: Int)>(([], 0))
+
+    var sorted: (times: [Double], errors: Int) { state.withLock { ($0.times.sorted(), $0.errors) } }
+
+    func add(_ times: [Double], errors: Int = 0) {
+        state.withLock { state in
+            state.times += times
+            state.errors += errors
+        }
     }
 }
 
