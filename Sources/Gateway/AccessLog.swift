@@ -41,18 +41,23 @@ final class AccessLog: Sendable {
         guard descriptor != nil else { return }
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
-        let milliseconds =
-            Double(entry.time.components.seconds) * 1000 + Double(entry.time.components.attoseconds) / 1e15
-        let line: JSON = [
-            "time": .number("\(now.tv_sec).\(Self.digits(now.tv_nsec / 1000, 6))"), "id": .string(entry.id),
-            "ip": .string(entry.address), "method": .string(entry.method), "mount": .string(entry.mount),
-            "path": .string(String(entry.path.prefix(512))), "status": .integer(entry.status),
-            "ms": .number(String(format: "%.3f", milliseconds)), "bytes": .integer(entry.bytes),
-            "role": .string(entry.role), "session": entry.session.map(JSON.string) ?? .null,
-        ]
-        let text = Array((line.text + "\n").utf8)
+        let elapsed = entry.time.components
+        let microseconds = elapsed.seconds * 1_000_000 + elapsed.attoseconds / 1_000_000_000_000
+        var line = "{\"time\":\(now.tv_sec).\(Self.digits(now.tv_nsec / 1000, 6)),\"id\":"
+        line.reserveCapacity(320)
+        line += JSON.string(entry.id).text
+        line += ",\"ip\":\"\(entry.address)\",\"method\":"
+        line += JSON.string(entry.method).text
+        line += ",\"mount\":\"\(entry.mount)\",\"path\":"
+        line += JSON.string(entry.path.utf8.count > 512 ? String(entry.path.prefix(512)) : entry.path).text
+        line += ",\"status\":\(entry.status),\"ms\":\(microseconds / 1000).\(Self.digits(Int(microseconds % 1000), 3))"
+        line += ",\"bytes\":\(entry.bytes),\"role\":"
+        line += JSON.string(entry.role).text
+        line += ",\"session\":"
+        line += entry.session.map { JSON.string($0).text } ?? "null"
+        line += "}\n"
         let isFull = buffer.withLock { buffer in
-            buffer += text
+            buffer += line.utf8
             return buffer.count >= Self.bufferedMax
         }
         if isFull { flush() }
@@ -76,7 +81,8 @@ final class AccessLog: Sendable {
 
     private static func digits(_ number: Int, _ width: Int) -> String {
         let text = String(number)
-        return String(repeating: "0", count: max(width - text.utf8.count, 0)) + text
+        guard text.utf8.count < width else { return text }
+        return String(repeating: "0", count: width - text.utf8.count) + text
     }
 
     deinit { if let descriptor, descriptor > 2 { close(descriptor) } }

@@ -62,11 +62,15 @@ public struct Statement: Sendable, ExpressibleByStringInterpolation {
 
     /// `name` as a quoted SQL identifier.
     public static func quoted(_ name: String) -> String {
-        "\"" + name.replacing("\"", with: "\"\"") + "\""
+        // Names with a quote in them are rare, and this is asked for each name of each request.
+        name.utf8.contains(UInt8(ascii: "\"")) ? "\"" + name.replacing("\"", with: "\"\"") + "\"" : "\"\(name)\""
     }
 
     /// `text` as a quoted SQL literal, for the few utility statements that take no parameters (`create role … password`).
     public static func literal(_ text: String) -> String {
+        guard text.utf8.contains(where: { $0 == UInt8(ascii: "'") || $0 == UInt8(ascii: "\\") }) else {
+            return "'\(text)'"
+        }
         let doubled = text.replacing("'", with: "''").replacing("\\", with: "\\\\")
         return text.contains("\\") ? " E'\(doubled)'" : "'\(doubled)'"
     }

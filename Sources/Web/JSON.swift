@@ -81,6 +81,12 @@ extension JSON {
 
     private static func write(_ value: String, to out: inout String) {
         out += "\""
+        defer { out += "\"" }
+        // Most texts have nothing to escape, and are written on each request.
+        if value.utf8.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
+            out += value
+            return
+        }
         for scalar in value.unicodeScalars {
             switch scalar {
             case "\"": out += "\\\""
@@ -97,6 +103,5 @@ extension JSON {
                 }
             }
         }
-        out += "\""
     }
 }

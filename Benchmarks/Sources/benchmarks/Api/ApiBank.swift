@@ -147,7 +147,7 @@ final class ApiBank: Sendable {
         for name in ["vault.key", "index.key"] where !FileManager.default.fileExists(atPath: folder + "/" + name) {
             var random = SystemRandomNumberGenerator()
             let text = (0..<32).map { _ in String(format: "%02x", UInt8.random(in: 0...255, using: &random)) }.joined()
-            FileManager.default.createFile(
+            _ = FileManager.default.createFile(
                 atPath: folder + "/" + name, contents: Data((text + "\n").utf8), attributes: [.posixPermissions: 0o600])
         }
     }

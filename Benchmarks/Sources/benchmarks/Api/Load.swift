@@ -152,6 +152,8 @@ func onThread(_ body: @escaping @Sendable () -> Void) async {
 /// wrk, whose script draws one of the requests at random.
 struct Wrk: Sendable {
     let script: String
+    /// Stands in a request for a number that no other request has, always of the same length.
+    static let counter = "@@COUNTER@@"
 
     init(_ context: Context, _ name: String, _ requests: [[UInt8]]) throws {
         // wrk adds what a script leaves out; ours are whole, so that both generators send the same bytes.
@@ -165,8 +167,15 @@ struct Wrk: Sendable {
             local all = {
             \(texts.joined(separator: ",\n"))
             }
-            function init(args) math.randomseed(os.time()) end
-            function request() return all[math.random(#all)] end
+            local count = 0
+            function init(args) math.randomseed(os.time()); base = os.time() % 100000 end
+            function request()
+                count = count + 1
+                local text = all[math.random(#all)]
+                local from, to = string.find(text, "\(Self.counter)", 1, true)
+                if not from then return text end
+                return string.sub(text, 1, from - 1) .. string.format("%05d%06d", base, count) .. string.sub(text, to + 1)
+            end
             """
         try FileManager.default.createDirectory(atPath: context.folder, withIntermediateDirectories: true)
         try Data(text.utf8).write(to: URL(filePath: script))
@@ -178,6 +187,7 @@ struct Wrk: Sendable {
             "/usr/bin/wrk",
             ["-t1", "-c\(connections)", "-d\(seconds)s", "-s", script, "http://127.0.0.1:\(port)"])
         let lines = run.outputText.split(separator: "\n")
+        if ProcessInfo.processInfo.environment["BENCH_DEBUG"] != nil { say(run.outputText) }
         if let bad = lines.first(where: { $0.contains("Non-2xx") || $0.contains("Socket errors") }) {
             throw BenchmarkError(description: "wrk: \(bad)")
         }
