@@ -125,7 +125,8 @@ struct Town: Sendable {
                 from generate_series(1, \(count)) n, generate_series(1, 2) k
                 """)
             try await tx.run("alter publication supabase_realtime set (publish_via_partition_root = true)")
-            try await tx.run("alter publication supabase_realtime add table comptes, transactions, virements, ecritures")
+            try await tx.run(
+                "alter publication supabase_realtime add table comptes, transactions, virements, ecritures")
         }
         var owners: [String: Int] = [:]
         let rows = try await database.run(
@@ -171,7 +172,9 @@ struct Town: Sendable {
         case .object(let members):
             for member in members {
                 if case .number(let text) = member.value {
-                    if member.name == "id" || member.name.hasSuffix("_id") { check(text, number, said, isError, &found) }
+                    if member.name == "id" || member.name.hasSuffix("_id") {
+                        check(text, number, said, isError, &found)
+                    }
                 } else {
                     collect(member.value, number, said, isError: isError, &found)
                 }
@@ -209,7 +212,8 @@ struct RandomRequest: Sendable, CustomStringConvertible {
     private static let selects = [
         "comptes": [
             "*", "id,client_id", "id,cartes(*)", "id,clients(*)", "id,clients(id,beneficiaires(id))",
-            "id,ecritures(compte_id,transaction_id)", "id,client:clients!inner(id,utilisateur_id)", "...clients(id,numero)",
+            "id,ecritures(compte_id,transaction_id)", "id,client:clients!inner(id,utilisateur_id)",
+            "...clients(id,numero)",
         ],
         "clients": ["*", "id,comptes(id,client_id)", "id,beneficiaires(*)", "id,utilisateur_id,comptes!inner(id)"],
         "transactions": ["*", "id,compte_debit_id,compte_credit_id", "id,virement_id"],
@@ -284,7 +288,9 @@ struct RandomRequest: Sendable, CustomStringConvertible {
         default:
             RandomRequest(
                 method: "POST", target: target + "virer_lot",
-                body: #"{"p_debits":[\#(theirs)],"p_credits":[\#(mine)],"p_montants":[5],"p_cles":["t-\#(random.next())"]}"#)
+                body:
+                    #"{"p_debits":[\#(theirs)],"p_credits":[\#(mine)],"p_montants":[5],"p_cles":["t-\#(random.next())"]}"#
+            )
         }
     }
 

@@ -36,15 +36,16 @@ import Web
         }
     }
 
-    private static let seeds = [
-        #"{"topic":"realtime:a","event":"phx_join","payload":{"config":{"broadcast":{"self":true,"ack":true,"replay":{"since":1,"limit":9}},"presence":{"key":"k","enabled":true},"private":false,"postgres_changes":[{"event":"*","schema":"public","table":"notebooks","filter":"pages=in.(1,2)"}]}},"ref":"1","join_ref":"1"}"#,
-        #"{"topic":"realtime:a","event":"broadcast","payload":{"type":"broadcast","event":"e","payload":{"a":[1,2]}},"ref":"2","join_ref":"1"}"#,
-        #"{"topic":"realtime:a","event":"presence","payload":{"type":"presence","event":"track","payload":{"n":1}},"ref":"3"}"#,
-        #"{"topic":"phoenix","event":"heartbeat","payload":{},"ref":"4"}"#,
-        #"["1","5","realtime:a","phx_join",{"config":{}}]"#,
-        #"["1","6","realtime:a","broadcast",{"type":"broadcast","event":"e","payload":{}}]"#,
-        #"{"topic":"realtime:a","event":"access_token","payload":{"access_token":"a.b.c"},"ref":"7"}"#,
-    ].map { Array($0.utf8) } + [[3, 1, 1, 10, 1, 0, 1] + Array("12realtime:aex{}".utf8)]
+    private static let seeds =
+        [
+            #"{"topic":"realtime:a","event":"phx_join","payload":{"config":{"broadcast":{"self":true,"ack":true,"replay":{"since":1,"limit":9}},"presence":{"key":"k","enabled":true},"private":false,"postgres_changes":[{"event":"*","schema":"public","table":"notebooks","filter":"pages=in.(1,2)"}]}},"ref":"1","join_ref":"1"}"#,
+            #"{"topic":"realtime:a","event":"broadcast","payload":{"type":"broadcast","event":"e","payload":{"a":[1,2]}},"ref":"2","join_ref":"1"}"#,
+            #"{"topic":"realtime:a","event":"presence","payload":{"type":"presence","event":"track","payload":{"n":1}},"ref":"3"}"#,
+            #"{"topic":"phoenix","event":"heartbeat","payload":{},"ref":"4"}"#,
+            #"["1","5","realtime:a","phx_join",{"config":{}}]"#,
+            #"["1","6","realtime:a","broadcast",{"type":"broadcast","event":"e","payload":{}}]"#,
+            #"{"topic":"realtime:a","event":"access_token","payload":{"access_token":"a.b.c"},"ref":"7"}"#,
+        ].map { Array($0.utf8) } + [[3, 1, 1, 10, 1, 0, 1] + Array("12realtime:aex{}".utf8)]
 
     /// A frame whose content, head or mask was tampered with, or plain noise.
     private static func bytes(_ random: inout SplitMix) -> [UInt8] {

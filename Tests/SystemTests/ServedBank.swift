@@ -18,7 +18,8 @@ final class ServedBank: @unchecked Sendable {
         let data = FileManager.default.temporaryDirectory.path + "/served-\(UInt64.random(in: .min ... .max))"
         defer { try? FileManager.default.removeItem(atPath: data) }
         let recovered = try await Program.run(
-            "recover", files.dump, "--data-dir", data, "--legacy-key-file", files.key, "--baseline", files.baseline, "--yes")
+            "recover", files.dump, "--data-dir", data, "--legacy-key-file", files.key, "--baseline", files.baseline,
+            "--yes")
         // A dump that lost rows ends with a status of its own; the bank is there all the same.
         guard FileManager.default.fileExists(atPath: data + "/bank/data/PG_VERSION") else {
             throw Failure(words: recovered.output + recovered.error)

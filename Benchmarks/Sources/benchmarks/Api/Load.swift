@@ -158,9 +158,12 @@ struct Wrk: Sendable {
     init(_ context: Context, _ name: String, _ requests: [[UInt8]]) throws {
         // wrk adds what a script leaves out; ours are whole, so that both generators send the same bytes.
         let texts = requests.map { request in
+            // By bytes: to Swift a line's end is one character.
             "\""
-                + String(decoding: request, as: UTF8.self).replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
-                .replacing("\r", with: "\\r").replacing("\n", with: "\\n") + "\""
+                + request.map {
+                    $0 < 32 || $0 == 34 || $0 == 92 ? String(format: "\\%03d", $0) : String(UnicodeScalar($0))
+                }
+                .joined() + "\""
         }
         script = context.folder + "/\(name).lua"
         let text = """
