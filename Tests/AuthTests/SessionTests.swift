@@ -60,7 +60,15 @@ import Web
             try await auth.addUser("a@bank.example")
             let old = await auth.signIn("a@bank.example").string("refresh_token")
             let successors = try await withThrowingTaskGroup(of: String.self) { group in
-                for _ in 0..<20 { group.addTask { await auth.refresh(old).string("refresh_token") } }
+                for _ in 0..<20 {
+                    group.addTask {
+                        var answer = await auth.refresh(old)
+                        // A busy machine may have no connection left in time: clients ask again.
+                        while answer.status == 503 { answer = await auth.refresh(old) }
+                        #expect(answer.status == 200, "\(answer.text)")
+                        return answer.string("refresh_token")
+                    }
+                }
                 return try await group.reduce(into: Set<String>()) { $0.insert($1) }
             }
             #expect(successors.count == 1)

@@ -78,6 +78,8 @@ struct Served: Sendable {
             let result: Result<Void, any Error>
             do {
                 try await Self.run(server, beside: [{ try await auth.run() }, { try await hub.run() }], ports) {
+                    // A busy machine may take its time to make the slot; joins would be told to try again.
+                    try await eventually { hub.figures.isReading }
                     try await body(
                         Served(
                             port: $0, adminPort: $1, database: database, keys: keys, mailFolder: folder, hub: hub))

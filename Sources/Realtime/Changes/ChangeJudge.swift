@@ -139,11 +139,15 @@ struct ChangeJudge: Sendable {
             let role: String
             let claims: String
         }
-        let flights = Dictionary(grouping: questions) { Context(role: $0.role, claims: $0.claims) }
+        let groups = Array(Dictionary(grouping: questions) { Context(role: $0.role, claims: $0.claims) }.values)
         let list = RecordText.list(batch.rows.map { ($0.values, batch.table) })
         return try await withThrowingTaskGroup(of: Answers.self) { group in
             var answers: Answers = [:]
-            var waiting = flights.values.makeIterator()
+            // The rows are sent with each question, so that many rows leave room for few questions.
+            let size = max(1, min(Self.groupsMax, Self.flightBytesMax / max(1, list.utf8.count)))
+            var waiting = stride(from: 0, to: groups.count, by: size).map {
+                Array(groups[$0..<min($0 + size, groups.count)])
+            }.makeIterator()
             // Bounded, so that a change with many readers leaves the pool to others.
             for _ in 0..<Self.flightsMax {
                 guard let flight = waiting.next() else { break }
@@ -158,13 +162,37 @@ struct ChangeJudge: Sendable {
     }
 
     private static let flightsMax = 16
+    /// Readers with claims of their own whose questions travel together.
+    private static let groupsMax = 64
+    private static let flightBytesMax = 1 << 20
+
+    /// One flight for several readers; when a question fails in it, each reader's go on their own.
+    private func ask(_ groups: [[Question]], _ list: String) async throws -> Answers {
+        guard groups.count > 1 else { return try await ask(groups.first ?? [], list) }
+        let readers = groups.compactMap { group in
+            group.first.map { first in
+                ChangeStore.Reader(
+                    role: first.role, claims: first.claims,
+                    checks: group.map { ChangeStore.matching($0.table, list, $0.condition) })
+            }
+        }
+        do {
+            let sets = try await store.numbers(readers, timeout: settings.limits.checkTimeout)
+            return Answers(zip(groups.joined(), sets.map { .rows($0) })) { first, _ in first }
+        } catch let error as PostgresError where error.isAboutTheQuestion {
+            var answers: Answers = [:]
+            for group in groups { answers.merge(try await ask(group, list)) { first, _ in first } }
+            return answers
+        }
+    }
 
     private func ask(_ questions: [Question], _ list: String) async throws -> Answers {
         guard let first = questions.first else { return [:] }
         do {
-            let sets = try await store.numbers(
-                questions.map { ChangeStore.matching($0.table, list, $0.condition) }, role: first.role,
-                claims: first.claims, timeout: settings.limits.checkTimeout)
+            let reader = ChangeStore.Reader(
+                role: first.role, claims: first.claims,
+                checks: questions.map { ChangeStore.matching($0.table, list, $0.condition) })
+            let sets = try await store.numbers([reader], timeout: settings.limits.checkTimeout)
             return Answers(zip(questions, sets.map { .rows($0) })) { first, _ in first }
         } catch let error as PostgresError where error.isAboutTheQuestion {
             guard questions.count > 1 else { return [first: .failed] }

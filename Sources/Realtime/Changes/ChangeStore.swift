@@ -189,22 +189,32 @@ struct ChangeStore: Sendable {
     /// Fails when the text is no regular expression.
     static func pattern(_ text: String) -> Statement { "select 1::int8 where '' ~ \(text)" }
 
-    /// Runs conditions as a role with its claims, all in one flight; the answers are row numbers from 1.
-    func numbers(_ checks: [Statement], role: String, claims: String, timeout: Duration) async throws -> [Set<Int>] {
+    /// Who asks, and the conditions that are tried as that role with these claims.
+    struct Reader: Sendable {
+        let role: String
+        let claims: String
+        let checks: [Statement]
+    }
+
+    /// Runs the conditions of all readers in one flight; the answers are row numbers from 1, in the order of the checks.
+    func numbers(_ readers: [Reader], timeout: Duration) async throws -> [Set<Int>] {
         let milliseconds = timeout.components.seconds * 1000 + timeout.components.attoseconds / 1_000_000_000_000_000
-        let context: Statement = """
-            select set_config('statement_timeout', \(String(milliseconds)), true),
-                set_config('request.jwt.claims', \(claims), true), set_config('role', \(role), true)
-            """
-        let scoped = checks.map { check in
-            var check = check
-            check.planScope = "realtime " + role
-            return check
+        var flight: [Statement] = []
+        var places: [Int] = []
+        for reader in readers {
+            flight.append(
+                """
+                select set_config('statement_timeout', \(String(milliseconds)), true),
+                    set_config('request.jwt.claims', \(reader.claims), true), set_config('role', \(reader.role), true)
+                """)
+            for var check in reader.checks {
+                check.planScope = "realtime " + reader.role
+                places.append(flight.count)
+                flight.append(check)
+            }
         }
-        let answers = try await database.pipeline([context] + scoped)
-        return try answers.dropFirst().map { rows in
-            Set(try rows.map { try $0.decode(0, as: Int.self) })
-        }
+        let answers = try await database.pipeline(flight)
+        return try places.map { place in Set(try answers[place].map { try $0.decode(0, as: Int.self) }) }
     }
 
     /// The large values that an update left alone, from the row as it is now: the log does not repeat them.

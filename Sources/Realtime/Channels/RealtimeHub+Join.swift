@@ -117,8 +117,8 @@ extension RealtimeHub {
             let checks =
                 [ChangeStore.matching(table, "[]", entry.filter.sql)]
                 + entry.filter.patterns.map(ChangeStore.pattern)
-            _ = try await changes.numbers(
-                checks, role: actor.role, claims: "{}", timeout: settings.limits.checkTimeout)
+            let reader = ChangeStore.Reader(role: actor.role, claims: "{}", checks: checks)
+            _ = try await changes.numbers([reader], timeout: settings.limits.checkTimeout)
         } catch let refusal as Refusal {
             throw refusal
         } catch let error as PostgresError where error.kind == .server {
