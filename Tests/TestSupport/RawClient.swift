@@ -53,7 +53,8 @@ public final class RawClient {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
             let count = recv(descriptor, &buffer, buffer.count, 0)
-            isEnded = count == 0
+            // With bytes unread the server's end comes as a reset.
+            isEnded = count == 0 || (count < 0 && errno == ECONNRESET)
             guard count > 0 else { break }
             received += buffer[..<count]
             if enough(received) { break }
