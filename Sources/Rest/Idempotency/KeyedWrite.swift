@@ -12,7 +12,7 @@ struct KeyedWrite: Sendable {
 
     static let bodyMax = 1 << 20
     /// Tries of a write that another one made fail (`40001`, `40P01`): only a keyed one may be sent again by us.
-    static let attemptsMax = 4
+    static let attemptsMax = 8
 
     private struct Replay: Error { let response: ApiResponse }
 
@@ -25,7 +25,7 @@ struct KeyedWrite: Sendable {
                 return replay.response
             } catch  where attempt < Self.attemptsMax && Self.isRepeatable(error) {
                 attempt += 1
-                try await Task.sleep(for: .milliseconds(Int.random(in: 5...(20 << attempt))))
+                try await Task.sleep(for: .milliseconds(Int.random(in: 5...(20 << min(attempt, 5)))))
             }
         }
     }
