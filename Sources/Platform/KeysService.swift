@@ -65,9 +65,9 @@ public enum KeysService {
     /// Puts the next signing key of access tokens in force. Tokens of the former ones are taken until they end.
     public static func rotateSigning(dataDirectory: String) async throws -> [String] {
         let data = DataDirectory(dataDirectory)
-        let keys = try SigningKeys(data, try ApiKeys.open(data))
         return try await BankDatabase.with(data) { database in
-            let id = try keys.rotate()
+            // Only where there is a bank: keys are made on the first call.
+            let id = try SigningKeys(data, try ApiKeys.open(data)).rotate()
             try await EvidenceTrail.record("keys.signing.rotated", id, [:], in: database)
             return ["access tokens are signed with  \(id)"]
         }

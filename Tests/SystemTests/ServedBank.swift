@@ -40,7 +40,7 @@ final class ServedBank: @unchecked Sendable {
     private init(data: String) throws {
         self.data = data
         cluster = try Cluster.attach(data + "/bank")
-        port = try Self.freePort()
+        port = try Loopback.freePort()
     }
 
     /// Starts the server and waits until it answers.
@@ -85,22 +85,6 @@ final class ServedBank: @unchecked Sendable {
         var fields = ["apikey": keys["SUPABASE_SERVICE_ROLE_KEY"] ?? "", "Content-Type": "application/json"]
         fields.merge(headers) { $1 }
         return try await ask(port, method, target, fields, body: body)
-    }
-
-    private static func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-        guard isBound else { throw Failure(words: "no free port") }
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 
     struct Failure: Error {

@@ -117,6 +117,6 @@ public struct BreachedPasswords: Sendable {
     private static func unreadable(_ path: String, _ why: String) -> AuthFault {
         AuthFault(
             code: "breached_unreadable", message: "the list of breached passwords \(path) cannot be used: \(why)",
-            hint: "Make it again from the list of digests.")
+            hint: "Give a list with one password or SHA-1 digest a line, or make the file from it again.")
     }
 }

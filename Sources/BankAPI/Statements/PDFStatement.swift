@@ -15,7 +15,7 @@ enum PDFStatement {
                 y = columnHeads(&sheet, y)
                 for row in page { y = draw(row, &sheet, y) }
                 sheet.line(from: Column.left, to: Column.right, y: y + 6)
-                foot(&sheet, index + 1, pages.count, bank)
+                foot(&sheet, index + 1, pages.count, bank, statement.account)
             }
         }
         return pdf.bytes(title: "Releve de compte")
@@ -210,9 +210,11 @@ enum PDFStatement {
         return y - row.height
     }
 
-    private static func foot(_ sheet: inout PDFWriter.Page, _ page: Int, _ pages: Int, _ bank: BankSettings) {
+    private static func foot(
+        _ sheet: inout PDFWriter.Page, _ page: Int, _ pages: Int, _ bank: BankSettings, _ account: Account
+    ) {
         sheet.line(from: Column.left, to: Column.right, y: 48)
-        sheet.text("\(bank.name) - BIC \(bank.bic)", x: Column.left, y: 34, size: 8)
+        sheet.text("\(bank.name) - BIC \(account.bic ?? bank.bic)", x: Column.left, y: 34, size: 8)
         sheet.text(rightAt: Column.right, "Page \(page)/\(pages)", y: 34, size: 8)
     }
 
