@@ -36,6 +36,7 @@ struct BankCore: Sendable {
     let secrets: BankSecrets
     let settings: BankSettings
     let batcher: TransferBatcher
+    let payees: PayeeGatherer
     /// Unix seconds.
     let clock: @Sendable () -> Int64
 }
@@ -51,9 +52,10 @@ public struct BankService: Sendable {
         clock: @escaping @Sendable () -> Int64
     ) {
         let store = BankStore(database: database)
+        let payees = PayeeStore(store: store, secrets: secrets)
         core = BankCore(
             store: store, secrets: secrets, settings: settings, batcher: TransferBatcher(BankExecutor(store: store)),
-            clock: clock)
+            payees: PayeeGatherer { try await payees.find($0) }, clock: clock)
         limiter = RequestLimiter(perMinute: settings.requestsPerMinuteMax)
     }
 

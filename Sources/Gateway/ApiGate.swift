@@ -36,7 +36,9 @@ public struct ApiGate: Sendable {
     }
 
     public func mount(_ rest: RestService, at prefix: String = "/rest/v1") -> Mount {
-        Mount(prefix) { request, actor in
+        Mount(
+            prefix, quick: { rest.answerQuickly($0, actor: $1, on: $2, then: $3) }
+        ) { request, actor in
             guard let actor else {
                 return TokenRefusal(code: "PGRST302", message: "Anonymous access is disabled").response
             }

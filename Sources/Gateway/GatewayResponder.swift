@@ -21,11 +21,12 @@ final class GatewayResponder: HTTPResponder {
     typealias Context = GatewayContext
 
     private let mounts: [Mount]
-    private let settings: GatewaySettings
-    private let tokens: TokenCheck
+    let settings: GatewaySettings
+    let tokens: TokenCheck
     private let anonymous: Actor?
-    private let log: AccessLog
-    private let metrics: Metrics
+    let log: AccessLog
+    let metrics: Metrics
+    let dates = DateText()
 
     init(
         mounts: [Mount], settings: GatewaySettings, tokens: @escaping TokenCheck, anonymous: Actor?, log: AccessLog,
@@ -41,23 +42,20 @@ final class GatewayResponder: HTTPResponder {
 
     func respond(to request: Request, context: GatewayContext) async throws -> Response {
         let start = ContinuousClock.now
-        let id = RequestName.of(request.headers)
+        let id = RequestName.of(request.headers[.requestID])
         let path = request.head.path ?? "/"
         let mark = path.firstIndex(of: "?")
         let place = mark.map { path[..<$0] } ?? path[...]
         let query = mark.map { path[path.index(after: $0)...] } ?? ""
-        var mount: Mount?
-        var rest = "/"
-        for candidate in mounts {
-            guard let found = candidate.rest(of: place) else { continue }
-            (mount, rest) = (candidate, found)
-            break
-        }
+        let found = mount(at: place)
+        let (mount, rest) = (found?.mount, found?.rest ?? "/")
         let inFlight = metrics.begin()
         defer { metrics.end() }
         var entry = AccessLog.Entry(
             id: id, method: request.method.rawValue, mount: mount?.prefix ?? "-", path: rest,
-            address: address(request.headers, context.peer))
+            address: address(context.peer) {
+                HTTPField.Name("X-Forwarded-For").map { request.headers[values: $0] } ?? []
+            })
         var response: ApiResponse
         if inFlight > settings.limits.requestsInFlightMax {
             response = .problem("overloaded", "too many requests at once; try again", status: .serviceUnavailable)
@@ -146,10 +144,18 @@ final class GatewayResponder: HTTPResponder {
         return bytes
     }
 
+    /// Whose path this is, and what of it lies below the mount.
+    func mount(at path: Substring) -> (mount: Mount, rest: String)? {
+        for mount in mounts {
+            if let rest = mount.rest(of: path) { return (mount, rest) }
+        }
+        return nil
+    }
+
     /// The peer, or whom a proxy that is trusted names: the last address that is not itself a trusted proxy.
-    private func address(_ fields: HTTPFields, _ peer: String) -> String {
-        guard settings.trustedProxies.contains(peer), let name = HTTPField.Name("X-Forwarded-For") else { return peer }
-        let hops = fields[values: name].joined(separator: ",").split(separator: ",").map { $0.filter { $0 != " " } }
+    func address(_ peer: String, forwarded: () -> [String]) -> String {
+        guard settings.trustedProxies.contains(peer) else { return peer }
+        let hops = forwarded().joined(separator: ",").split(separator: ",").map { $0.filter { $0 != " " } }
         return hops.last { !settings.trustedProxies.contains($0) } ?? peer
     }
 
@@ -166,12 +172,14 @@ final class GatewayResponder: HTTPResponder {
             ])
     }
 
+    static let contentPolicy = "default-src 'none'; frame-ancestors 'none'"
+
     private func finish(_ response: ApiResponse, _ request: Request, _ id: String) -> Response {
         var fields = response.fields
         fields[.requestID] = id
         fields[.xContentTypeOptions] = "nosniff"
         if fields[.contentSecurityPolicy] == nil {
-            fields[.contentSecurityPolicy] = "default-src 'none'; frame-ancestors 'none'"
+            fields[.contentSecurityPolicy] = Self.contentPolicy
         }
         if let origin = request.headers[.origin], settings.origins.contains(origin) || settings.origins.contains("*") {
             fields[.accessControlAllowOrigin] = origin
@@ -210,8 +218,8 @@ enum RequestName {
     private static let counter = Atomic<UInt64>(0)
     private static let base = UInt64.random(in: .min ... .max)
 
-    static func of(_ fields: HTTPFields) -> String {
-        if let given = fields[.requestID], (1...64).contains(given.utf8.count), given.utf8.allSatisfy(isPlain) {
+    static func of(_ given: String?) -> String {
+        if let given, (1...64).contains(given.utf8.count), given.utf8.allSatisfy(isPlain) {
             return given
         }
         let number = counter.wrappingAdd(1, ordering: .relaxed).newValue

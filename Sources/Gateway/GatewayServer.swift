@@ -68,7 +68,7 @@ public struct GatewayServer: Sendable {
             certificates = try Certificates(certificate: certificate, key: key)
         }
         let main = Application(
-            responder: responder, server: builder(certificates),
+            responder: responder, server: builder(certificates, responder),
             configuration: .init(address: .hostname(settings.host, port: settings.port), backlog: 1024),
             onServerRunning: { heard(main: $0.localAddress?.port) }, logger: logger)
         var services: [any Service] = [main, LogFlusher(log: log)]
@@ -105,14 +105,15 @@ public struct GatewayServer: Sendable {
         }
     }
 
-    private func builder(_ certificates: Certificates?) -> HTTPServerBuilder {
+    private func builder(_ certificates: Certificates?, _ responder: GatewayResponder) -> HTTPServerBuilder {
         let (settings, open) = (settings, opener())
+        let quick: QuickAnswers = { responder.quick($0, peer: $1, loop: $2, deliver: $3) }
         guard let certificates else {
-            return HTTPServerBuilder { SocketChannel(responder: $0, settings: settings, open: open) }
+            return HTTPServerBuilder { SocketChannel(responder: $0, settings: settings, open: open, quick: quick) }
         }
         return HTTPServerBuilder { responder in
             SecureChannel(
-                one: SocketChannel(responder: responder, settings: settings, open: open),
+                one: SocketChannel(responder: responder, settings: settings, open: open, quick: quick),
                 two: HTTP2Channel(
                     responder: responder,
                     configuration: HTTP2ChannelConfiguration(idleTimeout: settings.limits.idleTimeMax)),

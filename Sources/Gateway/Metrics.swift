@@ -32,9 +32,12 @@ final class Metrics: Sendable {
     static let bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
     private let series = Mutex(Series())
     private let inFlight = Atomic<Int>(0)
+    private let quick = Atomic<UInt64>(0)
 
     /// Counts a request in; how many there are with it.
     func begin() -> Int { inFlight.wrappingAdd(1, ordering: .relaxed).newValue }
+    /// Counts an answer that was made without a task.
+    func wasQuick() { quick.wrappingAdd(1, ordering: .relaxed) }
     func end() { inFlight.wrappingSubtract(1, ordering: .relaxed) }
 
     func record(mount: String, status: Int, time: Duration) {
@@ -67,6 +70,9 @@ final class Metrics: Sendable {
             out += "digitalbank_http_request_duration_seconds_sum{mount=\"\(mount)\"} \(series.sums[mount] ?? 0)\n"
             out += "digitalbank_http_request_duration_seconds_count{mount=\"\(mount)\"} \(total)\n"
         }
+        out += "# HELP digitalbank_http_requests_quick_total Reads answered the short way.\n"
+        out += "# TYPE digitalbank_http_requests_quick_total counter\n"
+        out += "digitalbank_http_requests_quick_total \(quick.load(ordering: .relaxed))\n"
         out += "# HELP digitalbank_http_requests_in_flight Requests being answered.\n"
         out += "# TYPE digitalbank_http_requests_in_flight gauge\n"
         return out + "digitalbank_http_requests_in_flight \(inFlight)\n"

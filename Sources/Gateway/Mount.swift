@@ -7,14 +7,27 @@ public struct Mount: Sendable {
     let prefix: String
     /// Whether a request must bring a token that can be read.
     let needsToken: Bool
+    let quick: Quick?
     let handle: @Sendable (ApiRequest, Actor?) async -> ApiResponse
 
+    /// Answers a GET without a task, or does nothing and gives nil: then `handle` is asked. Work that is more than a few
+    /// microseconds goes through the executor it is given; `then` is called once.
+    ///
+    /// - Returns: cancels the answer when nobody waits for it any more.
+    public typealias Quick =
+        @Sendable (
+            _ request: ApiRequest, _ actor: Actor,
+            _ executor: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void,
+            _ then: @escaping @Sendable (ApiResponse) -> Void
+        ) -> (@Sendable () -> Void)?
+
     public init(
-        _ prefix: String, needsToken: Bool = true,
+        _ prefix: String, needsToken: Bool = true, quick: Quick? = nil,
         _ handle: @escaping @Sendable (ApiRequest, Actor?) async -> ApiResponse
     ) {
         self.prefix = prefix
         self.needsToken = needsToken
+        self.quick = quick
         self.handle = handle
     }
 

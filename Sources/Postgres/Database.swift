@@ -36,6 +36,25 @@ public final class Database: SQLExecutor {
         return try await Request.run(statements, on: .pool(pool), pool.reactor)
     }
 
+    /// The same without a task: returns at once, and calls `then` once, on the thread that drives all connections, which
+    /// it must not hold up.
+    ///
+    /// - Returns: cancels the flight; nothing happens when it has ended.
+    @discardableResult
+    public func pipeline(
+        _ statements: [Statement], then: @escaping @Sendable (Result<[QueryResult], any Error>) -> Void
+    ) -> @Sendable () -> Void {
+        guard case .success(let pool) = pool, !statements.isEmpty else {
+            then(pool.map { _ in [] }.mapError { $0 })
+            return {}
+        }
+        let request = Request(.many(statements), to: .pool(pool))
+        // The database lives as long as its flights.
+        request.answer = .results { result in withExtendedLifetime(self) { then(result) } }
+        pool.reactor.post(.submit(request))
+        return { pool.reactor.post(.cancel(request)) }
+    }
+
     /// Runs `body` on a connection of its own. Afterwards the session is reset: whatever the body set, locked, opened
     /// or left unfinished is gone before anybody else gets it.
     @discardableResult

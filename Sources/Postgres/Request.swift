@@ -10,6 +10,8 @@ final class Request: @unchecked Sendable {
         case nobody
         case one(UnsafeContinuation<QueryResult, any Error>)
         case many(UnsafeContinuation<[QueryResult], any Error>)
+        /// Called on the reactor's thread.
+        case results(@Sendable (Result<[QueryResult], any Error>) -> Void)
         /// Called on the reactor's thread, with nil when all went well.
         case call(@Sendable ((any Error)?) -> Void)
     }
@@ -96,6 +98,7 @@ final class Request: @unchecked Sendable {
                     throwing: PostgresError(kind: .connectionLost, message: "the statement has no result"))
             }
         case .many(let continuation): continuation.resume(returning: results)
+        case .results(let body): body(.success(results))
         case .call(let body): body(nil)
         }
         answer = .nobody
@@ -108,6 +111,7 @@ final class Request: @unchecked Sendable {
         case .nobody: break
         case .one(let continuation): continuation.resume(throwing: error)
         case .many(let continuation): continuation.resume(throwing: error)
+        case .results(let body): body(.failure(error))
         case .call(let body): body(error)
         }
         answer = .nobody

@@ -26,6 +26,13 @@ public struct Statement: Sendable, ExpressibleByStringInterpolation {
         self.values = values
     }
 
+    /// `other` with other values of the same types: one prepared statement serves both.
+    public init(_ other: Statement, values: [BoundValue]) {
+        sql = other.sql
+        planScope = other.planScope
+        self.values = values
+    }
+
     public struct StringInterpolation: StringInterpolationProtocol {
         var sql = ""
         var values: [BoundValue] = []

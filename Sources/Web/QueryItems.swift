@@ -27,6 +27,14 @@ public enum QueryItems {
         return items
     }
 
+    /// One value of a query string; nil when an escape is cut or what it spells is no UTF-8.
+    public static func decodeValue(_ text: Substring) -> String? {
+        guard text.utf8.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) else {
+            return String(text)
+        }
+        return decode(text.utf8, plusIsSpace: true)
+    }
+
     /// One segment of a path.
     public static func decodePath(_ text: some StringProtocol) -> String? { decode(text.utf8, plusIsSpace: false) }
 

@@ -80,7 +80,7 @@ import Web
     }
 
     @Test func `a connection that never says what it wants is ended`() async throws {
-        try await Served.run({ $0.limits.requestTimeMax = .milliseconds(200) }) { served in
+        try await Served.run({ $0.limits.requestTimeMax = .seconds(2) }) { served in
             let answer = try await blocking {
                 let client = try RawClient(port: served.port)
                 client.send("GET /rest/v1/films HT")

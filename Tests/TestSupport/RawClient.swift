@@ -14,7 +14,8 @@ public final class RawClient {
     /// The server closed the connection; false while this client gave up waiting.
     public private(set) var isEnded = false
 
-    public init(port: Int) throws {
+    /// - Parameter sendTimeMax: seconds after which sending to a server that does not read is given up.
+    public init(port: Int, sendTimeMax: Int = 20) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -28,6 +29,8 @@ public final class RawClient {
         guard connected == 0 else { throw NotConnected(port: port) }
         var wait = timeval(tv_sec: 20, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &wait, socklen_t(MemoryLayout<timeval>.size))
+        wait.tv_sec = sendTimeMax
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &wait, socklen_t(MemoryLayout<timeval>.size))
     }
 
     public func send(_ bytes: [UInt8]) {
@@ -61,6 +64,9 @@ public final class RawClient {
         }
         return received
     }
+
+    /// Nothing more is said; what comes is still read.
+    public func endSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     /// Cuts the connection, without a word.
     public func close() { shutdown(descriptor, Int32(SHUT_RDWR)) }

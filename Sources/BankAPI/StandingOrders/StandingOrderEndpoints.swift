@@ -76,7 +76,7 @@ enum StandingOrderEndpoints {
     @Sendable private static func create(_ call: BankCall) async throws -> ApiResponse {
         let body = call.body
         let payee = try Payee(json: body["payee"])
-        let account = try await PayeeStore(core: call.core).require(payee)
+        let account = try await PayeeStore.require(payee, call.core)
         let wish = StandingOrderWish(
             debit: body["debit_account"]?.integer ?? 0, credit: account.id,
             amount: try TransferRequest.amount(body["amount"]), reason: body["reason"]?.string,

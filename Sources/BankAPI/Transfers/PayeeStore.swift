@@ -45,19 +45,27 @@ struct PayeeAccount: Sendable {
 
 /// Finds payees; runs as the bank, since a payer sees no account of others.
 struct PayeeStore: Sendable {
-    let core: BankCore
+    let store: BankStore
+    let secrets: BankSecrets
+
+    init(store: BankStore, secrets: BankSecrets) {
+        self.store = store
+        self.secrets = secrets
+    }
+
+    init(core: BankCore) { self.init(store: core.store, secrets: core.secrets) }
 
     /// What is known here of each payee; nil for accounts of other banks.
     func find(_ payees: [Payee]) async throws -> [PayeeAccount?] {
         var indexes: [String: Int] = [:]
         let codes = payees.map { payee -> String? in
             guard case .iban(let text) = payee.address else { return nil }
-            return "\\x" + Self.hex(core.secrets.ibans.code(Normaliser.iban(text)))
+            return "\\x" + Self.hex(secrets.ibans.code(Normaliser.iban(text)))
         }
         let numbers = payees.compactMap { payee in
             if case .account(let id) = payee.address { id } else { nil as Int64? }
         }
-        let rows = try await core.store.asBank(
+        let rows = try await store.asBank(
             """
             select k.id, k.client_id, k.iban_index::text, c.prenom_chiffre, c.nom_chiffre
             from public.comptes k join public.clients c on c.id = k.client_id
@@ -86,8 +94,8 @@ struct PayeeStore: Sendable {
     }
 
     /// The one payee, or the refusal that it is at another bank.
-    func require(_ payee: Payee) async throws -> PayeeAccount {
-        guard let found = try await find([payee]).first, let account = found else { throw Self.elsewhere }
+    static func require(_ payee: Payee, _ core: BankCore) async throws -> PayeeAccount {
+        guard let account = try await core.payees.find(payee) else { throw elsewhere }
         return account
     }
 
@@ -102,8 +110,8 @@ struct PayeeStore: Sendable {
         let place = { (column: String) in SealedPlace(table: "clients", column: column, row: client.uuidString) }
         return NameCheck(
             given: name,
-            firstNames: try await core.secrets.open(account.firstNames, of: client, at: place("prenom")),
-            lastName: try await core.secrets.open(account.lastName, of: client, at: place("nom")))
+            firstNames: try await secrets.open(account.firstNames, of: client, at: place("prenom")),
+            lastName: try await secrets.open(account.lastName, of: client, at: place("nom")))
     }
 
     private static func hex(_ bytes: [UInt8]) -> String {

@@ -64,7 +64,7 @@ enum TransferEndpoints {
         let wish = try TransferRequest(json: call.body)
         let key = try TransferRequest.key(call, body: wish.key)
         let payees = PayeeStore(core: call.core)
-        let account = try await payees.require(wish.payee)
+        let account = try await PayeeStore.require(wish.payee, call.core)
         let check = try await payees.check(wish.payee, account)
         let order = wish.order(to: account, key: key, call.caller)
         let outcome = try await call.core.batcher.transfer(order)
@@ -232,7 +232,7 @@ enum TransferEndpoints {
 
     @Sendable private static func authorize(_ call: BankCall) async throws -> ApiResponse {
         let wish = try TransferRequest(json: call.body)
-        let account = try await PayeeStore(core: call.core).require(wish.payee)
+        let account = try await PayeeStore.require(wish.payee, call.core)
         let order = wish.order(to: account, key: "-", call.caller)
         let body = try await TransferStore(core: call.core).authorize(order, call.caller)
         return .json(body.text, status: .created)

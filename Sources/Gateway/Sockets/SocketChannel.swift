@@ -27,6 +27,7 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
     let responder: HTTPChannelHandler.Responder
     let settings: GatewaySettings
     let open: Open
+    let quick: QuickAnswers
 
     static let messageBytesMax = 1 << 20
     static let waitingMessagesMax = 256
@@ -43,9 +44,9 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
                 upgradePipelineHandler: { channel, head in
                     channel.eventLoop.makeCompletedFuture { try Self.makeSocket(channel, open(head)) }
                 })
-            let settings = settings
+            let (settings, quick) = (settings, quick)
             let upgrades = NIOTypedHTTPServerUpgradeConfiguration<Upgrade>(upgraders: [upgrader]) { channel in
-                channel.eventLoop.makeCompletedFuture { .http(try Self.makeHTTP(channel, settings, logger)) }
+                channel.eventLoop.makeCompletedFuture { .http(try Self.makeHTTP(channel, settings, quick)) }
             }
             var configuration = NIOUpgradableHTTPServerPipelineConfiguration(upgradeConfiguration: upgrades)
             configuration.enablePipelining = false
@@ -66,12 +67,12 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
     }
 
     private static func makeHTTP(
-        _ channel: any Channel, _ settings: GatewaySettings, _ logger: Logger
+        _ channel: any Channel, _ settings: GatewaySettings, _ quick: @escaping QuickAnswers
     ) throws -> NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart> {
         let pipeline = channel.pipeline.syncOperations
         pipeline.removeHandler(try pipeline.handler(type: FirstHeadGuard.self), promise: nil)
+        try pipeline.addHandler(QuickLane(answers: quick, idleTimeMax: TimeAmount(settings.limits.idleTimeMax)))
         try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
-        try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: settings.limits.idleTimeMax, logger: logger))
         return try NIOAsyncChannel(
             wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
     }

@@ -1,6 +1,36 @@
 internal import Postgres
 internal import Web
 
+/// What a read becomes before it is sent.
+struct PlannedRead {
+    let node: ReadNode
+    let format: Format
+    let flight: Flight
+}
+
+extension RequestContext {
+    func planRead(_ name: QualifiedName) throws(RestError) -> PlannedRead {
+        let relation = try snapshot.relation(name, settings)
+        var query = try QueryGrammar.parse(request.query, takesArguments: false)
+        query.parts[[], default: .init()].range = try range(query.root.range)
+        var planner = Planner(snapshot, settings)
+        let node = try planner.read(query, of: relation, from: .relation(name), alias: name.name)
+        let format = try format()
+        var flight = Flight(main: SQLText(), plan: format.plan, isReadOnly: true)
+        flight.readsResponse = settings.preRequest != nil
+        let count = preferences.count
+        flight.main.answer(
+            node, after: nil, as: isHead ? .none : format.shape,
+            countsAll: count == .exact || count == .estimated, readsResponse: flight.readsResponse)
+        if count == .planned || count == .estimated {
+            var counted = SQLText()
+            counted.countSource(node)
+            flight.counted = counted
+        }
+        return PlannedRead(node: node, format: format, flight: flight)
+    }
+}
+
 /// GET and HEAD of a relation.
 struct ReadHandler {
     let context: RequestContext
@@ -12,25 +42,9 @@ struct ReadHandler {
     }
 
     func respond(_ name: QualifiedName) async throws -> ApiResponse {
-        let relation = try context.snapshot.relation(name, context.settings)
-        var query = try QueryGrammar.parse(context.request.query, takesArguments: false)
-        query.parts[[], default: .init()].range = try context.range(query.root.range)
-        var planner = Planner(context.snapshot, context.settings)
-        let node = try planner.read(query, of: relation, from: .relation(name), alias: name.name)
-        let format = try context.format()
-        var flight = Flight(main: SQLText(), plan: format.plan, isReadOnly: true)
-        flight.readsResponse = context.settings.preRequest != nil
-        let count = context.preferences.count
-        flight.main.answer(
-            node, after: nil, as: context.isHead ? .none : format.shape,
-            countsAll: count == .exact || count == .estimated, readsResponse: flight.readsResponse)
-        if count == .planned || count == .estimated {
-            var counted = SQLText()
-            counted.countSource(node)
-            flight.counted = counted
-        }
-        var answer = try await Runner(carrier: carrier).run(flight, in: context)
-        switch count {
+        let plan = try context.planRead(name)
+        var answer = try await Runner(carrier: carrier).run(plan.flight, in: context)
+        switch context.preferences.count {
         case .planned: answer.total = answer.planned
         case .estimated:
             if let most = context.settings.rowsMax, let planned = answer.planned, let total = answer.total, total > most
@@ -39,6 +53,6 @@ struct ReadHandler {
             }
         case .exact, nil: break
         }
-        return try context.finish(context.rows(answer, node.range, format), answer)
+        return try context.finish(context.rows(answer, plan.node.range, plan.format), answer)
     }
 }

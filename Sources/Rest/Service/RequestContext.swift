@@ -3,8 +3,8 @@ internal import Web
 
 /// What the headers of a request ask for.
 struct RequestContext: Sendable {
-    let request: ApiRequest
-    let actor: Actor
+    private(set) var request: ApiRequest
+    private(set) var actor: Actor
     let snapshot: Snapshot
     let settings: RestSettings
     let schema: String
@@ -46,6 +46,14 @@ struct RequestContext: Sendable {
                 "PGRST122", 400, "Invalid preferences given with handling=strict",
                 details: "Invalid preferences: \(preferences.unknown.joined(separator: ", "))")
         }
+    }
+
+    /// The same headers, understood for another request.
+    func replacing(_ request: ApiRequest, claims: String? = nil) -> RequestContext {
+        var copy = self
+        copy.request = request
+        if let claims { copy.actor = Actor(role: actor.role, claims: claims, isAnonymous: actor.isAnonymous) }
+        return copy
     }
 
     /// A name of the request's schema.

@@ -8,6 +8,7 @@ public struct RestService: Sendable {
     let cache: SchemaCache
     let settings: RestSettings
     let costs = CostGuard()
+    let templates = ReadTemplates()
 
     public init(database: Database, cache: SchemaCache, settings: RestSettings) {
         self.database = database
@@ -44,6 +45,9 @@ public struct RestService: Sendable {
     }
 
     private func respond(to request: ApiRequest, _ actor: Actor) async throws -> ApiResponse {
+        if let ready = ready(request, actor) {
+            return try ready.template.response(try await database.pipeline(ready.statements))
+        }
         let context = try RequestContext(request, actor, try cache.current(), settings, costs)
         guard !context.rollsBack, let key = try IdempotencyKey.read(request, actor) else {
             return try await route(context, .pool(database))
@@ -97,7 +101,10 @@ public struct RestService: Sendable {
     ) async throws -> ApiResponse {
         let name = context.named(name)
         switch context.request.method {
-        case .get, .head: return try await ReadHandler(context, carrier).respond(name)
+        case .get, .head:
+            let response = try await ReadHandler(context, carrier).respond(name)
+            if case .pool = carrier { learn(context, name) }
+            return response
         case .post: return try await WriteHandler(context, carrier).insert(into: name)
         case .put: return try await WriteHandler(context, carrier).put(into: name)
         case .patch: return try await WriteHandler(context, carrier).update(name)

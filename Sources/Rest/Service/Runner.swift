@@ -124,14 +124,21 @@ struct Runner: Sendable {
 
     /// One `select` of `set_config`s, all of them local to the flight.
     private func settings(_ context: RequestContext, isReadOnly: Bool) -> Statement {
+        Self.settings(context, isReadOnly: isReadOnly, isShared: carrier.isShared)
+    }
+
+    /// Where the claims stand among the values of `settings`.
+    static let claimsPlace = 1
+
+    static func settings(_ context: RequestContext, isReadOnly: Bool, isShared: Bool) -> Statement {
         var values = [("role", context.actor.role), ("request.jwt.claims", context.actor.claims)]
         let path = [context.schema] + context.settings.extraSearchPath.filter { $0 != context.schema }
-        if path != ["public"] || carrier.isShared {
+        if path != ["public"] || isShared {
             values.append(("search_path", path.map(SQLText.quoted).joined(separator: ", ")))
         }
         if isReadOnly { values.append(("transaction_read_only", "on")) }
         values += context.roleSettings.hoisted
-        if carrier.isShared { values += [("response.headers", ""), ("response.status", "")] }
+        if isShared { values += [("response.headers", ""), ("response.status", "")] }
         if let zone = context.preferences.timeZone { values.append(("timezone", zone)) }
         for (name, value) in context.settings.appSettings.sorted(by: { $0.key < $1.key }) {
             values.append((name, value))
@@ -147,7 +154,7 @@ struct Runner: Sendable {
         return sql.statement(scope: "")
     }
 
-    private func details(_ request: ApiRequest) -> [(String, String)] {
+    private static func details(_ request: ApiRequest) -> [(String, String)] {
         var headers: [JSON.Member] = []
         var cookies: [JSON.Member] = []
         for field in request.fields {
@@ -168,7 +175,7 @@ struct Runner: Sendable {
 
     // MARK: Reading
 
-    private static func read(_ results: [QueryResult], at place: Int, _ flight: Flight) throws -> Answer {
+    static func read(_ results: [QueryResult], at place: Int, _ flight: Flight) throws -> Answer {
         var answer = Answer()
         guard place < results.count else { return answer }
         if flight.plan != nil {
