@@ -95,11 +95,16 @@ final class GatewayResponder: HTTPResponder {
             return .problem(
                 "body_too_large", "the request's body is too large or came too slowly", status: .contentTooLarge)
         }
-        return await mount.handle(
-            ApiRequest(
-                method: request.method, path: rest, query: query, fields: request.headers, body: body,
-                remoteAddress: entry.address, id: entry.id), actor)
+        let asked = ApiRequest(
+            method: request.method, path: rest, query: query, fields: request.headers, body: body,
+            remoteAddress: entry.address, id: entry.id)
+        // What takes long to read must not hold up the other connections of this thread.
+        guard body.count > Self.bodyBytesOnLoopMax else { return await mount.handle(asked, actor) }
+        let fixed = actor
+        return await withTaskExecutorPreference(globalConcurrentExecutor) { await mount.handle(asked, fixed) }
     }
+
+    private static let bodyBytesOnLoopMax = 32 << 10
 
     /// `Authorization: Bearer …`, else `apikey` as header or parameter.
     private func actor(_ fields: HTTPFields, _ query: String) -> Result<Actor?, TokenRefusal> {

@@ -56,6 +56,12 @@ enum StatementEndpoints {
                 400, code: "period_invalid", message: "the period from \(from) to \(to) ends before it begins",
                 hint: "Give the earlier day as from.")
         }
+        guard format != .json else { return try await show(call, format) }
+        // A file of thousands of entries is milliseconds of work: not on a thread that others wait for.
+        return try await withTaskExecutorPreference(globalConcurrentExecutor) { try await show(call, format) }
+    }
+
+    private static func show(_ call: BankCall, _ format: Format) async throws -> ApiResponse {
         let account = try await AccountEndpoints.find(call)
         let store = StatementStore(core: call.core)
         let isPaged = format == .json

@@ -102,7 +102,10 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
     func handle(value: Value, logger: Logger) async {
         guard let upgrade = try? await value.upgrade.get() else { return }
         switch upgrade {
-        case .http(let channel): await handleHTTP(asyncChannel: channel, logger: logger)
+        case .http(let channel):
+            await withTaskExecutorPreference(LoopExecutor(channel.channel.eventLoop)) {
+                await handleHTTP(asyncChannel: channel, logger: logger)
+            }
         case .socket(let handling, let messages, let channel):
             await withTaskCancellationHandler {
                 for await message in messages { await handling.receive(message) }

@@ -2,7 +2,7 @@ internal import Postgres
 internal import Web
 
 /// A read that was planned and printed once: the same statements serve every request of its shape.
-struct ReadTemplate: Sendable {
+final class ReadTemplate: Sendable {
     enum Slot: Sendable {
         case fixed(BoundValue)
         /// The value of the shape's comparison at this place.
@@ -19,6 +19,20 @@ struct ReadTemplate: Sendable {
     let format: Format
     /// A ceiling on costs is asked about anew after a while.
     let end: ContinuousClock.Instant?
+
+    private init(
+        context: RequestContext, settings: Statement, main: Statement, slots: [Slot], flight: Flight, range: RowRange,
+        format: Format, end: ContinuousClock.Instant?
+    ) {
+        self.context = context
+        self.settings = settings
+        self.main = main
+        self.slots = slots
+        self.flight = flight
+        self.range = range
+        self.format = format
+        self.end = end
+    }
 
     /// Nil for reads that need more than two statements in a flight.
     ///

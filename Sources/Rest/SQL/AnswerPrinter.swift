@@ -48,6 +48,13 @@ extension SQLText {
         add(" from \(node == nil ? "pgrst_source" : "pgrst_body") as pgrst_t")
     }
 
+    /// Each row as JSON, for reads that give one.
+    mutating func rowWise(_ node: ReadNode) {
+        add("select row_to_json(pgrst_t)::text from (")
+        select(node)
+        add(") as pgrst_t")
+    }
+
     private mutating func total(_ node: ReadNode?, isWanted: Bool) {
         guard isWanted, let node else { return add("null::bigint") }
         if case .relation = node.source {

@@ -32,6 +32,8 @@ struct Flight: Sendable {
     var rollsBack = false
     /// The answer has columns for what functions set.
     var readsResponse = false
+    /// Each row is an answer's row as JSON; the array around them is made here.
+    var isRowWise = false
 }
 
 /// Sends a request's statements in one flight: settings, main statement, one Sync.
@@ -182,6 +184,12 @@ struct Runner: Sendable {
             answer.plan = text(results[place])
             return answer
         }
+        if flight.isRowWise {
+            answer.rowCount = Int64(results[place].count)
+            answer.body = array(results[place])
+            answer.hasBody = true
+            return answer
+        }
         if let row = results[place].first {
             answer.rowCount = try row.decode(0)
             row.withBytes(1) { bytes in
@@ -198,6 +206,17 @@ struct Runner: Sendable {
         }
         if flight.counted != nil, place + 1 < results.count { answer.planned = plannedRows(results[place + 1]) }
         return answer
+    }
+
+    /// As `json_agg` writes it.
+    private static func array(_ result: QueryResult) -> [UInt8] {
+        var body: [UInt8] = [UInt8(ascii: "[")]
+        for (index, row) in result.enumerated() {
+            if index > 0 { body += ", \n ".utf8 }
+            row.withBytes(0) { bytes in if let bytes { body += bytes } }
+        }
+        body.append(UInt8(ascii: "]"))
+        return body
     }
 
     private static func text(_ result: QueryResult) -> [UInt8] {
