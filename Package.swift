@@ -207,7 +207,7 @@ let package = Package(
         tests(
             "BankAPITests",
             [
-                "BankAPI", "Bank", "Vault", "Cryptography", "Migrations", "Postgres", "Web", "TestSupport",
+                "BankAPI", "Bank", "Vault", "Evidence", "Cryptography", "Migrations", "Postgres", "Web", "TestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         tests(

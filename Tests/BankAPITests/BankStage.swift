@@ -114,6 +114,7 @@ struct BankStage: Sendable {
 
     func ask(
         _ method: HTTPRequest.Method, _ target: String, as number: Int = 1, level: String = "aal1",
+        role: String = "client",
         body: JSON? = nil, headers: [String: String] = [:], bytes: [UInt8]? = nil, type: String = "application/json"
     ) async -> Answer {
         let parts = target.split(separator: "?", maxSplits: 1).map(String.init)
@@ -123,7 +124,7 @@ struct BankStage: Sendable {
         let request = ApiRequest(
             method: method, path: parts[0], query: parts.count > 1 ? parts[1] : "", fields: fields,
             body: bytes ?? body.map { Array($0.text.utf8) } ?? [])
-        let response = await service.handle(request, actor: Self.actor(number, level: level))
+        let response = await service.handle(request, actor: Self.actor(number, level: level, role: role))
         return Answer(status: response.status.code, fields: response.fields, bytes: response.body)
     }
 

@@ -9,6 +9,8 @@ struct BankCaller: Sendable, Hashable {
     let level: String
     /// The channel whose limits the caller's orders count against.
     let channel: String
+    /// What the token says; the database asks it itself.
+    let isAdmin: Bool
     let actor: Actor
 
     init(_ actor: Actor) throws(BankProblem) {
@@ -22,6 +24,7 @@ struct BankCaller: Sendable, Hashable {
         level = claims["aal"]?.string ?? "aal1"
         let named = claims["app_metadata"]?["canal"]?.string ?? ""
         channel = named.isEmpty ? "api" : String(String.UnicodeScalarView(named.unicodeScalars.prefix(20)))
+        isAdmin = claims["app_metadata"]?["role"]?.string == "admin"
         self.actor = actor
     }
 }

@@ -5,7 +5,7 @@ internal import Web
 enum RouteTable {
     static let all: [Route] =
         AccountEndpoints.routes + StatementEndpoints.routes + TransferEndpoints.routes + BeneficiaryEndpoints.routes
-        + CardEndpoints.routes + StandingOrderEndpoints.routes + PaymentFileEndpoint.routes
+        + CardEndpoints.routes + StandingOrderEndpoints.routes + PaymentFileEndpoint.routes + RevealEndpoints.routes
 
     /// The endpoint and what its path names. Literal segments win over parameters.
     static func find(_ method: HTTPRequest.Method, _ path: String) throws -> (Route, [String: String]) {
