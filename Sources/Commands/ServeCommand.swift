@@ -58,7 +58,17 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The sender of mail.", valueName: "address"))
     var mailFrom = "banque@localhost"
 
+    @Option(
+        help: ArgumentHelp(
+            "Rows that a read of the role gives at most, and the cost that the planner may estimate; 0 is no limit; may be repeated.",
+            valueName: "role=rows[:cost]"))
+    var ceiling: [String] = []
+
     func validate() throws {
+        for text in ceiling where RoleCeiling(text) == nil {
+            throw ValidationError(
+                "--ceiling \(text) is no ceiling: give ROLE=ROWS or ROLE=ROWS:COST, as in anon=1000:100000")
+        }
         for (name, port) in [("--port", port), ("--admin-port", adminPort)] where !(0...65_535).contains(port) {
             throw ValidationError("\(name) \(port) is no port: choose one from 1 to 65535, or 0 for a free one")
         }
@@ -93,6 +103,7 @@ struct ServeCommand: AsyncParsableCommand {
             request.publicURL = publicUrl
             request.redirects = redirect
             request.breachedPasswords = breachedPasswords
+            request.ceilings = ceiling.compactMap { RoleCeiling($0) }
             if let smtp { request.mailRelay = try relay(smtp) }
             try await ServeService.serve(request) { lines in
                 for line in lines { Terminal.output(line) }

@@ -32,6 +32,9 @@ public struct ServeRequest: Sendable {
     /// Who takes our mail; without one each message is a file below `mail`.
     public var mailRelay: MailRelay?
 
+    /// In place of the bank's own, for the roles that are named.
+    public var ceilings: [RoleCeiling] = []
+
     public struct MailRelay: Sendable {
         public let host: String
         public let port: UInt16
@@ -105,7 +108,7 @@ public enum ServeService {
         ])
         try await catalog.pipeline(ApiRolesStore.answers)
         try await RealtimeStore.publish(catalog)
-        let settings = restSettings
+        let settings = restSettings(request.ceilings)
         let cache = SchemaCache(database: catalog, schemas: settings.schemas)
         try await cache.reload()
         let rest = RestService(database: api, cache: cache, settings: settings)
@@ -154,12 +157,16 @@ public enum ServeService {
     }
 
     /// The bank's ceilings. Row level security bounds what is seen; these bound what it may cost.
-    private static var restSettings: RestSettings {
+    private static func restSettings(_ ceilings: [RoleCeiling]) -> RestSettings {
         var settings = RestSettings()
         settings.keepsAnswers = true
         settings.rowsMax = 10_000
         settings.rowsMaxByRole = ["anon": 1_000, "service_role": 0]
         settings.costMaxByRole = ["anon": 100_000]
+        for ceiling in ceilings {
+            if let rows = ceiling.rows { settings.rowsMaxByRole[ceiling.role] = rows }
+            if let cost = ceiling.cost { settings.costMaxByRole[ceiling.role] = cost == 0 ? nil : cost }
+        }
         return settings
     }
 

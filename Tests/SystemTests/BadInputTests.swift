@@ -85,6 +85,12 @@ import Testing
         }
     }
 
+    @Test(arguments: ["anon", "anon=", "=5", "anon=-1", "anon=many", "anon=1:", "anon=1:x", "anon=:", "anon=1:nan"])
+    func `a ceiling of another form is told before anything is served`(ceiling: String) async throws {
+        let run = try await Program.run("serve", "--ceiling", ceiling)
+        #expect(run.status != 0 && run.error.contains("is no ceiling: give ROLE=ROWS"), "\(run.error)")
+    }
+
     @Test(arguments: ["--mapping", "--baseline", "--logs", "--manifest", "--plan", "--legacy-key-file"])
     func `a wrong path of what stands beside the dump is told before anything is made`(option: String) async throws {
         let bank = try await SmallBank.files()

@@ -125,6 +125,12 @@ import Testing
             for answer in all where answer.status != 200 {
                 #expect(answer.status == 503 && answer.head.lowercased().contains("retry-after:"), "\(answer)")
             }
+            let many = try await bank.request("GET", "/rest/v1/comptes?select=id")
+            #expect(many.body.components(separatedBy: "\"id\"").count > 4)
+            bank.kill(SIGTERM)
+            try await bank.start("--ceiling", "service_role=3")
+            let few = try await bank.request("GET", "/rest/v1/comptes?select=id")
+            #expect(few.body.components(separatedBy: "\"id\"").count == 4, "\(few.body)")
         }
     }
 }
