@@ -119,7 +119,9 @@ public enum ServeService {
         let gate = ApiGate(verifier: verifier, sessions: auth.sessions)
         try await auth.prepare()
         let realtime = RealtimeService(database: feed, gate: gate, sessions: auth.sessions)
-        let bank = try await bankService(request, api, catalog)
+        let secrets = try await bankSecrets(request, catalog)
+        let bank = BankService(
+            database: api, secrets: secrets, clock: { Int64(Date().timeIntervalSince1970) })
         let notices = try await announcements(cache)
         let server = GatewayServer(
             settings: gatewaySettings(request),
@@ -140,20 +142,17 @@ public enum ServeService {
                 { try await cache.run() }, { try await auth.run() }, { try await realtime.run() },
                 { try await signing.watch(auth, verifier) }, { try await bank.run() },
                 { try await AnswerCleaner(database: catalog).run() },
+                { try await ProfileFiller(database: catalog, secrets: secrets).run() },
             ])
     }
 
-    /// The bank's own operations: `api` runs what callers ask for, `catalog` reads the vault's keys.
-    private static func bankService(
-        _ request: ServeRequest, _ api: Database, _ catalog: Database
-    ) async throws -> BankService {
+    /// Opens what the bank keeps sealed; `catalog` reads the vault's keys.
+    private static func bankSecrets(_ request: ServeRequest, _ catalog: Database) async throws -> BankSecrets {
         let data = DataDirectory(request.dataDirectory)
         let folder = KeyFolder(data.keys)
         let vault = Vault(
             database: catalog, keyring: try await folder.keyring(), reload: { try await folder.keyring() })
-        return BankService(
-            database: api, secrets: BankSecrets(vault: vault, indexing: try KeyProvider.file(data.indexKey).key()),
-            clock: { Int64(Date().timeIntervalSince1970) })
+        return BankSecrets(vault: vault, indexing: try KeyProvider.file(data.indexKey).key())
     }
 
     /// The bank's ceilings. Row level security bounds what is seen; these bound what it may cost.
