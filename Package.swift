@@ -56,6 +56,7 @@ let package = Package(
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
+        .systemLibrary(name: "CXGBoost", providers: [.apt(["libxgboost-dev"])]),
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
         // The C library's own, which Swift's Glibc module hides
@@ -102,6 +103,14 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ],
             resources: [.copy("Migrations"), .copy("Mappings")], settings: crunching),
+
+        module(
+            "Fraud",
+            [
+                "Diagnostics", "Cryptography", "Postgres", "Migrations", "Evidence", "CXGBoost", "CZlib",
+                .product(name: "Yams", package: "Yams"),
+            ],
+            resources: [.copy("Rules")], settings: crunching),
 
         module(
             "Realtime",
@@ -151,7 +160,7 @@ let package = Package(
             "Platform",
             [
                 "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
-                "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Gateway",
+                "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Gateway", "Fraud",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         module(
@@ -221,6 +230,11 @@ let package = Package(
                 "Postgres",
                 "PostgresServer", "TestSupport",
             ]),
+        tests(
+            "FraudTests",
+            [
+                "Fraud", "Cryptography", "Evidence", "Migrations", "Postgres", "PostgresServer", "TestSupport",
+            ], settings: crunching),
         tests(
             "GatewayTests",
             [
