@@ -107,7 +107,7 @@ let package = Package(
         module(
             "Fraud",
             [
-                "Diagnostics", "Cryptography", "Postgres", "Migrations", "Evidence", "CXGBoost", "CZlib",
+                "Diagnostics", "Cryptography", "Postgres", "Migrations", "Evidence", "Web", "CXGBoost", "CZlib",
                 .product(name: "Yams", package: "Yams"),
             ],
             resources: [.copy("Rules")], settings: crunching),

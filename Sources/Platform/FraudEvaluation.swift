@@ -32,7 +32,7 @@ public enum FraudEvaluation {
             trainDays: request.trainDays, labelDelay: request.labelDelay, tests: request.tests,
             columns: request.columns, seed: request.seed)
         let table = try HandbookReader.read(folder: request.folder)
-        let result = try work.run(table, definition: .shipped())
+        let result = try work.run(table, features: work.features(table, definition: .shipped()))
         return Report(lines: lines(request, result), json: json(request, result))
     }
 

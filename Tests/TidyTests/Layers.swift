@@ -26,7 +26,7 @@ enum Layers {
         "BankAPI": foundations.union(["Vault", "Bank", "Web", "HTTPTypes"]),
         "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Cryptography", "CZlib"],
         "Recovery": bank.union(["Salvage", "Yams"]),
-        "Fraud": foundations.union(["Evidence", "CXGBoost", "CZlib", "Yams"]),
+        "Fraud": foundations.union(["Evidence", "Web", "CXGBoost", "CZlib", "Yams"]),
         "Gateway": [
             "Diagnostics", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "BankAPI", "CZlib", "HTTPTypes",
             "Hummingbird",

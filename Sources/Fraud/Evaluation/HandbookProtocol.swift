@@ -107,17 +107,23 @@ public struct HandbookResult: Sendable {
 }
 
 extension HandbookProtocol {
-    /// - Parameter trainLabel: what training is told of a row; the truth unless a test says otherwise.
-    public func run(
-        _ table: TransactionTable, definition: FeatureDefinition, trainLabel: ((Int) -> Bool)? = nil
-    ) throws(FraudError) -> HandbookResult {
+    /// The columns that the test weeks and their training need.
+    public func features(
+        _ table: TransactionTable, definition: FeatureDefinition
+    ) throws(FraudError) -> FeatureTable {
         let plan = try FeaturePlan(definition, set: columns, labelDelaySeconds: labelDelaySeconds)
         guard let first = tests.min(), let last = tests.max() else {
-            throw FraudError.data("the protocol", "no test week is named")
+            throw FraudError.request("no test week is named")
         }
         let held = table.rows(from: first - gapDays - trainDays, to: last + Self.testDays)
         guard !held.isEmpty else { throw FraudError.data("the transactions", "they do not reach the test weeks") }
-        let features = try FeatureTable(plan, over: table, held: held)
+        return try FeatureTable(plan, over: table, held: held)
+    }
+
+    /// - Parameter trainLabel: what training is told of a row; the truth unless a test says otherwise.
+    public func run(
+        _ table: TransactionTable, features: FeatureTable, trainLabel: ((Int) -> Bool)? = nil
+    ) throws(FraudError) -> HandbookResult {
         var weeks: [WeekResult] = []
         for test in tests.sorted() {
             weeks.append(try week(test, table, features, trainLabel))

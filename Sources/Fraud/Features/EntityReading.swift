@@ -1,3 +1,8 @@
+/// The flags of `EntityState.Item`, here again: files of a debug build do not inline each other's constants.
+private let genuineFlag: UInt8 = 1
+private let fraudFlag: UInt8 = 2
+private let bigFlag: UInt8 = 4
+
 /// What one walk over an entity's kept payments, newest first, says at the moment of a payment.
 struct EntityReading {
     struct Totals {
@@ -78,7 +83,7 @@ struct EntityReading {
                 }
                 totals.count += 1
                 totals.sum += item.minor
-                if item.isBig {
+                if item.flags & bigFlag != 0 {
                     totals.big += 1
                     totals.firstBig = age
                     if sinceBig < 0 { sinceBig = age }
@@ -108,18 +113,18 @@ struct EntityReading {
     /// What is known of a payment of this age: said by somebody, or genuine because the delay passed in silence.
     @inline(__always)
     private mutating func judge(_ item: EntityState.Item, age: Int64, delay: Int64, _ labelled: inout Labels) {
-        if item.flags & EntityState.Item.fraud != 0 {
+        if item.flags & fraudFlag != 0 {
             labelled.known += 1
             labelled.frauds += 1
             labelled.firstFraud = age
-            if item.isBig { labelled.bigFrauds += 1 } else { labelled.firstSmallFraud = age }
+            if item.flags & bigFlag != 0 { labelled.bigFrauds += 1 } else { labelled.firstSmallFraud = age }
             if sinceFraud < 0 { sinceFraud = age }
             if sinceGenuine < 0 {
                 run += 1
-                if !item.isBig { runSmall += 1 }
+                if item.flags & bigFlag == 0 { runSmall += 1 }
                 runAge = age
             }
-        } else if item.flags & EntityState.Item.genuine != 0 || age >= delay {
+        } else if item.flags & genuineFlag != 0 || age >= delay {
             labelled.known += 1
             if sinceGenuine < 0 {
                 sinceGenuine = age

@@ -63,8 +63,11 @@ public struct FeatureDefinition: Sendable {
 
     /// The definition that ships with the program.
     public static func shipped() throws -> FeatureDefinition {
-        let folder = try ResourceFolder.find(target: "Fraud", name: "Rules")
-        return try read(path: folder + "/features.yml")
+        try read(path: shippedPath())
+    }
+
+    static func shippedPath() throws -> String {
+        try ResourceFolder.find(target: "Fraud", name: "Rules") + "/features.yml"
     }
 
     public static func read(path: String) throws(FraudError) -> FeatureDefinition {

@@ -22,7 +22,10 @@ public struct FeaturePlan: Sendable {
     }
 
     struct Operation: Sendable {
+        enum Kind { case window, label, decayed, whole }
+
         let measure: Measure
+        let kind: Kind
         let slot: Int
         let index: Int
         let current: Bool
@@ -74,11 +77,15 @@ public struct FeaturePlan: Sendable {
             columns.append(column)
         }
         self.columns = columns
+        // The state keeps the decayed sums of every column, so that it is the same whatever a model reads.
+        for column in definition.columns where column.measure.isDecayed {
+            _ = try Self.register(column, in: &entities, delay: delay)
+        }
         var slots: [Int] = []
         for column in columns { slots.append(try Self.register(column, in: &entities, delay: delay)) }
         operations = zip(columns, slots).map { column, slot in
             Operation(
-                measure: column.measure, slot: slot,
+                measure: column.measure, kind: Self.kind(of: column.measure), slot: slot,
                 index: Self.index(of: column, in: entities[max(slot, 0)], delay: delay), current: column.current)
         }
         self.entities = entities
@@ -106,6 +113,12 @@ public struct FeaturePlan: Sendable {
         }
         entities[slot].needsScan = true
         return slot
+    }
+
+    private static func kind(of measure: Measure) -> Operation.Kind {
+        if measure.readsWindow { return .window }
+        if measure.readsLabelWindow { return .label }
+        return measure.isDecayed ? .decayed : .whole
     }
 
     private static func insert(_ value: Int64, into sorted: inout ContiguousArray<Int64>) {

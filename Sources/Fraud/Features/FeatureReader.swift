@@ -45,11 +45,12 @@ struct FeatureReader {
     ) -> Float {
         guard operation.slot >= 0 else { return ownValue(operation.measure, now: now, minor: minor) }
         guard let state = states[operation.slot] else { return .nan }
-        let reading = readings[operation.slot]
-        if operation.measure.readsWindow { return windowValue(operation, reading, minor) }
-        if operation.measure.readsLabelWindow { return labelValue(operation, reading) }
-        if operation.measure.isDecayed { return decayedValue(operation, state, now) }
-        return wholeValue(operation.measure, reading, minor)
+        switch operation.kind {
+        case .window: return windowValue(operation, readings[operation.slot].windows[operation.index], minor)
+        case .label: return labelValue(operation, readings[operation.slot].labels[operation.index])
+        case .decayed: return decayedValue(operation, state, now)
+        case .whole: return wholeValue(operation.measure, operation.slot, minor)
+        }
     }
 
     private func ownValue(_ measure: Measure, now: Int64, minor: Int64) -> Float {
@@ -63,8 +64,9 @@ struct FeatureReader {
         }
     }
 
-    private func windowValue(_ operation: FeaturePlan.Operation, _ reading: EntityReading, _ minor: Int64) -> Float {
-        let totals = reading.windows[operation.index]
+    private func windowValue(
+        _ operation: FeaturePlan.Operation, _ totals: EntityReading.Totals, _ minor: Int64
+    ) -> Float {
         let count = Int64(totals.count) + (operation.current ? 1 : 0)
         let sum = totals.sum + (operation.current ? minor : 0)
         switch operation.measure {
@@ -72,13 +74,12 @@ struct FeatureReader {
         case .sum: return euros(sum)
         case .mean: return count == 0 ? .nan : Float(Double(sum) / Double(count) / 100)
         case .bigCount: return Float(totals.big)
-        case .peerCount: return Float(reading.peers[operation.index])
+        case .peerCount: return Float(readings[operation.slot].peers[operation.index])
         default: return days(totals.firstBig)
         }
     }
 
-    private func labelValue(_ operation: FeaturePlan.Operation, _ reading: EntityReading) -> Float {
-        let labels = reading.labels[operation.index]
+    private func labelValue(_ operation: FeaturePlan.Operation, _ labels: EntityReading.Labels) -> Float {
         switch operation.measure {
         case .labelledCount: return Float(labels.known)
         case .fraudCount: return Float(labels.frauds)
@@ -98,23 +99,23 @@ struct FeatureReader {
             ? Float(decay.count * factor) : Float(decay.sum * factor / 100)
     }
 
-    private func wholeValue(_ measure: Measure, _ reading: EntityReading, _ minor: Int64) -> Float {
+    private func wholeValue(_ measure: Measure, _ slot: Int, _ minor: Int64) -> Float {
         switch measure {
         case .median: return habit.median.map(euros) ?? .nan
         case .ratio: return habit.median.map { Float(Double(minor) / Double(max($0, 1))) } ?? .nan
         case .deviation:
             guard habit.median != nil, habit.deviation > 0 else { return .nan }
             return Float((Double(minor) - habit.mean) / habit.deviation)
-        case .sinceLast: return days(reading.sinceLast)
-        case .sinceBig: return days(reading.sinceBig)
-        case .sinceFraud: return days(reading.sinceFraud)
-        case .sinceGenuine: return days(reading.sinceGenuine)
-        case .runLength: return Float(reading.run)
-        case .runSmall: return Float(reading.runSmall)
-        case .runAge: return days(reading.runAge)
-        case .runGap: return days(reading.runGap)
-        case .sincePeer: return days(reading.sincePeer)
-        default: return Float(reading.peerVisits)
+        case .sinceLast: return days(readings[slot].sinceLast)
+        case .sinceBig: return days(readings[slot].sinceBig)
+        case .sinceFraud: return days(readings[slot].sinceFraud)
+        case .sinceGenuine: return days(readings[slot].sinceGenuine)
+        case .runLength: return Float(readings[slot].run)
+        case .runSmall: return Float(readings[slot].runSmall)
+        case .runAge: return days(readings[slot].runAge)
+        case .runGap: return days(readings[slot].runGap)
+        case .sincePeer: return days(readings[slot].sincePeer)
+        default: return Float(readings[slot].peerVisits)
         }
     }
 

@@ -1,3 +1,5 @@
+private let bigFlag: UInt8 = 4
+
 /// What a client usually pays, from the kept payments before the one at hand.
 struct Habit {
     /// In minor units; nil while there are too few payments.
@@ -13,9 +15,10 @@ struct Habit {
         var sum = 0.0
         var squares = 0.0
         var count = 0.0
-        for item in state.items {
+        let first = state.head
+        for item in state.storage[first...] {
             amounts.append(item.minor)
-            guard !item.isBig else { continue }
+            guard item.flags & bigFlag == 0 else { continue }
             let amount = Double(item.minor)
             sum += amount
             squares += amount * amount
