@@ -110,7 +110,7 @@ let package = Package(
                 "Diagnostics", "Cryptography", "Postgres", "Migrations", "Evidence", "Web", "CXGBoost", "CZlib",
                 .product(name: "Yams", package: "Yams"),
             ],
-            resources: [.copy("Rules")], settings: crunching),
+            resources: [.copy("Rules"), .copy("Migrations")], settings: crunching),
 
         module(
             "Realtime",

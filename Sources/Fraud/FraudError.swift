@@ -30,6 +30,12 @@ public struct FraudError: Fault, Hashable {
             hint: "Train it again with: digitalbank fraud train")
     }
 
+    static func rule(_ what: String) -> FraudError {
+        FraudError(
+            code: "fraud_rules_invalid", message: "the rules are wrong: \(what)",
+            hint: "Mend rules.yml and try it with: digitalbank fraud rules test; the rules before stay in force.")
+    }
+
     static func library(_ call: String, _ what: String) -> FraudError {
         FraudError(
             code: "fraud_training_failed", message: "XGBoost's \(call) failed: \(what)",

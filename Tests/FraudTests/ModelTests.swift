@@ -92,19 +92,23 @@ import Testing
         #expect((0.6...1.6).contains(predicted / Double(labels.count { $0 })), "\(predicted)")
     }
 
-    @Test("a model trained on shuffled labels scores at chance")
+    @Test("models trained on shuffled labels score at chance")
     func chance() throws {
         let trained = try Handbook.trained.get()
         var generator = SplitMix(state: 11)
-        var shuffled = trained.table
-        shuffled.isFraud.shuffle(using: &generator)
         let days = (trained.first + 33)..<(trained.first + 47)
-        let model = try trained.trainer.train(shuffled, features: trained.features, days: days)
-        let scorer = try Scorer(model, plan: trained.plan)
         let labels = trained.unseen.map { trained.table.isFraud[$0] }
-        let scores = scorer.rawProbabilities(trained.features.picking(trained.unseen))
-        #expect((0.35...0.65).contains(Metrics.auc(scores, labels)), "\(Metrics.auc(scores, labels))")
-        #expect(Metrics.averagePrecision(scores, labels) < 0.05)
+        let unseen = trained.features.picking(trained.unseen)
+        var trainer = trained.trainer
+        trainer.parameters.rounds = 40
+        let areas = try (0..<4).map { _ in
+            var shuffled = trained.table
+            shuffled.isFraud.shuffle(using: &generator)
+            let model = try trainer.train(shuffled, features: trained.features, days: days)
+            return Metrics.auc(try Scorer(model, plan: trained.plan).rawProbabilities(unseen), labels)
+        }
+        let mean = areas.reduce(0, +) / 4
+        #expect((0.42...0.58).contains(mean), "\(areas)")
     }
 
     @Test(

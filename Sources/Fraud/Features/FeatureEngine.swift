@@ -42,5 +42,7 @@ public final class FeatureEngine {
         for slot in plan.entities.indices { states[slot][keys[slot]]?.learn(label) }
     }
 
+    var stateCount: Int { states.reduce(0) { $0 + $1.count } }
+
     func state(_ slot: Int, _ key: Int64) -> EntityState? { states[slot][key] }
 }
