@@ -35,7 +35,7 @@ let package = Package(
             name: "BankKit",
             targets: [
                 "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Bank", "Salvage", "Tokens",
-                "Web",
+                "Web", "Fraud",
             ]),
     ],
     dependencies: [
@@ -137,7 +137,7 @@ let package = Package(
         module(
             "Gateway",
             [
-                "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "CZlib",
+                "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Fraud", "CZlib",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -239,7 +239,7 @@ let package = Package(
             "GatewayTests",
             [
                 "Gateway", "Rest", "Auth", "Realtime", "BankAPI", "Bank", "Vault", "Migrations", "Tokens", "Web",
-                "Postgres", "PostgresServer", "TestSupport", "ApiTestSupport",
+                "Postgres", "PostgresServer", "TestSupport", "ApiTestSupport", "Fraud", "Evidence",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         tests("SystemTests", ["TestSupport", "Postgres", "PostgresServer"]),

@@ -36,6 +36,7 @@ struct BankCore: Sendable {
     let secrets: BankSecrets
     let settings: BankSettings
     let batcher: TransferBatcher
+    let screen: PaymentScreen?
     /// Unix seconds.
     let clock: @Sendable () -> Int64
 }
@@ -45,15 +46,17 @@ public struct BankService: Sendable {
     let core: BankCore
     private let limiter: RequestLimiter
 
-    /// - Parameter database: connects as a role that may become `authenticated` and `service_role`.
+    /// - Parameters:
+    ///   - database: connects as a role that may become `authenticated` and `service_role`.
+    ///   - screen: judges each order before it is executed.
     public init(
         database: Database, secrets: BankSecrets, settings: BankSettings = BankSettings(),
-        clock: @escaping @Sendable () -> Int64
+        screen: PaymentScreen? = nil, clock: @escaping @Sendable () -> Int64
     ) {
         let store = BankStore(database: database)
         core = BankCore(
             store: store, secrets: secrets, settings: settings, batcher: TransferBatcher(BankExecutor(store: store)),
-            clock: clock)
+            screen: screen, clock: clock)
         limiter = RequestLimiter(perMinute: settings.requestsPerMinuteMax)
     }
 

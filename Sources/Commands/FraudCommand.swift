@@ -4,7 +4,11 @@ internal import Platform
 struct FraudCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fraud", abstract: "Score payments, and judge and improve the model that does.",
-        subcommands: [Evaluate.self])
+        subcommands: [
+            Evaluate.self, Train.self, Retrain.self, Score.self, Explain.self, Models.self, Promote.self, Rollback.self,
+            Rules.self,
+            Backtest.self, Audit.self,
+        ])
 
     struct Evaluate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

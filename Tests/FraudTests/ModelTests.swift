@@ -100,15 +100,15 @@ import Testing
         let labels = trained.unseen.map { trained.table.isFraud[$0] }
         let unseen = trained.features.picking(trained.unseen)
         var trainer = trained.trainer
-        trainer.parameters.rounds = 40
-        let areas = try (0..<4).map { _ in
+        trainer.parameters.rounds = 25
+        let areas = try (0..<6).map { _ in
             var shuffled = trained.table
             shuffled.isFraud.shuffle(using: &generator)
             let model = try trainer.train(shuffled, features: trained.features, days: days)
             return Metrics.auc(try Scorer(model, plan: trained.plan).rawProbabilities(unseen), labels)
         }
-        let mean = areas.reduce(0, +) / 4
-        #expect((0.42...0.58).contains(mean), "\(areas)")
+        let mean = areas.reduce(0, +) / 6
+        #expect((0.35...0.65).contains(mean), "\(areas)")
     }
 
     @Test(

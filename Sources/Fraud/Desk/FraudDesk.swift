@@ -9,7 +9,7 @@ public final class FraudDesk: Sendable {
     public let database: Database
     public let plan: FeaturePlan
     public let settings: FraudSettings
-    let trusted: [Ed25519.PublicKey]
+    public let trusted: [Ed25519.PublicKey]
     private let bench: Mutex<Bench>
     private let fallbacks = Mutex<[FraudDecision.Fallback: Int]>([:])
 

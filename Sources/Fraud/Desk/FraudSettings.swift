@@ -2,14 +2,12 @@
 public struct FraudSettings: Sendable {
     /// A decision that takes PostgreSQL longer is made without the model.
     public var decisionMax: Duration = .milliseconds(20)
-    /// Without a model's word payments up to here are allowed, above they need one more proof.
+    /// When the features do not come in time, payments up to here are allowed, above they need one more proof.
     public var fallbackAllowMinor: Int64 = 10_000
     /// Of a thousand payments that the model would have proved or looked at, so many are let through as a control group.
     public var controlPerMille = 5
     /// No control above this amount.
     public var controlMinorMax: Int64 = 20_000
-    /// Without a trained model, payments at least this odd are looked at.
-    public var oddityReview: Float = 0.7
     /// Cases above this amount need a second person to close them.
     public var fourEyesMinor: Int64 = 500_000
     public var reasonsMax = 3

@@ -48,7 +48,6 @@ struct Judge: Sendable {
             }
         } else {
             opinion.fallback = .noModel
-            opinion.verdict = settings.fallback(minor: minor)
         }
         if let challenger = bench.challenger?.scorer {
             let other = challenger.probability(row)

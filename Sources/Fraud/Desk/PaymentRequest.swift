@@ -11,8 +11,13 @@ public struct PaymentRequest: Sendable, Hashable {
     public var minor: Int64
     /// By the entity's name in `features.yml`: client, terminal, payee.
     public var entities: [String: Int64]
+    /// Whether the time was given: of two requests with one key it then has to be the same.
+    public var keepsTime: Bool
 
-    public init(payment: Int64, key: String, time: Int64, minor: Int64, entities: [String: Int64]) {
+    public init(
+        payment: Int64, key: String, time: Int64, minor: Int64, entities: [String: Int64], keepsTime: Bool = true
+    ) {
+        self.keepsTime = keepsTime
         self.payment = payment
         self.key = key
         self.time = time
@@ -48,7 +53,7 @@ public struct PaymentRequest: Sendable, Hashable {
     /// What makes two requests the same.
     var fingerprint: [UInt8] {
         let parts = entities.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
-        return SHA256.hash(Array("\(payment)|\(time)|\(minor)|\(parts.joined(separator: "|"))".utf8))
+        return SHA256.hash(Array("\(payment)|\(keepsTime ? time : 0)|\(minor)|\(parts.joined(separator: "|"))".utf8))
     }
 }
 
@@ -56,7 +61,7 @@ public struct PaymentRequest: Sendable, Hashable {
 public struct FraudDecision: Sendable, Hashable {
     /// Why no model spoke.
     public enum Fallback: String, Sendable {
-        /// There is no model yet: the forest without labels speaks, or nobody.
+        /// There is no model yet: lists and rules speak alone.
         case noModel = "no_model"
         /// The time for a decision was over.
         case late

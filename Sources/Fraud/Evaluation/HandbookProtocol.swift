@@ -21,6 +21,12 @@ public struct HandbookProtocol: Sendable {
     /// 0.766 (docs/guides/fraud.md).
     public static let ceiling = 0.775
 
+    /// Days since 1970 of a date such as 2018-08-08.
+    public static func day(_ text: String) throws(FraudError) -> Int {
+        guard let day = CivilTime.day(text) else { throw FraudError.request("\(text) is no date") }
+        return day
+    }
+
     /// Reads a command's words.
     public static func reading(
         trainDays: Int, labelDelay: String, tests: [String], columns: String, seed: Int
@@ -30,10 +36,7 @@ public struct HandbookProtocol: Sendable {
             throw FraudError.request("\(labelDelay) is no delay of labels up to 30d, such as 7d or 1h")
         }
         var days: [Int] = []
-        for test in tests {
-            guard let day = CivilTime.day(test) else { throw FraudError.request("\(test) is no date") }
-            days.append(day)
-        }
+        for test in tests { days.append(try day(test)) }
         let isHandbook = columns == "15" || columns == "handbook"
         guard isHandbook || columns == "own" else { throw FraudError.request("columns are 15 or own, not \(columns)") }
         var parameters: TrainingParameters = isHandbook ? .handbook : TrainingParameters()

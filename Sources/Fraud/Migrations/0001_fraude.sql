@@ -227,3 +227,32 @@ begin
     return true;
 end
 $$;
+
+-- The bank's own role judges orders in the transaction that executes them.
+do $$
+declare
+    v_table text;
+begin
+    if not exists (select from pg_roles where rolname = 'service_role') then
+        return;
+    end if;
+    execute 'grant usage on schema fraud to service_role';
+    execute 'grant usage on sequence fraud.ordres to service_role';
+    execute 'grant select, insert, update on fraud.etats, fraud.decisions, fraud.dossiers to service_role';
+    execute 'grant select, insert on fraud.dossiers_paiements to service_role';
+    execute 'grant select on fraud.listes to service_role';
+    foreach v_table in array array['etats', 'decisions', 'dossiers', 'dossiers_paiements', 'listes'] loop
+        execute format('create policy %I on fraud.%I for all to service_role using (true) with check (true)',
+            v_table || '_service', v_table);
+    end loop;
+end
+$$;
+revoke execute on all functions in schema fraud from public;
+do $$
+begin
+    if exists (select from pg_roles where rolname = 'service_role') then
+        execute 'grant execute on function fraud.prendre(text[], bigint[]), fraud.sur_listes(text[], bigint[]), '
+            'fraud.alerter(bigint, bigint, numeric, bigint) to service_role';
+    end if;
+end
+$$;

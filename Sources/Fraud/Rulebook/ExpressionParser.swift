@@ -91,6 +91,7 @@ struct ExpressionParser {
     }
 
     private mutating func atom(depth: Int) throws(FraudError) -> Expression {
+        guard depth < Self.depthMax else { throw FraudError.rule("a condition has over \(Self.depthMax) levels") }
         guard position < tokens.count else { throw FraudError.rule("a condition ends too early") }
         if take(["("]) != nil {
             let inner = try either(depth: depth + 1)

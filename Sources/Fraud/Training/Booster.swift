@@ -2,7 +2,7 @@ internal import CXGBoost
 
 /// A model inside XGBoost: for training, and as the reference that our own walker is compared with.
 final class Booster {
-    private let handle: BoosterHandle
+    let handle: BoosterHandle
 
     private init(handle: BoosterHandle) { self.handle = handle }
 
