@@ -233,7 +233,7 @@ let package = Package(
         tests(
             "FraudTests",
             [
-                "Fraud", "Cryptography", "Evidence", "Migrations", "Postgres", "PostgresServer", "TestSupport",
+                "Fraud", "Bank", "Cryptography", "Evidence", "Migrations", "Postgres", "PostgresServer", "TestSupport",
             ], settings: crunching),
         tests(
             "GatewayTests",

@@ -1,3 +1,4 @@
+import Bank
 import Cryptography
 import Evidence
 import Foundation
@@ -11,6 +12,11 @@ import Testing
 
 let fraudTemplate = TestTemplate("fraud", owner: .plain) { database in
     try await Migrator(database).apply([EvidenceMigrations.set(), FraudMigrations.set()])
+}
+
+/// With the roles of the API, as in a bank that is served.
+let servedTemplate = TestTemplate("fraud_served") { database in
+    try await Migrator(database).apply([BankMigrations.set(), EvidenceMigrations.set(), FraudMigrations.set()])
 }
 
 @Suite struct DeskTests {
@@ -153,6 +159,43 @@ let fraudTemplate = TestTemplate("fraud", owner: .plain) { database in
             }
             #expect(try await desk.audit().isEmpty)
             #expect(try await desk.database.one("select count(*) from fraud.decisions", as: Int.self) == 1)
+        }
+    }
+
+    @Test("the bank's own role may judge a payment in its transaction, and nobody else may")
+    func roles() async throws {
+        let plan = try plan()
+        var patient = FraudSettings()
+        patient.decisionMax = .seconds(30)
+        try await withTestDatabase(servedTemplate) { [patient] database in
+            let desk = FraudDesk(database: database, plan: plan, trusted: [], settings: patient)
+            try await desk.list("watch", entity: "customer", key: 7, reason: "?", author: "a", expiresInSeconds: nil)
+            let decision = try await database.transaction { tx in
+                try await tx.run("select set_config('role', 'service_role', true)")
+                return try await desk.decide(self.request(1), in: tx)
+            }
+            #expect(decision.verdict == .review && decision.fallback == .noModel && decision.caseNumber != nil)
+            try await database.transaction { blocker in
+                try await blocker.run("lock table fraud.listes")
+                var hasty = patient
+                hasty.decisionMax = .milliseconds(150)
+                let second = FraudDesk(database: database, plan: plan, trusted: [], settings: hasty)
+                let late = try await database.transaction { tx in
+                    try await tx.run("select set_config('role', 'service_role', true)")
+                    return try await second.decide(self.request(2), in: tx)
+                }
+                #expect(late.fallback == .late)
+            }
+            #expect(try await desk.catchUp() == 1)
+            #expect(try await desk.audit().isEmpty)
+            for role in ["anon", "authenticated"] {
+                await #expect(throws: PostgresError.self) {
+                    try await database.transaction { tx in
+                        try await tx.run("select set_config('role', \(role), true)")
+                        return try await desk.decide(self.request(3), in: tx)
+                    }
+                }
+            }
         }
     }
 
