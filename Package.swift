@@ -35,7 +35,7 @@ let package = Package(
             name: "BankKit",
             targets: [
                 "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Bank", "Salvage", "Tokens",
-                "Web",
+                "Web", "Fraud",
             ]),
     ],
     dependencies: [
@@ -56,6 +56,7 @@ let package = Package(
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
+        .systemLibrary(name: "CXGBoost", providers: [.apt(["libxgboost-dev"])]),
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
         // The C library's own, which Swift's Glibc module hides
@@ -104,6 +105,14 @@ let package = Package(
             resources: [.copy("Migrations"), .copy("Mappings")], settings: crunching),
 
         module(
+            "Fraud",
+            [
+                "Diagnostics", "Cryptography", "Postgres", "Migrations", "Evidence", "Web", "CXGBoost", "CZlib",
+                .product(name: "Yams", package: "Yams"),
+            ],
+            resources: [.copy("Rules"), .copy("Migrations")], settings: crunching),
+
+        module(
             "Realtime",
             [
                 "Diagnostics", "Postgres", "Migrations", "Web",
@@ -128,7 +137,7 @@ let package = Package(
         module(
             "Gateway",
             [
-                "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "CZlib",
+                "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Fraud", "CZlib",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -151,7 +160,7 @@ let package = Package(
             "Platform",
             [
                 "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
-                "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Gateway",
+                "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Gateway", "Fraud",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         module(
@@ -222,10 +231,15 @@ let package = Package(
                 "PostgresServer", "TestSupport",
             ]),
         tests(
+            "FraudTests",
+            [
+                "Fraud", "Bank", "Cryptography", "Evidence", "Migrations", "Postgres", "PostgresServer", "TestSupport",
+            ], settings: crunching),
+        tests(
             "GatewayTests",
             [
                 "Gateway", "Rest", "Auth", "Realtime", "BankAPI", "Bank", "Vault", "Migrations", "Tokens", "Web",
-                "Postgres", "PostgresServer", "TestSupport", "ApiTestSupport",
+                "Postgres", "PostgresServer", "TestSupport", "ApiTestSupport", "Fraud", "Evidence",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         tests("SystemTests", ["TestSupport", "Postgres", "PostgresServer"]),

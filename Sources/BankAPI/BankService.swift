@@ -37,6 +37,7 @@ struct BankCore: Sendable {
     let settings: BankSettings
     let batcher: TransferBatcher
     let payees: PayeeGatherer
+    let screen: PaymentScreen?
     /// Unix seconds.
     let clock: @Sendable () -> Int64
 }
@@ -46,16 +47,18 @@ public struct BankService: Sendable {
     let core: BankCore
     private let limiter: RequestLimiter
 
-    /// - Parameter database: connects as a role that may become `authenticated` and `service_role`.
+    /// - Parameters:
+    ///   - database: connects as a role that may become `authenticated` and `service_role`.
+    ///   - screen: judges each order before it is executed.
     public init(
         database: Database, secrets: BankSecrets, settings: BankSettings = BankSettings(),
-        clock: @escaping @Sendable () -> Int64
+        screen: PaymentScreen? = nil, clock: @escaping @Sendable () -> Int64
     ) {
         let store = BankStore(database: database)
         let payees = PayeeStore(store: store, secrets: secrets)
         core = BankCore(
             store: store, secrets: secrets, settings: settings, batcher: TransferBatcher(BankExecutor(store: store)),
-            payees: PayeeGatherer { try await payees.find($0) }, clock: clock)
+            payees: PayeeGatherer { try await payees.find($0) }, screen: screen, clock: clock)
         limiter = RequestLimiter(perMinute: settings.requestsPerMinuteMax)
     }
 

@@ -1,5 +1,6 @@
 internal import Diagnostics
 internal import Foundation
+internal import Fraud
 internal import PostgresServer
 
 /// Looks for what the product needs on this machine.
@@ -57,6 +58,10 @@ public enum Doctor {
                 what: "an unprivileged user for the server", purpose: "PostgreSQL refuses to run as root",
                 install: "useradd --system --shell /usr/sbin/nologin digitalbank", isRequired: true
             ) { serverUser() },
+            Need(
+                what: "XGBoost", purpose: "trains the fraud model",
+                install: "apt-get install libxgboost-dev", isRequired: true
+            ) { FraudLibrary.version },
             Need(
                 what: "WeasyPrint", purpose: "writes the report as PDF", install: "apt-get install weasyprint",
                 isRequired: false

@@ -2,6 +2,7 @@ internal import Auth
 internal import Bank
 internal import BankAPI
 internal import Foundation
+internal import Fraud
 internal import Gateway
 internal import Migrations
 internal import Postgres
@@ -89,19 +90,21 @@ public enum ServeService {
         // Rights are asked for in transactions of their own, which the catalogue's two connections could not carry too.
         own.limits.connectionsMax = 4
         let feed = Database(own)
+        own.limits.connectionsMax = 6
+        let judging = Database(own)
         let result: Result<Void, any Error>
         do {
-            result = .success(try await serve(request, keys, api, catalog, feed, onReady))
+            result = .success(try await serve(request, keys, api, catalog, feed, judging, onReady))
         } catch {
             result = .failure(error)
         }
-        for database in [api, catalog, feed] { await database.close() }
+        for database in [api, catalog, feed, judging] { await database.close() }
         try result.get()
     }
 
     private static func serve(
         _ request: ServeRequest, _ keys: ApiKeys, _ api: Database, _ catalog: Database, _ feed: Database,
-        _ onReady: @escaping @Sendable ([String]) -> Void
+        _ judging: Database, _ onReady: @escaping @Sendable ([String]) -> Void
     ) async throws {
         try await Migrator(catalog).apply([
             try BankMigrations.set(), try AuthMigrations.set(), try RestMigrations.set(), try RealtimeMigrations.set(),
@@ -120,12 +123,15 @@ public enum ServeService {
         try await auth.prepare()
         let realtime = RealtimeService(database: feed, gate: gate, sessions: auth.sessions)
         let secrets = try await bankSecrets(request, catalog)
+        let fraud = try await FraudDeskService.open(judging, data: DataDirectory(request.dataDirectory))
         let bank = BankService(
-            database: api, secrets: secrets, clock: { Int64(Date().timeIntervalSince1970) })
+            database: api, secrets: secrets, screen: fraud.screen, clock: { Int64(Date().timeIntervalSince1970) })
+        let scoring = FraudRoutes(desk: fraud.desk) { Int64(Date().timeIntervalSince1970 * 1_000_000) }
         let notices = try await announcements(cache)
         let server = GatewayServer(
             settings: gatewaySettings(request),
-            mounts: [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank),
+            mounts: [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank)
+                + scoring.mounts,
             sockets: [gate.socket(realtime.hub)], tokens: gate.check,
             anonymous: nil, unready: { cache.isLoaded ? nil : "the schema is not read yet" },
             readings: realtime.hub.readings,
@@ -140,7 +146,7 @@ public enum ServeService {
         try await server.run(
             beside: [
                 { try await cache.run() }, { try await auth.run() }, { try await realtime.run() },
-                { try await signing.watch(auth, verifier) }, { try await bank.run() },
+                { try await signing.watch(auth, verifier) }, { try await bank.run() }, { try await fraud.run() },
                 { try await AnswerCleaner(database: catalog).run() },
                 { try await ProfileFiller(database: catalog, secrets: secrets).run() },
             ])

@@ -13,6 +13,9 @@ enum TransferEndpoints {
             "ledger_limit_exceeded", "ledger_currency_differs", "ledger_same_account"),
         .init(503, "ledger_day_closed"),
     ]
+    private static let held: [Route.Refusal] = [
+        .init(403, "payment_needs_proof", "payment_refused"), .init(409, "payment_held"),
+    ]
     private static let key = Route.Refusal(400, "idempotency_key_missing", "idempotency_key_invalid")
 
     static let routes: [Route] = [
@@ -24,7 +27,7 @@ enum TransferEndpoints {
                 .json(resultSchema, "executed", status: 201, example: resultExample),
                 .json(resultSchema, "the key was known: the first answer again", example: resultExample),
             ],
-            refusals: ledger + [key, .init(403, "authorization_invalid")], run: order),
+            refusals: ledger + held + [key, .init(403, "authorization_invalid")], run: order),
         Route(
             method: .get, path: "/transfers/{id}", name: "getTransfer", summary: "One order of the caller's",
             tag: "transfers", parameters: [.path("id", .uuid, "the order's id")],
@@ -36,7 +39,7 @@ enum TransferEndpoints {
             body: .init(
                 schema: TransferRequest.batchSchema, example: ["mode": "continue", "orders": [TransferRequest.draft]]),
             answers: [.json(batchResultSchema, "each order's fate")],
-            refusals: ledger + [key, .init(422, "ledger_batch_refused")], run: batch),
+            refusals: ledger + held + [key, .init(422, "ledger_batch_refused")], run: batch),
         Route(
             method: .post, path: "/transfers/preview", name: "previewTransfer",
             summary: "What would become of an order; nothing is done", tag: "transfers",
@@ -67,7 +70,7 @@ enum TransferEndpoints {
         let account = try await PayeeStore.require(wish.payee, call.core)
         let check = try await payees.check(wish.payee, account)
         let order = wish.order(to: account, key: key, call.caller)
-        let outcome = try await call.core.batcher.transfer(order)
+        let outcome = try await ScreenedTransfers(core: call.core, caller: call.caller).execute(order)
         guard case .executed(let id, let operation, let number, let balance, let isReplay) = outcome else {
             throw ProblemTable.unexpected
         }
@@ -144,6 +147,14 @@ enum TransferEndpoints {
             order.caller = nil
             orders.append(order)
             places.append(index)
+        }
+        let held = try await ScreenedTransfers(core: call.core, caller: call.caller).refusals(orders)
+        if mode == .allOrNothing, let refusal = held.compactMap(\.self).first { throw refusal }
+        for (index, refusal) in held.enumerated().reversed() {
+            guard let refusal else { continue }
+            results[places[index]] = refused(places[index], orders[index].key.rawValue, refusal)
+            orders.remove(at: index)
+            places.remove(at: index)
         }
         for (place, item) in zip(places, try await TransferStore(core: call.core).batch(orders, mode, call.caller)) {
             results[place] = result(place, item)

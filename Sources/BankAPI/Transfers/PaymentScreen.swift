@@ -1,0 +1,88 @@
+public import Bank
+public import Postgres
+
+/// Whether an order may be executed, asked in the transaction that executes it: what the screen keeps stands when the money
+/// has moved.
+public struct PaymentScreen: Sendable {
+    public enum Verdict: Sendable, Hashable {
+        case pass
+        /// The client has to prove who they are once more.
+        case proof
+        /// The bank looks at it first.
+        case held
+        case refused
+    }
+
+    /// False while nothing would judge: orders then travel in lots.
+    let isOn: @Sendable () -> Bool
+    /// Runs as the bank itself.
+    let judge: @Sendable (TransferOrder, Transaction) async throws -> Verdict
+
+    public init(
+        isOn: @escaping @Sendable () -> Bool,
+        judge: @escaping @Sendable (TransferOrder, Transaction) async throws -> Verdict
+    ) {
+        self.isOn = isOn
+        self.judge = judge
+    }
+}
+
+/// Orders on their way through the screen. A client learns that an order is held, never why.
+struct ScreenedTransfers: Sendable {
+    let core: BankCore
+    let caller: BankCaller
+
+    private var screen: PaymentScreen? { core.screen.flatMap { $0.isOn() ? $0 : nil } }
+
+    private enum Answer: Sendable {
+        case outcome(BatchItem.Outcome)
+        case refusal(BankProblem)
+    }
+
+    func execute(_ order: TransferOrder) async throws -> BatchItem.Outcome {
+        guard let screen else { return try await core.batcher.transfer(order) }
+        let answer = try await core.store.database.transaction { tx -> Answer in
+            try await tx.run(BankStore.bankSettings)
+            // The verdict on a refused order is kept too: an attempt tells something.
+            if let refusal = Self.refusal(try await screen.judge(order, tx), caller) { return .refusal(refusal) }
+            let items = try await LedgerStore(tx).transfer(batch: [order], mode: .continue, channel: order.channel)
+            guard let item = items.first else { throw ProblemTable.unexpected }
+            return .outcome(item.outcome)
+        }
+        switch answer {
+        case .refusal(let refusal): throw refusal
+        case .outcome(.refused(let error)): throw error
+        case .outcome(let outcome): return outcome
+        }
+    }
+
+    /// What stands against each order of a lot, nil where nothing does.
+    func refusals(_ orders: [TransferOrder]) async throws -> [BankProblem?] {
+        guard let screen, !orders.isEmpty else { return orders.map { _ in nil } }
+        return try await core.store.database.transaction { tx in
+            try await tx.run(BankStore.bankSettings)
+            var refusals: [BankProblem?] = []
+            for order in orders { refusals.append(Self.refusal(try await screen.judge(order, tx), caller)) }
+            return refusals
+        }
+    }
+
+    private static func refusal(_ verdict: PaymentScreen.Verdict, _ caller: BankCaller) -> BankProblem? {
+        switch verdict {
+        case .pass: return nil
+        case .proof:
+            guard caller.level != "aal2" else { return nil }
+            return BankProblem(
+                403, code: "payment_needs_proof", message: "this order needs one more proof of who you are",
+                hint: "Sign in with your second factor, then send the order again with the same key.")
+        case .held:
+            return BankProblem(
+                409, code: "payment_held", message: "the bank looks at this order first",
+                hint: "You will hear from the bank; nothing was executed.")
+        case .refused:
+            return BankProblem(
+                403, code: "payment_refused", message: "the bank does not execute this order",
+                hint: "Call the bank if the order is yours.")
+        }
+    }
+}

@@ -1,0 +1,47 @@
+/// The columns of a history as they stood at each payment: the batch engine walked over all of it.
+public struct FeatureTable: Sendable {
+    public let plan: FeaturePlan
+    /// Rows of the transaction table that are held.
+    public let held: Range<Int>
+    public let matrix: FeatureMatrix
+
+    /// - Parameters:
+    ///   - held: the rows whose columns are kept; all rows before them are walked over.
+    ///   - known: the label that is given out for a row when the delay has passed; the table's own unless a test says otherwise.
+    public init(
+        _ plan: FeaturePlan, over table: TransactionTable, held: Range<Int>,
+        known: ((Int) -> Bool)? = nil
+    ) throws(FraudError) {
+        guard let customer = plan.entityNames.firstIndex(of: "customer"),
+            let terminal = plan.entityNames.firstIndex(of: "terminal")
+        else { throw FraudError.definition("the entities customer and terminal are needed for this data") }
+        self.plan = plan
+        self.held = held
+        let engine = FeatureEngine(plan)
+        var matrix = FeatureMatrix(rows: held.count, columns: plan.columns.count)
+        var scratch = [Float](repeating: .nan, count: plan.columns.count)
+        var labelled = 0
+        for row in 0..<held.upperBound {
+            let now = table.time[row]
+            while labelled < row, table.time[labelled] + plan.labelDelay <= now {
+                if known?(labelled) ?? table.isFraud[labelled] {
+                    let past = table.event(labelled, customerSlot: customer, terminalSlot: terminal)
+                    engine.learn(PaymentLabel(payment: past.id, isFraud: true), of: past.keys)
+                }
+                labelled += 1
+            }
+            let event = table.event(row, customerSlot: customer, terminalSlot: terminal)
+            if held.contains(row) {
+                matrix.withRow(row - held.lowerBound) { engine.observe(event, into: $0) }
+            } else {
+                scratch.withUnsafeMutableBufferPointer { engine.observe(event, into: $0) }
+            }
+        }
+        self.matrix = matrix
+    }
+
+    /// Columns of a row of the transaction table.
+    public func picking(_ rows: some Collection<Int>) -> FeatureMatrix {
+        matrix.picking(rows.map { $0 - held.lowerBound })
+    }
+}

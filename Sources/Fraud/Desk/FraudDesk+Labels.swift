@@ -1,0 +1,111 @@
+internal import Evidence
+internal import Postgres
+
+/// Where a label comes from.
+public enum LabelSource: String, Sendable, CaseIterable {
+    case client
+    case analyst = "analyste"
+    case dispute = "opposition"
+    case imported = "import"
+}
+
+extension FraudDesk {
+    /// Somebody says what became of a payment; features see it from the next payment on. False when an analyst has
+    /// already said otherwise.
+    @discardableResult
+    public func label(
+        _ payment: Int64, isFraud: Bool, source: LabelSource, author: String
+    ) async throws -> Bool {
+        try await database.transaction { tx in
+            try await self.label(payment, isFraud: isFraud, source: source, author: author, in: tx)
+        }
+    }
+
+    func label(
+        _ payment: Int64, isFraud: Bool, source: LabelSource, author: String, in tx: Transaction
+    ) async throws -> Bool {
+        let store = FraudStore(database: tx)
+        guard let keys = try await store.keys(of: payment) else {
+            throw FraudError(
+                code: "fraud_payment_unknown", message: "no decision was made on payment \(payment)",
+                hint: "Check the payment's number.")
+        }
+        let slots = plan.entities.indices.filter { keys[$0] != nil }
+        let names = slots.map { plan.entities[$0].name }
+        let numbers = slots.compactMap { keys[$0] }
+        // The states first, the label second: payments take them in the same order.
+        let held = try await store.take(names: names, keys: numbers)
+        guard
+            try await store.label(payment: payment, isFraud: isFraud, source: source.rawValue, author: author)
+        else { return false }
+        var changed: [StoredState] = []
+        for (index, slot) in slots.enumerated() {
+            guard let state = EntityState.decode(held[index], halfLives: plan.entities[slot].halfLives.count),
+                state.learn(PaymentLabel(payment: payment, isFraud: isFraud))
+            else { continue }
+            changed.append(StoredState(name: names[index], key: numbers[index], bytes: state.encoded))
+        }
+        if !changed.isEmpty { try await store.put(changed) }
+        try await EvidenceJournal.append(
+            EvidenceEvent(
+                "fraude.étiquette", "paiement \(payment)", fields: ["fraude": "\(isFraud)", "source": source.rawValue],
+                actor: author), in: tx)
+        return true
+    }
+
+    /// Payments that were decided on without their features enter the states now; says how many.
+    @discardableResult
+    public func catchUp(limit: Int = 500) async throws -> Int {
+        let waiting = try await FraudStore(database: database).unabsorbed(limit: limit)
+        for event in waiting {
+            try await database.transaction { tx in
+                let store = FraudStore(database: tx)
+                let slots = self.plan.entities.indices.filter { event.keys[$0] != PaymentEvent.absent }
+                let names = slots.map { self.plan.entities[$0].name }
+                let keys = slots.map { event.keys[$0] }
+                let held = try await store.take(names: names, keys: keys)
+                let (_, states) = self.features(event, slots: slots, held: held)
+                try await store.put(
+                    zip(slots, states).map {
+                        StoredState(name: self.plan.entities[$0].name, key: event.keys[$0], bytes: $1.encoded)
+                    })
+                try await store.absorb(event.id)
+            }
+        }
+        return waiting.count
+    }
+
+    /// Recomputes every state from the decisions and labels alone, and names those that differ.
+    public func audit() async throws -> [String] {
+        try await database.transaction(isolation: .repeatableRead) { tx in
+            let store = FraudStore(database: tx)
+            let engine = FeatureEngine(self.plan)
+            var keys: [Int64: SIMD8<Int64>] = [:]
+            let labels = try await store.labels()
+            let labelled = Set(labels.map(\.payment))
+            var order: Int64 = 0
+            while true {
+                let part = try await store.absorbed(after: order, limit: 5_000)
+                guard let last = part.last else { break }
+                order = last.order
+                for (_, event) in part {
+                    _ = engine.observe(event)
+                    if labelled.contains(event.id) { keys[event.id] = event.keys }
+                }
+            }
+            for label in labels { if let known = keys[label.payment] { engine.learn(label, of: known) } }
+            let stored = try await store.states()
+            var differing: [String] = []
+            for state in stored {
+                guard let slot = self.plan.entityNames.firstIndex(of: state.name) else { continue }
+                if engine.state(slot, state.key)?.encoded != state.bytes {
+                    differing.append("\(state.name) \(state.key)")
+                }
+            }
+            if stored.count != engine.stateCount {
+                differing.append("\(stored.count) states are stored, \(engine.stateCount) were computed")
+            }
+            return differing
+        }
+    }
+}

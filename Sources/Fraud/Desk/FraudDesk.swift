@@ -1,0 +1,135 @@
+public import Cryptography
+public import Postgres
+internal import Synchronization
+internal import Web
+
+/// Judges payments with the features that PostgreSQL keeps, so that any number of servers share them and a restart loses
+/// nothing.
+public final class FraudDesk: Sendable {
+    public let database: Database
+    public let plan: FeaturePlan
+    public let settings: FraudSettings
+    public let trusted: [Ed25519.PublicKey]
+    private let bench: Mutex<Bench>
+    private let fallbacks = Mutex<[FraudDecision.Fallback: Int]>([:])
+
+    /// - Parameter trusted: whoever may sign models.
+    public init(
+        database: Database, plan: FeaturePlan, trusted: [Ed25519.PublicKey], settings: FraudSettings = FraudSettings(),
+        bench: Bench = Bench()
+    ) {
+        self.database = database
+        self.plan = plan
+        self.trusted = trusted
+        self.settings = settings
+        self.bench = Mutex(bench)
+    }
+
+    /// What is in service. The lock is held for a copy only; scoring itself takes none.
+    public var current: Bench { bench.withLock { $0 } }
+
+    public func replace(_ change: @Sendable (inout Bench) -> Void) { bench.withLock { change(&$0) } }
+
+    /// How often decisions were made without the model, by the reason.
+    public var fallbackCounts: [FraudDecision.Fallback: Int] { fallbacks.withLock { $0 } }
+
+    /// In a transaction of its own.
+    public func decide(_ request: PaymentRequest) async throws -> FraudDecision {
+        try await database.transaction { tx in try await self.decide(request, in: tx) }
+    }
+
+    /// In the payment's transaction: decision and features stand when the payment stands. When PostgreSQL does not answer
+    /// in time or the features fail, the fallback decides and is counted, and the payment enters the features later.
+    public func decide(_ request: PaymentRequest, in tx: Transaction) async throws -> FraudDecision {
+        let event = try request.event(plan)
+        do {
+            return try await tx.savepoint { tx in
+                try await tx.run(FraudStore.limit(self.settings.decisionMax))
+                let decision = try await self.judge(request, event, in: tx)
+                try await tx.run(FraudStore.noLimit)
+                return decision
+            }
+        } catch let error as FraudError {
+            throw error
+        } catch let error as PostgresError where FraudStore.isOurs(error) {
+            let reason: FraudDecision.Fallback = FraudStore.isLate(error) ? .late : .failed
+            fallbacks.withLock { $0[reason, default: 0] += 1 }
+            let decision = FraudDecision(
+                payment: request.payment, verdict: settings.fallback(minor: request.minor), rules: [], shadowRules: [],
+                reasons: [], fallback: reason, isControl: false, isReplay: false, lists: [])
+            try await FraudStore(database: tx).keep(
+                [], request, event: event, decision, challenger: nil, columns: [], reasons: "[]")
+            return decision
+        }
+    }
+
+    private func judge(
+        _ request: PaymentRequest, _ event: PaymentEvent, in tx: Transaction
+    ) async throws -> FraudDecision {
+        let store = FraudStore(database: tx)
+        let slots = plan.entities.indices.filter { event.keys[$0] != PaymentEvent.absent }
+        let names = slots.map { plan.entities[$0].name }
+        let keys = slots.map { event.keys[$0] }
+        let held = try await store.hold(names: names, keys: keys, idempotency: request.key)
+        if let earlier = held.earlier { return try replay(earlier, request) }
+        let (row, states) = features(event, slots: slots, held: held.states)
+        let bench = current
+        let opinion = Judge(bench: bench, settings: settings).opinion(
+            row, payment: request.payment, minor: request.minor, lists: held.lists)
+        if let reason = opinion.fallback { fallbacks.withLock { $0[reason, default: 0] += 1 } }
+        var decision = FraudDecision(
+            payment: request.payment, verdict: opinion.verdict, probability: opinion.probability,
+            model: bench.champion?.id, rules: opinion.rules.active, shadowRules: opinion.rules.shadow,
+            reasons: opinion.reasons, fallback: opinion.fallback, isControl: opinion.isControl, isReplay: false,
+            lists: held.lists)
+        try await store.keep(
+            zip(slots, states).map {
+                StoredState(name: plan.entities[$0].name, key: event.keys[$0], bytes: $1.encoded)
+            },
+            request, event: event, decision, challenger: opinion.challenger, columns: Self.bytes(row),
+            reasons: DecisionJSON.reasons(decision.reasons).text)
+        if decision.verdict >= .review {
+            let policy = bench.champion?.scorer.model.policy ?? DecisionPolicy()
+            decision.caseNumber = try await store.alert(
+                client: event.keys[plan.habitSlot], payment: request.payment,
+                loss: policy.expectedLoss(opinion.probability ?? 0.5, minor: request.minor), minor: request.minor)
+        }
+        return decision
+    }
+
+    /// A state that can not be read counts as new: a payment is never refused for that.
+    func features(_ event: PaymentEvent, slots: [Int], held: [[UInt8]]) -> ([Float], [EntityState]) {
+        var reader = FeatureReader(plan)
+        var all = [EntityState?](repeating: nil, count: plan.entities.count)
+        for (slot, bytes) in zip(slots, held) {
+            let halfLives = plan.entities[slot].halfLives.count
+            all[slot] = EntityState.decode(bytes, halfLives: halfLives) ?? EntityState(halfLives: halfLives)
+        }
+        var row = [Float](repeating: .nan, count: plan.columns.count)
+        row.withUnsafeMutableBufferPointer { reader.observe(event, states: all, into: $0) }
+        return (row, slots.compactMap { all[$0] })
+    }
+
+    private func replay(_ earlier: FraudStore.Earlier, _ request: PaymentRequest) throws -> FraudDecision {
+        guard earlier.fingerprint == request.fingerprint else {
+            throw FraudError(
+                code: "fraud_key_reused", message: "the key \(request.key) stands for another payment",
+                hint: "Use a new key for a new payment.")
+        }
+        return FraudDecision(
+            payment: earlier.payment, verdict: Verdict(rawValue: earlier.verdict) ?? .review,
+            probability: earlier.probability.map { Float($0) }, model: earlier.model,
+            rules: earlier.rules.split(separator: ",").map(String.init), shadowRules: [], reasons: [],
+            fallback: earlier.fallback.flatMap(FraudDecision.Fallback.init), isControl: false, isReplay: true, lists: []
+        )
+    }
+
+    static func bytes(_ row: [Float]) -> [UInt8] { row.withUnsafeBytes { Array($0) } }
+
+    static func row(_ bytes: [UInt8]) -> [Float]? {
+        guard bytes.count % 4 == 0 else { return nil }
+        return stride(from: 0, to: bytes.count, by: 4).map { start in
+            Float(bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[start + $1]) << UInt32(8 * $1) })
+        }
+    }
+}

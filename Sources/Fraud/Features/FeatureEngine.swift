@@ -1,0 +1,48 @@
+/// The batch engine: all states in memory, payments in the order of time.
+public final class FeatureEngine {
+    public let plan: FeaturePlan
+    private var reader: FeatureReader
+    private var states: [[Int64: EntityState]]
+    private var found: [EntityState?]
+
+    public init(_ plan: FeaturePlan) {
+        self.plan = plan
+        reader = FeatureReader(plan)
+        states = plan.entities.map { _ in [:] }
+        found = plan.entities.map { _ in nil }
+    }
+
+    /// The columns of a payment, from what was known before it; then it counts as seen.
+    public func observe(_ event: PaymentEvent, into row: UnsafeMutableBufferPointer<Float>) {
+        for (slot, entity) in plan.entities.enumerated() {
+            let key = event.keys[slot]
+            guard key != PaymentEvent.absent else {
+                found[slot] = nil
+                continue
+            }
+            if let state = states[slot][key] {
+                found[slot] = state
+            } else {
+                let state = EntityState(halfLives: entity.halfLives.count)
+                states[slot][key] = state
+                found[slot] = state
+            }
+        }
+        reader.observe(event, states: found, into: row)
+    }
+
+    public func observe(_ event: PaymentEvent) -> [Float] {
+        var row = [Float](repeating: .nan, count: plan.columns.count)
+        row.withUnsafeMutableBufferPointer { observe(event, into: $0) }
+        return row
+    }
+
+    /// A payment's label is known from now on.
+    public func learn(_ label: PaymentLabel, of keys: SIMD8<Int64>) {
+        for slot in plan.entities.indices { states[slot][keys[slot]]?.learn(label) }
+    }
+
+    var stateCount: Int { states.reduce(0) { $0 + $1.count } }
+
+    func state(_ slot: Int, _ key: Int64) -> EntityState? { states[slot][key] }
+}

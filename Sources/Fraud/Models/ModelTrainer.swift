@@ -1,0 +1,127 @@
+internal import Cryptography
+
+/// Trains a model from history: chooses the rounds and the calibration on the last days, then trains on all of them.
+public struct ModelTrainer: Sendable {
+    public var parameters: TrainingParameters
+    /// Last days of the training that choose rounds, calibration and policy.
+    public var validationDays: Int
+    public var policy: DecisionPolicy
+    public var reviewsPerDay: Int
+
+    public init(
+        parameters: TrainingParameters = TrainingParameters(rounds: 600, patience: 40), validationDays: Int = 7,
+        policy: DecisionPolicy = DecisionPolicy(), reviewsPerDay: Int = 100
+    ) {
+        self.parameters = parameters
+        self.validationDays = validationDays
+        self.policy = policy
+        self.reviewsPerDay = reviewsPerDay
+    }
+
+    static let referenceRows = 200
+
+    /// - Parameter days: days since 1970 whose labels are known.
+    public func train(
+        _ table: TransactionTable, features: FeatureTable, days: Range<Int>
+    ) throws(FraudError) -> TrainedModel {
+        let split = days.upperBound - validationDays
+        guard days.count > validationDays, validationDays > 0 else {
+            throw FraudError.request("training takes more days than the \(validationDays) of its validation")
+        }
+        let early = table.rows(from: days.lowerBound, to: split)
+        let late = table.rows(from: split, to: days.upperBound)
+        let earlyFrauds = early.count { table.isFraud[$0] }
+        let lateFrauds = late.count { table.isFraud[$0] }
+        guard earlyFrauds >= 10, lateFrauds >= 10 else {
+            throw FraudError(
+                code: "fraud_labels_too_few",
+                message: "\(earlyFrauds) frauds to train on and \(lateFrauds) to validate with: at least 10 each",
+                hint: "Score with the forest that needs no labels until enough frauds are known.")
+        }
+        let chosen = try choose(table, features, early, late)
+        let all = early.lowerBound..<late.upperBound
+        var final = parameters
+        final.rounds = chosen.rounds
+        final.patience = 0
+        let matrix = features.picking(all)
+        let labels = all.map { table.isFraud[$0] }
+        let (booster, _) = try Booster.train(try Self.training(matrix, labels), final)
+        let probabilities = try booster.predict(TrainingMatrix(matrix)).map(chosen.calibration.probability)
+        return TrainedModel(
+            columns: features.plan.names, labelDelaySeconds: features.plan.labelDelay / Span.second,
+            featureVersion: features.plan.version,
+            origin: .init(
+                dataFingerprint: try Self.fingerprint(matrix, labels), parameters: parameters, rounds: chosen.rounds,
+                rows: all.count, frauds: earlyFrauds + lateFrauds, from: days.lowerBound, to: days.upperBound,
+                library: XGBoostLibrary.version),
+            figures: chosen.figures, calibration: chosen.calibration, policy: chosen.policy,
+            trees: try booster.saved(), references: try Self.references(matrix, booster, seed: parameters.seed),
+            profile: DriftProfile(matrix, names: features.plan.names, probabilities: probabilities),
+            isolation: IsolationForest(fitting: matrix, seed: UInt64(bitPattern: Int64(parameters.seed))))
+    }
+
+    private struct Choice {
+        var rounds: Int
+        var calibration: Isotonic
+        var policy: DecisionPolicy
+        var figures: TrainedModel.Figures
+    }
+
+    private func choose(
+        _ table: TransactionTable, _ features: FeatureTable, _ early: Range<Int>, _ late: Range<Int>
+    ) throws(FraudError) -> Choice {
+        let labels = late.map { table.isFraud[$0] }
+        let validation = try Self.training(features.picking(late), labels)
+        let trained = try Booster.train(
+            try Self.training(features.picking(early), early.map { table.isFraud[$0] }), parameters,
+            validation: validation)
+        let scores = try trained.booster.predict(validation)
+        let calibration = Isotonic(fitting: scores, labels)
+        let probabilities = scores.map(calibration.probability)
+        return Choice(
+            rounds: trained.rounds, calibration: calibration,
+            policy: policy.fitted(
+                reviewsPerDay: reviewsPerDay, probabilities: probabilities, minors: late.map { table.minor[$0] },
+                days: validationDays),
+            figures: .init(
+                auc: Metrics.auc(scores, labels), averagePrecision: Metrics.averagePrecision(scores, labels),
+                recallAtPrecision99: Metrics.recall(atPrecision: 0.99, scores, labels),
+                brier: Metrics.brier(probabilities, labels), rows: late.count, frauds: labels.count { $0 }))
+    }
+
+    private static func training(_ matrix: FeatureMatrix, _ labels: [Bool]) throws(FraudError) -> TrainingMatrix {
+        try TrainingMatrix(matrix, labels: labels.map { $0 ? 1 : 0 })
+    }
+
+    /// Rows of the data and rows full of holes, with XGBoost's own word on them.
+    private static func references(
+        _ matrix: FeatureMatrix, _ booster: Booster, seed: Int
+    ) throws(FraudError) -> [TrainedModel.Reference] {
+        var generator = SplitMix(state: UInt64(bitPattern: Int64(seed)))
+        var rows: [[Float]] = []
+        for index in 0..<referenceRows {
+            var row = Array(matrix.row(Int(generator.next() % UInt64(matrix.rows))))
+            if index % 4 == 0 {
+                for column in row.indices where generator.next() % 3 == 0 { row[column] = .nan }
+            }
+            rows.append(row)
+        }
+        var picked = FeatureMatrix(rows: rows.count, columns: matrix.columns)
+        for (index, row) in rows.enumerated() {
+            picked.withRow(index) { for column in row.indices { $0[column] = row[column] } }
+        }
+        let margins = try booster.predict(TrainingMatrix(picked), .margin)
+        return zip(rows, margins).map { TrainedModel.Reference(row: $0, margin: $1) }
+    }
+
+    static func fingerprint(_ matrix: FeatureMatrix, _ labels: [Bool]) throws(FraudError) -> String {
+        do {
+            var hash = try SHA256()
+            matrix.values.withUnsafeBytes { hash.update($0) }
+            hash.update(labels.map { $0 ? 1 : 0 })
+            return hash.finalize().hex
+        } catch {
+            throw FraudError.library("SHA-256", error.message)
+        }
+    }
+}

@@ -1,0 +1,53 @@
+/// A model in service. It never changes, so any number of threads may score with it at once, without a lock.
+public final class Scorer: Sendable {
+    public let model: TrainedModel
+    public let plan: FeaturePlan
+    let forest: FlatForest
+    let leafTables: LeafTables
+    private let isolation: FlatForest?
+
+    /// Refuses a model that does not say of its reference rows what XGBoost said, to the last bit.
+    init(_ model: TrainedModel, plan: FeaturePlan) throws(FraudError) {
+        let trees = try TreeModel(json: model.trees)
+        guard trees.features == model.columns.count else {
+            throw FraudError.model("its trees know \(trees.features) columns, its list \(model.columns.count)")
+        }
+        let forest = FlatForest(trees)
+        guard !model.references.isEmpty else { throw FraudError.model("it has no reference rows") }
+        for reference in model.references {
+            guard reference.row.count == trees.features,
+                forest.margin(reference.row).bitPattern == reference.margin.bitPattern
+            else { throw FraudError.model("it does not reproduce its reference rows: another XGBoost wrote it") }
+        }
+        self.model = model
+        self.plan = plan
+        self.forest = forest
+        leafTables = try LeafTables(trees)
+        isolation = model.isolation.trees.isEmpty ? nil : FlatForest(model.isolation.model)
+    }
+
+    /// Log odds.
+    public func margin(_ row: UnsafeBufferPointer<Float>) -> Float { forest.margin(row) }
+
+    /// The calibrated probability of fraud.
+    public func probability(_ row: [Float]) -> Float { model.calibration.probability(forest.probability(row)) }
+
+    public func probabilities(_ matrix: FeatureMatrix) -> [Float] {
+        forest.probabilities(matrix).map(model.calibration.probability)
+    }
+
+    /// XGBoost's own probabilities, not calibrated.
+    public func rawProbabilities(_ matrix: FeatureMatrix) -> [Float] { forest.probabilities(matrix) }
+
+    /// How odd the payment is, without any label: 0.5 is usual.
+    public func oddity(_ row: [Float]) -> Float {
+        guard let isolation else { return 0 }
+        return IsolationForest.score(total: isolation.margin(row), trees: model.isolation.trees.count)
+    }
+
+    public func contributions(_ row: [Float]) -> [Float] { leafTables.contributions(row) }
+
+    public func reasons(_ row: [Float], count: Int = 3) -> [Reason] {
+        Reasons.top(count, row: row, contributions: leafTables.contributions(row), columns: plan.columns)
+    }
+}

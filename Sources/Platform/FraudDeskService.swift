@@ -1,0 +1,62 @@
+internal import Bank
+internal import BankAPI
+internal import Cryptography
+internal import Evidence
+internal import Foundation
+internal import Fraud
+internal import Migrations
+internal import Postgres
+
+/// The desk as a part of the server: its schema, its models and its rules, looked at again every few seconds.
+struct FraudDeskService: Sendable {
+    let desk: FraudDesk
+    private let rules: String
+    private let tests: String
+
+    static let lookEvery: Duration = .seconds(5)
+
+    /// - Parameter database: owns schema `fraud`.
+    static func open(_ database: Database, data: DataDirectory) async throws -> FraudDeskService {
+        try await Migrator(database).apply([try EvidenceMigrations.set(), try FraudMigrations.set()])
+        let plan = try FeaturePlan(.shipped(), set: "own")
+        let key = try SigningKey.open(path: data.evidenceKey)
+        let desk = FraudDesk(database: database, plan: plan, trusted: [key.publicKey])
+        let rules = try Rulebook.shippedPath()
+        let service = FraudDeskService(
+            desk: desk, rules: rules, tests: String(rules.dropLast(".yml".count)) + ".tests.yml")
+        try service.desk.reloadRules(path: service.rules, testsPath: service.tests)
+        // A model that is refused must not keep the bank from opening: the fallback decides until another is there.
+        try? await desk.reloadModels()
+        return service
+    }
+
+    /// Judges the orders of clients: the debited account stands for the client, the credited one for the terminal.
+    var screen: PaymentScreen {
+        PaymentScreen(isOn: { [desk] in desk.current.champion != nil }) { [desk] order, tx in
+            let key = "virement \(order.debit.rawValue) \(order.key.rawValue)"
+            let decision = try await desk.decide(
+                PaymentRequest(
+                    payment: PaymentRequest.number(of: key), key: String(key.prefix(200)),
+                    time: Int64(Date().timeIntervalSince1970 * 1_000_000), minor: order.amount.minor,
+                    entities: ["customer": order.debit.rawValue, "terminal": order.credit.rawValue], keepsTime: false),
+                in: tx)
+            switch decision.verdict {
+            case .allow: return .pass
+            case .stepUp: return .proof
+            case .review: return .held
+            case .block: return .refused
+            }
+        }
+    }
+
+    /// Takes new models and rules into service and makes up for late decisions, until the task is cancelled. What is
+    /// refused leaves what was before in service.
+    func run() async throws {
+        while !Task.isCancelled {
+            try await Task.sleep(for: Self.lookEvery)
+            try? await desk.reloadModels()
+            try? desk.reloadRules(path: rules, testsPath: tests)
+            _ = try? await desk.catchUp()
+        }
+    }
+}
