@@ -74,6 +74,9 @@ let package = Package(
         module(
             "Evidence", ["Diagnostics", "Cryptography", "Postgres", "Migrations"], resources: [.copy("Migrations")]),
         module("Salvage", ["Diagnostics", "Cryptography", "CZlib", "CZstd", "CLZ4"], settings: crunching),
+        .target(
+            name: "CRE2", cxxSettings: [.unsafeFlags(["-O2", "-std=c++17"])],
+            linkerSettings: [.linkedLibrary("re2"), .linkedLibrary(":libmodsecurity.a")]),
 
         module("Web", [.product(name: "HTTPTypes", package: "swift-http-types")]),
         module(
@@ -124,6 +127,13 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
 
+        module(
+            "Detection",
+            [
+                "Diagnostics", "Cryptography", "Postgres", "Migrations", "Web", "CZlib", "CZstd", "CRE2",
+                .product(name: "Yams", package: "Yams"),
+            ], settings: crunching),
+
         // HTTP: the one place that knows a server
         module(
             "Gateway",
@@ -151,7 +161,7 @@ let package = Package(
             "Platform",
             [
                 "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
-                "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Gateway",
+                "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Detection", "Gateway",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         module(

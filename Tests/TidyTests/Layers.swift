@@ -26,6 +26,7 @@ enum Layers {
         "BankAPI": foundations.union(["Vault", "Bank", "Web", "HTTPTypes"]),
         "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Cryptography", "CZlib"],
         "Recovery": bank.union(["Salvage", "Yams"]),
+        "Detection": foundations.union(["Web", "Yams", "CZlib", "CZstd", "CRE2"]),
         "Gateway": [
             "Diagnostics", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "BankAPI", "CZlib", "HTTPTypes",
             "Hummingbird",
@@ -36,14 +37,16 @@ enum Layers {
         ],
         "Platform": bank.union([
             "Simulator", "Salvage", "Recovery", "HTTPTypes", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI",
-            "Gateway",
+            "Detection", "Gateway",
         ]),
         "Commands": ["Diagnostics", "Platform", "ArgumentParser"],
         "digitalbank": ["Commands"],
     ]
 
     /// Folders of C declarations: no Swift in them.
-    static let shims: Set<String> = ["CLibpq", "CLibCrypto", "CZlib", "CZstd", "CLZ4", "CSpawn", "CArgon2", "CCrypt"]
+    static let shims: Set<String> = [
+        "CLibpq", "CLibCrypto", "CZlib", "CZstd", "CLZ4", "CSpawn", "CArgon2", "CCrypt", "CRE2",
+    ]
 
     static func violations(in file: TextFile) -> [Violation] {
         guard file.path.hasPrefix("Sources/"), file.isSwift, let target = file.target else { return [] }

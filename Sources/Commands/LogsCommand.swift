@@ -1,0 +1,50 @@
+internal import ArgumentParser
+internal import Platform
+
+struct LogsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "logs", abstract: "Find intrusions in logs: afterwards, or as they are written.",
+        subcommands: [Analyse.self])
+
+    struct Analyse: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "analyse",
+            abstract: "Read whole folders of logs: what happened, who did it, what to do.",
+            discussion: """
+                Reads nginx, Apache, SSH, syslog, journal exports, PostgreSQL (csvlog, jsonlog, stderr, pgaudit), auditd,
+                JSON and CSV, plain or compressed, rotated sets as one. Lines that fit nothing are counted and shown.
+                """)
+
+        @Argument(help: ArgumentHelp("Folders or files.", valueName: "dir"))
+        var places: [String]
+
+        @Option(help: ArgumentHelp("Write each finding as a line of JSON.", valueName: "file"))
+        var findings: String?
+
+        @Flag(help: "Answer in JSON.")
+        var json = false
+
+        @Option(help: ArgumentHelp("Where local times without a zone were written.", valueName: "zone"))
+        var zone = "Europe/Paris"
+
+        @Option(help: ArgumentHelp("PostgreSQL's log_line_prefix, when the guess does not fit.", valueName: "prefix"))
+        var logLinePrefix: String?
+
+        func run() async throws {
+            try await CommandRunner.run(json: json) {
+                var request = LogsService.Request()
+                request.places = places
+                request.findings = findings
+                request.json = json
+                request.zone = zone
+                request.logLinePrefix = logLinePrefix
+                let printer = ProgressPrinter(style: json ? .quiet : .bar)
+                defer { printer.finish() }
+                let lines = try LogsService.analyse(request, progress: printer.sink)
+                printer.finish()
+                for line in lines { Terminal.output(line) }
+                return 0
+            }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+/// Runs Sigma rules over events.
+final class SigmaEngine {
+    func take(_ event: LogEvent, _ place: LinePlace) {}
+}
