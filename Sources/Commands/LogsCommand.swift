@@ -21,6 +21,12 @@ struct LogsCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Write each finding as a line of JSON.", valueName: "file"))
         var findings: String?
 
+        @Option(help: ArgumentHelp("Write the incidents as a page.", valueName: "file"))
+        var html: String?
+
+        @Option(help: ArgumentHelp("Write the incidents as a STIX 2.1 bundle.", valueName: "file"))
+        var stix: String?
+
         @Flag(help: "Answer in JSON.")
         var json = false
 
@@ -35,6 +41,8 @@ struct LogsCommand: AsyncParsableCommand {
                 var request = LogsService.Request()
                 request.places = places
                 request.findings = findings
+                request.html = html
+                request.stix = stix
                 request.json = json
                 request.zone = zone
                 request.logLinePrefix = logLinePrefix

@@ -22,6 +22,8 @@ public enum AnalysisText {
             }
             for damage in source.damage { lines.append("    \(FindingWriter.clean(damage))") }
         }
+        lines += ["", "Incidents : \(result.incidents.count)"]
+        for incident in result.incidents { lines += IncidentText.lines(incident) }
         let findings = result.findings.filter { $0.gravity >= .low }
         lines += ["", "Constats : \(findings.count) (findings)"]
         for finding in findings.sorted(by: { ($0.gravity, $1.time) > ($1.gravity, $0.time) }).prefix(shownMax) {
@@ -78,6 +80,7 @@ public enum AnalysisText {
                             .init("damage", .array(source.damage.map { .string($0) })),
                         ])
                     })), .init("raised", .integer(result.raised)), .init("dropped", .integer(result.dropped)),
+            .init("incidents", .array(result.incidents.map(IncidentText.json))),
             .init("findings", .array(result.findings.map(FindingWriter.json))),
         ]).text
     }

@@ -12,7 +12,7 @@ public struct DetectionError: Fault, Hashable {
             hint: "Give a file or a folder that this user may read; links are not followed.")
     }
 
-    static func unwritable(_ path: String, _ why: String) -> DetectionError {
+    public static func unwritable(_ path: String, _ why: String) -> DetectionError {
         DetectionError(
             code: "detection_file_unwritable", message: "the file \(path) can not be written: \(why)",
             hint: "Give a path in a folder that exists and that this user may write to.")

@@ -31,6 +31,7 @@ public struct LogAnalysis: Sendable {
     public struct Result: Sendable {
         public let sources: [SourceReport]
         public let findings: [Finding]
+        public let incidents: [Incident]
         public let dropped: Int64
         public let raised: Int64
         public let seconds: Double
@@ -66,8 +67,10 @@ public struct LogAnalysis: Sendable {
         progress(ProgressUpdate(stage: "logs", done: total, total: total, unit: "bytes"))
         Self.addSilences(pauses, sources, engine.sink)
         let seconds = (clock.now - start) / .seconds(1)
+        let findings = engine.sink.findings.sorted { $0.time < $1.time }
         return Result(
-            sources: sources, findings: engine.sink.findings.sorted { $0.time < $1.time }, dropped: engine.sink.dropped,
+            sources: sources, findings: findings, incidents: Correlator().incidents(findings),
+            dropped: engine.sink.dropped,
             raised: engine.sink.raised, seconds: seconds)
     }
 

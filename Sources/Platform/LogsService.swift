@@ -7,6 +7,10 @@ public enum LogsService {
     public struct Request: Sendable {
         public var places: [String] = []
         public var findings: String?
+        /// Where the page of incidents goes.
+        public var html: String?
+        /// Where the STIX 2.1 bundle goes.
+        public var stix: String?
         public var json = false
         public var zone = "Europe/Paris"
         public var logLinePrefix: String?
@@ -29,6 +33,16 @@ public enum LogsService {
         if let writer { analysis.onFinding = { writer.write($0) } }
         let result = try analysis.run(request.places)
         try writer?.finish()
+        if let html = request.html { try write(IncidentPage.html(result.incidents, result.sources), to: html) }
+        if let stix = request.stix { try write(StixBundle.json(result.incidents) + "\n", to: stix) }
         return request.json ? [AnalysisText.json(result)] : AnalysisText.lines(result)
+    }
+
+    private static func write(_ text: String, to path: String) throws {
+        do {
+            try text.write(toFile: path, atomically: true, encoding: .utf8)
+        } catch {
+            throw DetectionError.unwritable(path, error.localizedDescription)
+        }
     }
 }

@@ -120,4 +120,7 @@ public struct Finding: Sendable {
     /// The line itself, at most 2,000 bytes.
     public let evidence: String
     public var decision: String?
+
+    /// The rule's title and what it was about.
+    var act: String { target.map { "\(rule.title) (\($0))" } ?? rule.title }
 }
