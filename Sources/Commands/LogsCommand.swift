@@ -4,7 +4,7 @@ internal import Platform
 struct LogsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "logs", abstract: "Find intrusions in logs: afterwards, or as they are written.",
-        subcommands: [Analyse.self])
+        subcommands: [Analyse.self, RulesCommand.self])
 
     struct Analyse: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -30,6 +30,9 @@ struct LogsCommand: AsyncParsableCommand {
         @Flag(help: "Answer in JSON.")
         var json = false
 
+        @Option(help: ArgumentHelp("Sigma rules of your own instead of the shipped ones.", valueName: "dir"))
+        var rules: String?
+
         @Option(help: ArgumentHelp("Where local times without a zone were written.", valueName: "zone"))
         var zone = "Europe/Paris"
 
@@ -45,6 +48,7 @@ struct LogsCommand: AsyncParsableCommand {
                 request.stix = stix
                 request.json = json
                 request.zone = zone
+                request.rules = rules
                 request.logLinePrefix = logLinePrefix
                 let printer = ProgressPrinter(style: json ? .quiet : .bar)
                 defer { printer.finish() }
@@ -52,6 +56,27 @@ struct LogsCommand: AsyncParsableCommand {
                 printer.finish()
                 for line in lines { Terminal.output(line) }
                 return 0
+            }
+        }
+    }
+
+    struct RulesCommand: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "rules", abstract: "Sigma rules: try them on the lines beside them.", subcommands: [Test.self])
+
+        struct Test: AsyncParsableCommand {
+            static let configuration = CommandConfiguration(
+                commandName: "test", abstract: "Each rule must find the lines it names and leave the others.")
+
+            @Argument(help: ArgumentHelp("The folder; by default the shipped rules.", valueName: "dir"))
+            var folder: String?
+
+            func run() async throws {
+                try await CommandRunner.run {
+                    let (lines, isGood) = try LogsService.testRules(folder)
+                    for line in lines { Terminal.output(line) }
+                    return isGood ? 0 : 1
+                }
             }
         }
     }

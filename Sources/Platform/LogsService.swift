@@ -12,6 +12,8 @@ public enum LogsService {
         /// Where the STIX 2.1 bundle goes.
         public var stix: String?
         public var json = false
+        /// Folder of Sigma rules; nil: the shipped ones where they are found.
+        public var rules: String?
         public var zone = "Europe/Paris"
         public var logLinePrefix: String?
 
@@ -21,6 +23,7 @@ public enum LogsService {
             var options = DetectionOptions()
             options.reading.zone = zone
             options.reading.logLinePrefix = logLinePrefix
+            options.rules = rules ?? LogsService.shippedRules
             return options
         }
     }
@@ -44,5 +47,24 @@ public enum LogsService {
         } catch {
             throw DetectionError.unwritable(path, error.localizedDescription)
         }
+    }
+
+    /// The rules that come with the program: named by `DIGITALBANK_RULES`, beside the executable, or below this folder.
+    static var shippedRules: String? {
+        let asked = ProcessInfo.processInfo.environment["DIGITALBANK_RULES"]
+        let executable = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+        let beside = executable.appending(path: "rules/detection").path
+        let shared = executable.deletingLastPathComponent().appending(path: "share/digitalbank/rules/detection").path
+        return [asked, beside, shared, "rules/detection"].compactMap { $0 }.first {
+            FileManager.default.fileExists(atPath: $0)
+        }
+    }
+
+    /// Runs the test lines beside each rule.
+    public static func testRules(_ folder: String?) throws -> (lines: [String], isGood: Bool) {
+        let outcome = try SigmaRuleTests.run(folder ?? shippedRules ?? "rules/detection")
+        var lines = outcome.failures
+        lines.append("\(outcome.rules) rules, \(outcome.lines) lines, \(outcome.failures.count) failures")
+        return (lines, outcome.failures.isEmpty)
     }
 }

@@ -10,7 +10,7 @@ final class DetectionEngine {
     private let web: WebDetector?
     private let exports: ExportDetector
     private var newcomers = Newcomers()
-    var sigma: SigmaEngine?
+    private(set) var sigma: SigmaEngine?
 
     init(_ options: DetectionOptions) throws(DetectionError) {
         clock = ZoneClock(options.reading.zone)
@@ -21,6 +21,7 @@ final class DetectionEngine {
         exports = ExportDetector(sink, clock)
         web = options.watchesWeb ? try WebDetector(sink) : nil
         sink.suppressions = options.suppressions
+        if let folder = options.rules { sigma = try SigmaEngine(SigmaEngine.load(folder), sink) }
     }
 
     func take(_ event: inout LogEvent, _ place: LinePlace) {
@@ -102,9 +103,8 @@ public struct DetectionOptions: Sendable {
     /// Addresses of the bank's own that are never banned.
     public var protected: [AddressBlock] = []
     public var watchesWeb = true
-    /// Folder of Sigma rules; nil: the shipped ones.
+    /// Folder of Sigma rules; nil: none.
     public var rules: String?
-    public var usesSigma = true
 
     public init() {}
 }

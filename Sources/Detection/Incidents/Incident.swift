@@ -61,6 +61,8 @@ public struct Incident: Sendable {
     /// restore point by it.
     public var safePoint: Int64? {
         let changing: Set<Phase> = [.execution, .persistence, .privilegeEscalation, .impact]
-        return findings.first { changing.contains($0.rule.phase) && $0.gravity >= .medium }.map { $0.time - Instant.second }
+        return findings.first { changing.contains($0.rule.phase) && $0.gravity >= .medium }.map {
+            $0.time - Instant.second
+        }
     }
 }
