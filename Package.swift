@@ -225,6 +225,9 @@ let package = Package(
         tests(
             "SalvageTests", ["Salvage", "Postgres", "PostgresServer", "TestSupport", "CZlib", "CZstd", "CLZ4"],
             settings: crunching),
+        tests(
+            "DetectionTests",
+            ["Detection", "Simulator", "Diagnostics", "TestSupport", "CZlib"], settings: crunching),
         tests("SimulatorTests", ["Simulator", "Bank", "Cryptography", "Postgres", "PostgresServer", "TestSupport"]),
         tests(
             "RecoveryTests",

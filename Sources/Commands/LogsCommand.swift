@@ -4,7 +4,7 @@ internal import Platform
 struct LogsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "logs", abstract: "Find intrusions in logs: afterwards, or as they are written.",
-        subcommands: [Analyse.self, RulesCommand.self])
+        subcommands: [Analyse.self, Follow.self, RulesCommand.self])
 
     struct Analyse: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -77,6 +77,51 @@ struct LogsCommand: AsyncParsableCommand {
                     for line in lines { Terminal.output(line) }
                     return isGood ? 0 : 1
                 }
+            }
+        }
+    }
+
+    struct Follow: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "follow",
+            abstract: "Watch logs while they are written; each line counts once, over kill -9 too.",
+            discussion: """
+                The position in each file and what was written out are committed together. Rotation by renaming and by
+                truncation are followed. Ends with Ctrl-C.
+                """)
+
+        @Argument(help: ArgumentHelp("Folders or files.", valueName: "dir"))
+        var places: [String]
+
+        @Option(help: ArgumentHelp("Where the positions are kept.", valueName: "file"))
+        var state = "var/follow.json"
+
+        @Option(help: ArgumentHelp("Append each finding as a line of JSON.", valueName: "file"))
+        var findings: String?
+
+        @Option(help: ArgumentHelp("Append each line under keyed pseudonyms.", valueName: "file"))
+        var lines: String?
+
+        @Option(help: ArgumentHelp("The key of the pseudonyms.", valueName: "file"))
+        var keyFile: String?
+
+        @Option(help: ArgumentHelp("Sigma rules of your own instead of the shipped ones.", valueName: "dir"))
+        var rules: String?
+
+        @Option(help: ArgumentHelp("Where local times without a zone were written.", valueName: "zone"))
+        var zone = "Europe/Paris"
+
+        @Flag(help: "End when everything there is has been read.")
+        var untilEnd = false
+
+        func run() async throws {
+            try await CommandRunner.run {
+                var request = LogsService.Following()
+                (request.places, request.state, request.findings, request.lines) = (places, state, findings, lines)
+                (request.keyFile, request.rules, request.zone, request.untilEnd) = (keyFile, rules, zone, untilEnd)
+                let count = try await LogsService.follow(request) { Terminal.output($0) }
+                Terminal.output("\(count) lignes suivies (lines followed)")
+                return 0
             }
         }
     }

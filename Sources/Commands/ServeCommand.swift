@@ -58,7 +58,16 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The sender of mail.", valueName: "address"))
     var mailFrom = "banque@localhost"
 
+    @Option(help: ArgumentHelp("Look for attacks in requests: off, detect or block.", valueName: "mode"))
+    var waf = "off"
+
+    @Option(help: ArgumentHelp("Where what was seen is noted, a line of JSON each.", valueName: "file"))
+    var wafLog: String?
+
     func validate() throws {
+        guard ["off", "detect", "block"].contains(waf) else {
+            throw ValidationError("--waf takes off, detect or block")
+        }
         for (name, port) in [("--port", port), ("--admin-port", adminPort)] where !(0...65_535).contains(port) {
             throw ValidationError("\(name) \(port) is no port: choose one from 1 to 65535, or 0 for a free one")
         }
@@ -94,6 +103,7 @@ struct ServeCommand: AsyncParsableCommand {
             request.redirects = redirect
             request.breachedPasswords = breachedPasswords
             if let smtp { request.mailRelay = try relay(smtp) }
+            if waf != "off" { request.inspection = ServeRequest.Inspection(refuses: waf == "block", log: wafLog) }
             try await ServeService.serve(request) { lines in
                 for line in lines { Terminal.output(line) }
             }

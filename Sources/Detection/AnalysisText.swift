@@ -36,7 +36,7 @@ public enum AnalysisText {
         return lines
     }
 
-    static func line(_ finding: Finding) -> String {
+    public static func line(_ finding: Finding) -> String {
         let who = [finding.address?.text, finding.user].compactMap { $0 }.joined(separator: " ")
         let parts = [
             pad(finding.gravity.label, 12), String(Instant.text(finding.time).prefix(19)),

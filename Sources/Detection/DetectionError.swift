@@ -30,7 +30,7 @@ public struct DetectionError: Fault, Hashable {
             hint: "This is a defect of the shipped rules: please report it with the message.")
     }
 
-    static func option(_ why: String, _ hint: String) -> DetectionError {
+    public static func option(_ why: String, _ hint: String) -> DetectionError {
         DetectionError(code: "detection_option_invalid", message: why, hint: hint)
     }
 }

@@ -97,10 +97,11 @@ final class GatewayResponder: HTTPResponder {
             return .problem(
                 "body_too_large", "the request's body is too large or came too slowly", status: .contentTooLarge)
         }
-        return await mount.handle(
-            ApiRequest(
-                method: request.method, path: rest, query: query, fields: request.headers, body: body,
-                remoteAddress: entry.address, id: entry.id), actor)
+        let call = ApiRequest(
+            method: request.method, path: rest, query: query, fields: request.headers, body: body,
+            remoteAddress: entry.address, id: entry.id)
+        if let refusal = settings.inspection?(call) { return refusal }
+        return await mount.handle(call, actor)
     }
 
     /// `Authorization: Bearer …`, else `apikey` as header or parameter.

@@ -1,3 +1,5 @@
+public import Web
+
 /// Where and how the bank is served.
 public struct GatewaySettings: Sendable {
     public var host = "127.0.0.1"
@@ -15,6 +17,8 @@ public struct GatewaySettings: Sendable {
     public var limits = Limits()
     /// Where access is logged: a path, `-` for standard output, nil for nowhere.
     public var accessLog: String?
+    /// Looks at each request before a mount sees it; an answer ends it there.
+    public var inspection: (@Sendable (ApiRequest) -> ApiResponse?)?
 
     public struct Limits: Sendable {
         public var bodyBytesMax = 10 << 20

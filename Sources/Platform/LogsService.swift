@@ -67,4 +67,39 @@ public enum LogsService {
         lines.append("\(outcome.rules) rules, \(outcome.lines) lines, \(outcome.failures.count) failures")
         return (lines, outcome.failures.isEmpty)
     }
+
+    public struct Following: Sendable {
+        public var places: [String] = []
+        public var state = "var/follow.json"
+        public var findings: String?
+        public var lines: String?
+        public var keyFile: String?
+        public var rules: String?
+        public var zone = "Europe/Paris"
+        public var untilEnd = false
+
+        public init() {}
+    }
+
+    /// Follows logs until the task is cancelled; `show` receives a line for each finding.
+    public static func follow(_ request: Following, show: @escaping @Sendable (String) -> Void) async throws -> Int64 {
+        var settings = LogFollower.Settings()
+        settings.places = request.places
+        settings.state = request.state
+        settings.findings = request.findings
+        settings.lines = request.lines
+        settings.untilEnd = request.untilEnd
+        settings.options.reading.zone = request.zone
+        settings.options.rules = request.rules ?? shippedRules
+        if let file = request.keyFile {
+            guard let data = FileManager.default.contents(atPath: file) else {
+                throw DetectionError.option("the key file \(file) can not be read", "Make one: openssl rand 32 > FILE")
+            }
+            settings.key = [UInt8](data)
+        }
+        let follower = try LogFollower(settings)
+        follower.onFinding = { show(AnalysisText.line($0)) }
+        try await follower.run()
+        return follower.lineCount
+    }
 }

@@ -29,6 +29,20 @@ public struct ServeRequest: Sendable {
     public var redirects: [String] = []
     /// A file of `BreachedPasswords`: what it holds is no password for a new account.
     public var breachedPasswords: String?
+    /// What looks at requests for attacks; nil: nothing.
+    public var inspection: Inspection?
+
+    public struct Inspection: Sendable {
+        /// Refuse what looks like an attack, or only note it.
+        public var refuses: Bool
+        public var log: String?
+
+        public init(refuses: Bool, log: String?) {
+            self.refuses = refuses
+            self.log = log
+        }
+    }
+
     /// Who takes our mail; without one each message is a file below `mail`.
     public var mailRelay: MailRelay?
 
@@ -119,7 +133,7 @@ public enum ServeService {
         let bank = try await bankService(request, api, catalog)
         let notices = try await announcements(cache)
         let server = GatewayServer(
-            settings: gatewaySettings(request),
+            settings: try gatewaySettings(request),
             mounts: [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank),
             sockets: [gate.socket(realtime.hub)], tokens: gate.check,
             anonymous: nil, unready: { cache.isLoaded ? nil : "the schema is not read yet" },
@@ -194,7 +208,7 @@ public enum ServeService {
             clock: { Int64(Date().timeIntervalSince1970) })
     }
 
-    private static func gatewaySettings(_ request: ServeRequest) -> GatewaySettings {
+    private static func gatewaySettings(_ request: ServeRequest) throws -> GatewaySettings {
         var settings = GatewaySettings()
         settings.host = request.host
         settings.port = request.port
@@ -203,6 +217,7 @@ public enum ServeService {
         settings.certificate = request.certificate
         settings.privateKey = request.privateKey
         settings.origins = Set(request.origins)
+        settings.inspection = try request.inspection.map { try RequestInspection.make($0) }
         return settings
     }
 

@@ -121,6 +121,11 @@ final class DatabaseDetector {
     private func create(_ text: Bytes, _ event: LogEvent, _ place: LinePlace) {
         if text.has("create role ") || text.has("create user ") && !text.has("create user mapping") {
             role(text, 12, Rules.newRole, event, place)
+        } else if text.has("create event trigger ") {
+            raise(Rules.eventTrigger, event, place, SQLShape.name(text, at: 21), "an event trigger")
+        } else if text.contains("trigger ") {
+            raise(
+                Rules.codeObject, event, place, SQLShape.name(text, at: (text.find("trigger ") ?? 0) + 8), "a trigger")
         } else if text.contains("function ") || text.contains("procedure ") {
             let head = text.find("function ") ?? text.find("procedure ") ?? 0
             let name = SQLShape.name(text, at: head + (text.has("function ", at: head) ? 9 : 10))
@@ -134,11 +139,6 @@ final class DatabaseDetector {
                     Rules.codeObject, event, place, name,
                     text.contains("security definer") ? "a function with its owner's rights" : "a function")
             }
-        } else if text.has("create event trigger ") {
-            raise(Rules.eventTrigger, event, place, SQLShape.name(text, at: 21), "an event trigger")
-        } else if text.contains("trigger ") {
-            raise(
-                Rules.codeObject, event, place, SQLShape.name(text, at: (text.find("trigger ") ?? 0) + 8), "a trigger")
         } else if text.contains(" rule ") || text.has("create rule") {
             raise(
                 Rules.codeObject, event, place, SQLShape.name(text, at: (text.find("rule ") ?? 0) + 5), "a rewrite rule"

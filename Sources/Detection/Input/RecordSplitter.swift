@@ -94,17 +94,14 @@ final class RecordSplitter {
     }
 
     private func isBoundary(_ line: Bytes) -> Bool {
-        switch reader.form {
-        case .postgresStderr, .journalExport: !reader.continues(line)
-        default: false
-        }
+        pending.withUnsafeBytes { !reader.continues(line, Bytes($0)) }
     }
 
     private func isWaiting(_ record: Bytes, lines: Int64) -> Bool {
+        guard lines < Self.recordLinesMax else { return false }
         switch reader.form {
-        case .postgresStderr, .journalExport: lines < Self.recordLinesMax
-        case .unknown: record.has("__CURSOR=") || record.has("__REALTIME_TIMESTAMP=")
-        default: lines < Self.recordLinesMax && reader.isOpen(record)
+        case .postgresStderr, .journalExport: return true
+        default: return reader.isOpen(record)
         }
     }
 

@@ -2,7 +2,7 @@
 enum FieldName: UInt8, CaseIterable, Sendable {
     case time, epochMicros, address, user, method, path, target, request, query, status, size, agent, referer, host
     case program, message, database, statement, state, severity, session, object, action, mount, line, process
-    case backend, role, command, rows, application, internalQuery, sequence
+    case backend, sqlSeverity, role, command, rows, application, internalQuery, sequence
 
     /// Names that programs use, in lower case: nginx, Apache, Caddy, PostgreSQL, journald, ECS, the bank's own.
     private static let names: [(FieldName, [String])] = [
@@ -65,14 +65,14 @@ enum FieldName: UInt8, CaseIterable, Sendable {
         (.query, ["query"]),
         (.internalQuery, ["internal_query", "context"]),
         (.state, ["state_code", "sql_state_code", "sqlstate"]),
-        (.severity, ["error_severity", "severity", "level", "niveau", "severitylevel", "priority", "loglevel"]),
+        (.severity, ["severity", "level", "niveau", "severitylevel", "priority", "loglevel"]),
         (.session, ["session_id", "session", "sid", "_systemd_session"]),
         (.object, ["objet", "object", "resource", "ressource", "table_name"]),
         (.action, ["evenement", "event", "action", "event_type", "event name", "event_name", "operation"]),
         (.mount, ["mount"]),
         (.line, ["session_line_num", "line_num"]),
         (.sequence, ["__seqnum", "seq", "sequence", "seqnum"]),
-        (.backend, ["backend_type"]),
+        (.backend, ["backend_type"]), (.sqlSeverity, ["error_severity"]),
         (.role, ["role"]),
         (.command, ["command", "command_tag", "ps", "commande", "cmd", "_cmdline"]),
         (.rows, ["rows", "row_count", "lignes"]),

@@ -44,6 +44,9 @@ struct FieldSink {
         case .action: event.action = value
         case .mount: mount = value
         case .line, .sequence: event.sequence = value.integer ?? 0
+        case .sqlSeverity:
+            event.severity = value
+            isPostgres = true
         case .backend:
             backend = value
             isPostgres = true

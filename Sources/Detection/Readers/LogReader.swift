@@ -50,16 +50,26 @@ final class LogReader {
     func isOpen(_ record: Bytes) -> Bool {
         switch form {
         case .postgresCSV, .headedCSV: PostgresCSV.isOpen(record)
+        // Before the form is known, by what the first line looks like.
+        case .unknown: mayGoOn(record) || PostgresCSV.begins(record, zone) && PostgresCSV.isOpen(record)
         default: false
         }
     }
 
-    /// Whether a line belongs to the record before it.
-    func continues(_ line: Bytes) -> Bool {
+    /// A first line of a form whose records end where the next begins.
+    private func mayGoOn(_ record: Bytes) -> Bool {
+        record.has("__CURSOR=") || record.has("__REALTIME_TIMESTAMP=")
+            || Bytes.isDigit(record[0]) && !PostgresCSV.begins(record, zone)
+                && PostgresStderr.severity(in: record) != nil
+    }
+
+    /// Whether a line belongs to the record before it, whose first line is `record`.
+    func continues(_ line: Bytes, _ record: Bytes) -> Bool {
         switch form {
         case .postgresStderr: line[0] == 9
         case .journalExport: !line.isEmpty
-        default: false
+        case .unknown: record[0] == 95 ? !line.isEmpty : line[0] == 9 || PostgresCSV.begins(record, zone)
+        default: true
         }
     }
 

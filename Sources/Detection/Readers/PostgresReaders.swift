@@ -40,6 +40,12 @@ enum PostgresCSV {
         return scratch.since(mark)
     }
 
+    /// Whether a line begins as such a record does.
+    static func begins(_ line: Bytes, _ zone: ZoneClock) -> Bool {
+        guard Bytes.isDigit(line[0]), let (_, end) = Instant.iso(line, 0, zone) else { return false }
+        return line[end] == 44
+    }
+
     /// Quotes are doubled inside a field, so a record is whole where their number is even.
     static func isOpen(_ record: Bytes) -> Bool {
         var quotes = 0
@@ -90,7 +96,7 @@ struct PostgresStderr {
         while let place = record.find(":  ", from: from), place < 400 {
             var start = place
             while start > 0, record[start - 1] &- 65 < 26 || Bytes.isDigit(record[start - 1]) { start -= 1 }
-            if start < place, start == 0 || record[start - 1] <= 58,
+            if start < place, start == 0 || !Bytes.isWord(record[start - 1]),
                 severities.contains(where: { record.has($0, at: start) })
             {
                 return (start, record[start, place])

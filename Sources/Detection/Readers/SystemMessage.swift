@@ -45,11 +45,9 @@ enum SystemMessage {
             event.marks |= 1
             event.kind = .loginFailure
             event.action = Bytes("invalid-user")
-        case 80 where text.has("PAM "):
-            if text.has("PAM: Authentication failure for ") {
-                takePeer(text.from(32), &event)
-                event.kind = .loginFailure
-            }
+        case 80 where text.has("PAM: Authentication failure for "):
+            takePeer(text.from(32), &event)
+            event.kind = .loginFailure
         case 109 where text.has("maximum authentication attempts exceeded for "):
             var rest = text.from(45)
             if rest.has("invalid user ") { rest = rest.from(13) }

@@ -19,12 +19,15 @@ struct SigmaParser {
         }
         let documents: [Node]
         do {
-            let sequence = try Yams.compose_all(yaml: text)
-            documents = Array(sequence)
+            var sequence = try Yams.compose_all(yaml: text)
+            var found: [Node] = []
+            while let node = sequence.next() { found.append(node) }
             if let error = sequence.error { throw error }
+            documents = found
         } catch {
             throw .rule(place, "\(error)".replacing("\n", with: " "))
         }
+        guard !documents.isEmpty else { throw .rule(place, "it holds no rule") }
         var parsed = Parsed()
         for document in documents {
             if document["correlation"] != nil {

@@ -175,7 +175,8 @@ final class WebEngine {
         most = 0
         for (index, kind) in WebClass.allCases.enumerated() where points[index] > 0 {
             total += points[index]
-            if points[index] > most {
+            // Of equals the later, which is the more particular.
+            if points[index] >= most {
                 most = points[index]
                 best.kind = kind
             }
