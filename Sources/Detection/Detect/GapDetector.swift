@@ -47,7 +47,7 @@ struct GapDetector {
         guard events >= 500, let longest = pauses.first, longest.length > Self.least else { return [] }
         let rank = min(3, pauses.count - 1)
         let usual = pauses.count > 3 ? pauses[rank].length : Self.least * 2 / 3
-        return pauses.prefix(3).filter { $0.length * 100 > usual * 180 && $0.length > Self.least }
+        return pauses.prefix(3).filter { $0.length / 180 > usual / 100 && $0.length > Self.least }
     }
 }
 

@@ -140,7 +140,8 @@ final class LoginDetector {
         let needed = door == .secureShell || door == .database ? limits.sshFailures : limits.webFailures
         let oldest = failedAgo(state, needed)
         let value = state.pointee
-        let isFast = oldest > 0 && now <= oldest &+ limits.window
+        // Lines may come out of order: a time before the others is no interval.
+        let isFast = oldest > 0 && oldest <= now && now - oldest <= limits.window
         let users = value.users.estimate
         let isMany =
             users >= limits.manyUsers && Int(value.windowFailures) <= users * 3 && value.failures > value.successes
@@ -226,7 +227,7 @@ final class LoginDetector {
     /// Several failures just before, from the same address, though too few for a finding of their own.
     private func isRecent(_ state: UnsafeMutablePointer<LoginState>, _ now: UInt32, _ door: Door) -> Bool {
         let oldest = failedAgo(state, door == .portal || door == .application ? 8 : 5)
-        return oldest > 0 && now <= oldest &+ 1800
+        return oldest > 0 && oldest <= now && now - oldest <= 1800
     }
 }
 

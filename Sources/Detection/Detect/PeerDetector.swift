@@ -160,7 +160,7 @@ final class PeerDetector {
             state.pointee.hourStart = now
             state.pointee.bytes = 0
         }
-        state.pointee.bytes += event.size
+        state.pointee.bytes = min(state.pointee.bytes &+ event.size, 1 << 60)
         guard event.size >= limits.responseBytes || state.pointee.bytes >= limits.hourBytes else { return }
         raise(
             Rules.volume, Self.volumeMark, state, event, place, now,

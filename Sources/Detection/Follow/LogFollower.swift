@@ -1,5 +1,5 @@
 internal import Foundation
-internal import Synchronization
+internal import Web
 
 /// Follows logs while they are written. Each line is counted once: positions and what was written out are committed
 /// together, and what is not committed is cut off at the next start. Rotation by renaming and by truncation are seen.
@@ -53,7 +53,7 @@ public final class LogFollower {
         engine = try DetectionEngine(settings.options)
         names = Pseudonyms(key: settings.key)
         state = try FollowState.read(settings.state)
-        watch = inotify_init1(Int32(IN_NONBLOCK.rawValue) | Int32(IN_CLOEXEC.rawValue))
+        watch = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
         if let path = settings.findings { findings = try AppendFile(path, length: state.outputs[path] ?? 0) }
         if let path = settings.lines { lines = try AppendFile(path, length: state.outputs[path] ?? 0) }
         engine.sink.onRaise = { [unowned self] finding in
@@ -108,11 +108,16 @@ public final class LogFollower {
     /// Reads what is new everywhere. True when there was nothing.
     func pass() throws -> Bool {
         var isIdle = true
-        for path in try current() {
+        let named = try current()
+        for path in named {
             if tails[path] == nil { try openTail(path) }
             guard tails[path] != nil else { continue }
             if try readNew(path) { isIdle = false }
             if try turned(path) { isIdle = false }
+        }
+        // Files that lost their name while it was nobody's: read until nothing more comes.
+        for path in tails.keys where !named.contains(path) {
+            if try readNew(path) { isIdle = false } else if FileManager.default.fileExists(atPath: path) { leave(path) }
         }
         if !pendingLines.isEmpty || !pendingFindings.isEmpty || !isIdle { try commit() }
         return isIdle
@@ -135,12 +140,19 @@ public final class LogFollower {
         guard descriptor >= 0 else { return }
         var info = stat()
         fstat(descriptor, &info)
-        var file = FollowState.File(path: path, inode: UInt64(info.st_ino), head: "", headBytes: 0, offset: 0, line: 0)
-        if let known = state.files.first(where: { $0.path == path }), known.inode == file.inode,
-            known.offset <= Int64(info.st_size),
+        let inode = UInt64(info.st_ino)
+        guard !tails.values.contains(where: { $0.file.inode == inode }) else {
+            close(descriptor)
+            return
+        }
+        var file = FollowState.File(path: path, inode: inode, head: "", headBytes: 0, offset: 0, line: 0)
+        let known = state.files.first { $0.path == path } ?? state.files.first { $0.inode == inode }
+        if let known, known.inode == inode, known.offset <= Int64(info.st_size),
             FollowState.head(of: descriptor, bytes: known.headBytes) == known.head
         {
             file = known
+            file.path = path
+            state.files.removeAll { $0.path == known.path }
         }
         let year = Calendar(identifier: .gregorian).component(.year, from: Date())
         let reader = LogReader(settings.options.reading, year: year)

@@ -18,7 +18,7 @@ struct AccessReader {
         guard let status = line[index, statusEnd].integer, status < 1000 else { return false }
         event.status = Int32(truncatingIfNeeded: status)
         let sizeEnd = line.first(32, from: statusEnd + 1) ?? line.count
-        event.size = line[statusEnd + 1, sizeEnd].integer ?? 0
+        event.size = min(line[statusEnd + 1, sizeEnd].integer ?? 0, 1 << 50)
         index = sizeEnd + 1
         if line[index] == 34 {
             let end = Self.quoteEnd(line, index + 1)

@@ -25,7 +25,7 @@ struct FieldSink {
         case .request: request = value
         case .query: if value.has("?") { event.query = value.from(1) } else { sqlQuery = value }
         case .status: event.status = Int32(truncatingIfNeeded: value.integer ?? 0)
-        case .size: event.size = value.integer ?? 0
+        case .size: event.size = min(value.integer ?? 0, 1 << 50)
         case .agent: event.agent = value
         case .referer: event.referer = value
         case .host: if event.host.isEmpty { event.host = value }
