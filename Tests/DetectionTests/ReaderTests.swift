@@ -121,7 +121,7 @@ import Testing
             repeating: "2026-10-20 11:55:36 UTC [7] a@b LOG:  checkpoint starting: time\n", count: 20_000)
         let stderr = filler + "2026-10-20 11:55:36 UTC [7] a@b LOG:  statement: DELETE FROM\n\tclients\n" + filler
         let csv =
-            #"2026-10-20 11:55:36 UTC,"a","b",7,"[local]",6a.7,3,"",2026-10-20 11:00:00 UTC,3/1,0,LOG,00000,"statement: DROP"#
+            #"2026-10-20 11:55:36 UTC,"m","b",7,"[local]",6a.7,3,"",2026-10-20 11:00:00 UTC,3/1,0,LOG,00000,"statement: DROP"#
             + "\n" + #"TABLE clients",,,,,,,,,"psql","client backend",,0"# + "\n"
         let result = try Logs.analyse(["postgresql.log": stderr, "postgresql.csv": csv])
         let found = result.findings.filter { $0.rule.id == "pg-mass-delete" }

@@ -8,7 +8,7 @@ enum Logs {
     /// Real logs, which are no part of the repository.
     static let shared: String? = {
         let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../../shared/data/logs")
-        return [folder.standardized.path, "/work/shared/data/logs"].first { FileManager.default.fileExists(atPath: $0) }
+        return FileManager.default.fileExists(atPath: folder.standardized.path) ? folder.standardized.path : nil
     }()
 
     static let rules = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../rules/detection")
