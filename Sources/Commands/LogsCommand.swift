@@ -4,7 +4,7 @@ internal import Platform
 struct LogsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "logs", abstract: "Find intrusions in logs: afterwards, or as they are written.",
-        subcommands: [Analyse.self, Follow.self, RulesCommand.self])
+        subcommands: [Analyse.self, Follow.self, Unban.self, RulesCommand.self])
 
     struct Analyse: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -111,6 +111,28 @@ struct LogsCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Where local times without a zone were written.", valueName: "zone"))
         var zone = "Europe/Paris"
 
+        @Option(help: ArgumentHelp("Decide about bans and write the decisions down here.", valueName: "file"))
+        var responses: String?
+
+        @Flag(help: "Ban really; otherwise decisions are only written down.")
+        var ban = false
+
+        @Option(help: ArgumentHelp("Gets: ban ADDRESS SECONDS, and later: unban ADDRESS.", valueName: "program"))
+        var hook: String?
+
+        @Option(help: ArgumentHelp("How long a ban lasts.", valueName: "seconds"))
+        var banSeconds = 3600
+
+        @Option(help: ArgumentHelp("Addresses that are never banned; may be repeated.", valueName: "block"))
+        var protect: [String] = []
+
+        func validate() throws {
+            guard (1...31_536_000).contains(banSeconds) else {
+                throw ValidationError("--ban-seconds takes 1 to 31536000")
+            }
+            guard !ban || responses != nil else { throw ValidationError("--ban needs --responses") }
+        }
+
         @Flag(help: "End when everything there is has been read.")
         var untilEnd = false
 
@@ -119,8 +141,32 @@ struct LogsCommand: AsyncParsableCommand {
                 var request = LogsService.Following()
                 (request.places, request.state, request.findings, request.lines) = (places, state, findings, lines)
                 (request.keyFile, request.rules, request.zone, request.untilEnd) = (keyFile, rules, zone, untilEnd)
+                (request.responses, request.bans, request.hook) = (responses, ban, hook)
+                (request.banSeconds, request.protected) = (banSeconds, protect)
                 let count = try await LogsService.follow(request) { Terminal.output($0) }
                 Terminal.output("\(count) lignes suivies (lines followed)")
+                return 0
+            }
+        }
+    }
+
+    struct Unban: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(commandName: "unban", abstract: "Take a ban back.")
+
+        @Argument(help: "The address.")
+        var address: String
+
+        @Option(help: ArgumentHelp("Where decisions were written down.", valueName: "file"))
+        var responses: String
+
+        @Option(help: ArgumentHelp("Gets: unban ADDRESS.", valueName: "program"))
+        var hook: String?
+
+        func run() async throws {
+            try await CommandRunner.run {
+                for line in try await LogsService.unban(address, responses: responses, hook: hook) {
+                    Terminal.output(line)
+                }
                 return 0
             }
         }

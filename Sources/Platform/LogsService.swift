@@ -1,6 +1,7 @@
 internal import Detection
 public import Diagnostics
 internal import Foundation
+internal import PostgresServer
 
 /// Reads logs, and tells people and machines what happened.
 public enum LogsService {
@@ -77,6 +78,15 @@ public enum LogsService {
         public var rules: String?
         public var zone = "Europe/Paris"
         public var untilEnd = false
+        /// Where decisions are written down; nil: none are made.
+        public var responses: String?
+        /// Bans really; otherwise decisions are only written down.
+        public var bans = false
+        /// A program that gets `ban ADDRESS SECONDS` or `unban ADDRESS`.
+        public var hook: String?
+        public var banSeconds = 3600
+        /// Blocks of addresses that are never banned.
+        public var protected: [String] = []
 
         public init() {}
     }
@@ -97,9 +107,52 @@ public enum LogsService {
             }
             settings.key = [UInt8](data)
         }
+        if let journal = request.responses {
+            settings.responses = (try policy(request), journal)
+            settings.perform = { await perform($0, request.hook, show) }
+        }
         let follower = try LogFollower(settings)
         follower.onFinding = { show(AnalysisText.line($0)) }
         try await follower.run()
         return follower.lineCount
+    }
+
+    private static func policy(_ request: Following) throws -> ResponseDesk.Policy {
+        var policy = ResponseDesk.Policy()
+        policy.isDryRun = !request.bans
+        policy.duration = Int64(request.banSeconds) * 1_000_000
+        for text in request.protected {
+            guard let block = AddressBlock(text) else {
+                throw DetectionError.option("\(text) is no block of addresses", "Write it like 192.0.2.0/24.")
+            }
+            policy.protected.append(block)
+        }
+        return policy
+    }
+
+    /// Tells the hook; what it says when it fails is shown, since a ban that does not hold must be seen.
+    private static func perform(_ act: ResponseDesk.Act, _ hook: String?, _ show: @Sendable (String) -> Void) async {
+        let arguments: [String]
+        switch act {
+        case .ban(let address, let seconds): arguments = ["ban", address, "\(seconds)"]
+        case .unban(let address): arguments = ["unban", address]
+        }
+        guard let hook else { return }
+        let run = try? await ToolRun.run(hook, arguments, timeMax: .seconds(10))
+        if run?.status != 0 {
+            show("le programme \(hook) \(arguments.joined(separator: " ")) a échoué (the hook failed)")
+        }
+    }
+
+    /// Takes a ban back, by hand.
+    public static func unban(_ address: String, responses: String, hook: String?) async throws -> [String] {
+        var policy = ResponseDesk.Policy()
+        policy.isDryRun = false
+        let desk = try ResponseDesk(policy, journal: responses) { Int64(Date().timeIntervalSince1970 * 1_000_000) }
+        guard let act = desk.undo(address) else {
+            throw DetectionError.option("\(address) is not banned", "The bans are in \(responses).")
+        }
+        await perform(act, hook) { _ in }
+        return ["\(address) n'est plus interdite (no longer banned)"]
     }
 }

@@ -19,6 +19,11 @@ public final class LogFollower {
         /// Stops when everything was read; for tests and for catching up.
         public var untilEnd = false
 
+        /// What findings lead to; nil: nothing.
+        public var responses: (policy: ResponseDesk.Policy, journal: String)?
+        /// Does what was decided: bans and takes back.
+        public var perform: @Sendable (ResponseDesk.Act) async -> Void = { _ in }
+
         public init() {}
     }
 
@@ -39,6 +44,8 @@ public final class LogFollower {
     private var pendingFindings: [UInt8] = []
     private var pendingLines: [UInt8] = []
     private var isWarming = false
+    private var desk: ResponseDesk?
+    private var acts: [ResponseDesk.Act] = []
     private let watch: Int32
     private static let warmBytes: Int64 = 4 << 20
     private static let commitBytes = 8 << 20
@@ -56,11 +63,10 @@ public final class LogFollower {
         watch = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
         if let path = settings.findings { findings = try AppendFile(path, length: state.outputs[path] ?? 0) }
         if let path = settings.lines { lines = try AppendFile(path, length: state.outputs[path] ?? 0) }
-        engine.sink.onRaise = { [unowned self] finding in
-            guard !isWarming else { return }
-            pendingFindings += (FindingWriter.json(finding).text + "\n").utf8
-            onFinding?(finding)
+        if let (policy, journal) = settings.responses {
+            desk = try ResponseDesk(policy, journal: journal) { Int64(Date().timeIntervalSince1970 * 1_000_000) }
         }
+        engine.sink.onRaise = { [unowned self] in raised($0) }
         for place in settings.places { watchFolder(place) }
     }
 
@@ -69,12 +75,26 @@ public final class LogFollower {
         if watch >= 0 { close(watch) }
     }
 
+    private func raised(_ finding: Finding) {
+        guard !isWarming else { return }
+        var finding = finding
+        if let (decision, act) = desk?.decide(finding) {
+            finding.decision = decision
+            if let act { acts.append(act) }
+        }
+        pendingFindings += (FindingWriter.json(finding).text + "\n").utf8
+        onFinding?(finding)
+    }
+
     /// Lines that were committed, since the state began.
     public var lineCount: Int64 { state.lines }
 
     public func run() async throws {
         while !Task.isCancelled {
             let isIdle = try pass()
+            acts += desk?.expired() ?? []
+            for act in acts { await settings.perform(act) }
+            acts.removeAll()
             if isIdle {
                 if settings.untilEnd { break }
                 waitForChange()
