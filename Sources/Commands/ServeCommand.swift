@@ -64,10 +64,19 @@ struct ServeCommand: AsyncParsableCommand {
             valueName: "role=rows[:cost]"))
     var ceiling: [String] = []
 
+    @Option(help: ArgumentHelp("Look for attacks in requests: off, detect or block.", valueName: "mode"))
+    var waf = "off"
+
+    @Option(help: ArgumentHelp("Where what was seen is noted, a line of JSON each.", valueName: "file"))
+    var wafLog: String?
+
     func validate() throws {
         for text in ceiling where RoleCeiling(text) == nil {
             throw ValidationError(
                 "--ceiling \(text) is no ceiling: give ROLE=ROWS or ROLE=ROWS:COST, as in anon=1000:100000")
+        }
+        guard ["off", "detect", "block"].contains(waf) else {
+            throw ValidationError("--waf takes off, detect or block")
         }
         for (name, port) in [("--port", port), ("--admin-port", adminPort)] where !(0...65_535).contains(port) {
             throw ValidationError("\(name) \(port) is no port: choose one from 1 to 65535, or 0 for a free one")
@@ -105,6 +114,7 @@ struct ServeCommand: AsyncParsableCommand {
             request.breachedPasswords = breachedPasswords
             request.ceilings = ceiling.compactMap { RoleCeiling($0) }
             if let smtp { request.mailRelay = try relay(smtp) }
+            if waf != "off" { request.inspection = ServeRequest.Inspection(refuses: waf == "block", log: wafLog) }
             try await ServeService.serve(request) { lines in
                 for line in lines { Terminal.output(line) }
             }

@@ -99,9 +99,14 @@ final class GatewayResponder: HTTPResponder {
             method: request.method, path: rest, query: query, fields: request.headers, body: body,
             remoteAddress: entry.address, id: entry.id)
         // What takes long to read must not hold up the other connections of this thread.
-        guard body.count > Self.bodyBytesOnLoopMax else { return await mount.handle(asked, actor) }
+        guard body.count > Self.bodyBytesOnLoopMax else { return await handle(asked, mount, actor) }
         let fixed = actor
-        return await withTaskExecutorPreference(globalConcurrentExecutor) { await mount.handle(asked, fixed) }
+        return await withTaskExecutorPreference(globalConcurrentExecutor) { await handle(asked, mount, fixed) }
+    }
+
+    private func handle(_ asked: ApiRequest, _ mount: Mount, _ actor: Actor?) async -> ApiResponse {
+        if let refusal = settings.inspection?.answer(asked) { return refusal }
+        return await mount.handle(asked, actor)
     }
 
     private static let bodyBytesOnLoopMax = 32 << 10

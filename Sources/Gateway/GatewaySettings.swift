@@ -1,3 +1,5 @@
+public import Web
+
 /// Where and how the bank is served.
 public struct GatewaySettings: Sendable {
     public var host = "127.0.0.1"
@@ -15,6 +17,22 @@ public struct GatewaySettings: Sendable {
     public var limits = Limits()
     /// Where access is logged: a path, `-` for standard output, nil for nowhere.
     public var accessLog: String?
+    /// Looks at each request before a mount sees it.
+    public var inspection: Inspection?
+
+    public struct Inspection: Sendable {
+        /// Whether it looks like an attack; nothing is noted.
+        let suspects: @Sendable (ApiRequest) -> Bool
+        /// Notes what was seen; an answer ends the request there.
+        let answer: @Sendable (ApiRequest) -> ApiResponse?
+
+        public init(
+            suspects: @escaping @Sendable (ApiRequest) -> Bool, answer: @escaping @Sendable (ApiRequest) -> ApiResponse?
+        ) {
+            self.suspects = suspects
+            self.answer = answer
+        }
+    }
 
     public struct Limits: Sendable {
         public var bodyBytesMax = 10 << 20

@@ -30,6 +30,20 @@ public struct ServeRequest: Sendable {
     public var redirects: [String] = []
     /// A file of `BreachedPasswords`: what it holds is no password for a new account.
     public var breachedPasswords: String?
+    /// What looks at requests for attacks; nil: nothing.
+    public var inspection: Inspection?
+
+    public struct Inspection: Sendable {
+        /// Refuse what looks like an attack, or only note it.
+        public var refuses: Bool
+        public var log: String?
+
+        public init(refuses: Bool, log: String?) {
+            self.refuses = refuses
+            self.log = log
+        }
+    }
+
     /// Who takes our mail; without one each message is a file below `mail`.
     public var mailRelay: MailRelay?
 
@@ -129,7 +143,7 @@ public enum ServeService {
         let scoring = FraudRoutes(desk: fraud.desk) { Int64(Date().timeIntervalSince1970 * 1_000_000) }
         let notices = try await announcements(cache)
         let server = GatewayServer(
-            settings: gatewaySettings(request),
+            settings: try gatewaySettings(request),
             mounts: [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank)
                 + scoring.mounts,
             sockets: [gate.socket(realtime.hub)], tokens: gate.check,
@@ -206,7 +220,7 @@ public enum ServeService {
             clock: { Int64(Date().timeIntervalSince1970) })
     }
 
-    private static func gatewaySettings(_ request: ServeRequest) -> GatewaySettings {
+    private static func gatewaySettings(_ request: ServeRequest) throws -> GatewaySettings {
         var settings = GatewaySettings()
         settings.host = request.host
         settings.port = request.port
@@ -215,6 +229,7 @@ public enum ServeService {
         settings.certificate = request.certificate
         settings.privateKey = request.privateKey
         settings.origins = Set(request.origins)
+        settings.inspection = try request.inspection.map { try RequestInspection.make($0) }
         return settings
     }
 

@@ -27,6 +27,7 @@ enum Layers {
         "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Cryptography", "CZlib"],
         "Recovery": bank.union(["Salvage", "Yams"]),
         "Fraud": foundations.union(["Evidence", "Web", "CXGBoost", "CZlib", "Yams"]),
+        "Detection": foundations.union(["Web", "Yams", "CZlib", "CZstd", "CRE2"]),
         "Gateway": [
             "Diagnostics", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "BankAPI", "Fraud", "CZlib",
             "HTTPTypes",
@@ -38,7 +39,7 @@ enum Layers {
         ],
         "Platform": bank.union([
             "Simulator", "Salvage", "Recovery", "HTTPTypes", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI",
-            "Gateway", "Fraud",
+            "Detection", "Gateway", "Fraud",
         ]),
         "Commands": ["Diagnostics", "Platform", "ArgumentParser"],
         "digitalbank": ["Commands"],
@@ -46,7 +47,7 @@ enum Layers {
 
     /// Folders of C declarations: no Swift in them.
     static let shims: Set<String> = [
-        "CLibpq", "CLibCrypto", "CZlib", "CZstd", "CLZ4", "CSpawn", "CArgon2", "CCrypt", "CXGBoost",
+        "CLibpq", "CLibCrypto", "CZlib", "CZstd", "CLZ4", "CSpawn", "CArgon2", "CCrypt", "CXGBoost", "CRE2",
     ]
 
     static func violations(in file: TextFile) -> [Violation] {

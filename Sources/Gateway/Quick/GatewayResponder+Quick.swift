@@ -1,6 +1,7 @@
 internal import HTTPTypes
 internal import NIOCore
 internal import NIOHTTP1
+internal import NIOHTTPTypesHTTP1
 internal import Web
 
 /// The short way of a read: the same limits, token, log, figures and headers as the long way, which answers whatever is
@@ -34,6 +35,15 @@ extension GatewayResponder {
         let request = ApiRequest(
             method: .get, path: rest, query: query, fields: Self.shapingFields(head.headers),
             remoteAddress: entry.address, id: id)
+        if let inspection = settings.inspection {
+            var whole = request
+            whole.fields = HTTPFields(head.headers, splitCookie: false)
+            // The long way says what is refused, and notes it.
+            guard !inspection.suspects(whole) else {
+                metrics.end()
+                return nil
+            }
+        }
         let accepted = head.headers["accept-encoding"]
         let sent = entry
         let cancel = answer(request, actor, { work in loop.execute(work) }) { response in

@@ -1,0 +1,174 @@
+internal import ArgumentParser
+internal import Platform
+
+struct LogsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "logs", abstract: "Find intrusions in logs: afterwards, or as they are written.",
+        subcommands: [Analyse.self, Follow.self, Unban.self, RulesCommand.self])
+
+    struct Analyse: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "analyse",
+            abstract: "Read whole folders of logs: what happened, who did it, what to do.",
+            discussion: """
+                Reads nginx, Apache, SSH, syslog, journal exports, PostgreSQL (csvlog, jsonlog, stderr, pgaudit), auditd,
+                JSON and CSV, plain or compressed, rotated sets as one. Lines that fit nothing are counted and shown.
+                """)
+
+        @Argument(help: ArgumentHelp("Folders or files.", valueName: "dir"))
+        var places: [String]
+
+        @Option(help: ArgumentHelp("Write each finding as a line of JSON.", valueName: "file"))
+        var findings: String?
+
+        @Option(help: ArgumentHelp("Write the incidents as a page.", valueName: "file"))
+        var html: String?
+
+        @Option(help: ArgumentHelp("Write the incidents as a STIX 2.1 bundle.", valueName: "file"))
+        var stix: String?
+
+        @Flag(help: "Answer in JSON.")
+        var json = false
+
+        @Option(help: ArgumentHelp("Sigma rules of your own instead of the shipped ones.", valueName: "dir"))
+        var rules: String?
+
+        @Option(help: ArgumentHelp("Where local times without a zone were written.", valueName: "zone"))
+        var zone = "Europe/Paris"
+
+        @Option(help: ArgumentHelp("PostgreSQL's log_line_prefix, when the guess does not fit.", valueName: "prefix"))
+        var logLinePrefix: String?
+
+        func run() async throws {
+            try await CommandRunner.run(json: json) {
+                var request = LogsService.Request()
+                request.places = places
+                request.findings = findings
+                request.html = html
+                request.stix = stix
+                request.json = json
+                request.zone = zone
+                request.rules = rules
+                request.logLinePrefix = logLinePrefix
+                let printer = ProgressPrinter(style: json ? .quiet : .bar)
+                defer { printer.finish() }
+                let lines = try LogsService.analyse(request, progress: printer.sink)
+                printer.finish()
+                for line in lines { Terminal.output(line) }
+                return 0
+            }
+        }
+    }
+
+    struct RulesCommand: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "rules", abstract: "Sigma rules: try them on the lines beside them.", subcommands: [Test.self])
+
+        struct Test: AsyncParsableCommand {
+            static let configuration = CommandConfiguration(
+                commandName: "test", abstract: "Each rule must find the lines it names and leave the others.")
+
+            @Argument(help: ArgumentHelp("The folder; by default the shipped rules.", valueName: "dir"))
+            var folder: String?
+
+            func run() async throws {
+                try await CommandRunner.run {
+                    let (lines, isGood) = try LogsService.testRules(folder)
+                    for line in lines { Terminal.output(line) }
+                    return isGood ? 0 : 1
+                }
+            }
+        }
+    }
+
+    struct Follow: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "follow",
+            abstract: "Watch logs while they are written; each line counts once, over kill -9 too.",
+            discussion: """
+                The position in each file and what was written out are committed together. Rotation by renaming and by
+                truncation are followed. Ends with Ctrl-C.
+                """)
+
+        @Argument(help: ArgumentHelp("Folders or files.", valueName: "dir"))
+        var places: [String]
+
+        @Option(help: ArgumentHelp("Where the positions are kept.", valueName: "file"))
+        var state = "var/follow.json"
+
+        @Option(help: ArgumentHelp("Append each finding as a line of JSON.", valueName: "file"))
+        var findings: String?
+
+        @Option(help: ArgumentHelp("Append each line under keyed pseudonyms.", valueName: "file"))
+        var lines: String?
+
+        @Option(help: ArgumentHelp("The key of the pseudonyms.", valueName: "file"))
+        var keyFile: String?
+
+        @Option(help: ArgumentHelp("Sigma rules of your own instead of the shipped ones.", valueName: "dir"))
+        var rules: String?
+
+        @Option(help: ArgumentHelp("Where local times without a zone were written.", valueName: "zone"))
+        var zone = "Europe/Paris"
+
+        @Option(help: ArgumentHelp("Decide about bans and write the decisions down here.", valueName: "file"))
+        var responses: String?
+
+        @Flag(help: "Ban really; otherwise decisions are only written down.")
+        var ban = false
+
+        @Option(help: ArgumentHelp("Gets: ban ADDRESS SECONDS, and later: unban ADDRESS.", valueName: "program"))
+        var hook: String?
+
+        @Option(help: ArgumentHelp("How long a ban lasts.", valueName: "seconds"))
+        var banSeconds = 3600
+
+        @Option(help: ArgumentHelp("Addresses that are never banned; may be repeated.", valueName: "block"))
+        var protect: [String] = []
+
+        func validate() throws {
+            guard (1...31_536_000).contains(banSeconds) else {
+                throw ValidationError("--ban-seconds takes 1 to 31536000")
+            }
+            guard !ban || responses != nil else { throw ValidationError("--ban needs --responses") }
+        }
+
+        @Flag(help: "End when everything there is has been read.")
+        var untilEnd = false
+
+        func run() async throws {
+            try await CommandRunner.run {
+                var request = LogsService.Following()
+                (request.places, request.state, request.findings, request.lines) = (places, state, findings, lines)
+                (request.keyFile, request.rules, request.zone, request.untilEnd) = (keyFile, rules, zone, untilEnd)
+                (request.responses, request.bans, request.hook) = (responses, ban, hook)
+                (request.banSeconds, request.protected) = (banSeconds, protect)
+                let count = try await LogsService.follow(request) { Terminal.output($0) }
+                Terminal.output("\(count) lignes suivies (lines followed)")
+                return 0
+            }
+        }
+    }
+
+    struct Unban: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(commandName: "unban", abstract: "Take a ban back.")
+
+        @Argument(help: "The address.")
+        var address: String
+
+        @Option(help: ArgumentHelp("Where decisions were written down.", valueName: "file"))
+        var responses: String
+
+        @Option(help: ArgumentHelp("Gets: unban ADDRESS.", valueName: "program"))
+        var hook: String?
+
+        func run() async throws {
+            try await CommandRunner.run {
+                for line in try await LogsService.unban(address, responses: responses, hook: hook) {
+                    Terminal.output(line)
+                }
+                return 0
+            }
+        }
+    }
+}

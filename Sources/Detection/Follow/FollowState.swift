@@ -1,0 +1,91 @@
+internal import Cryptography
+internal import Foundation
+
+/// Where a follower stands in each file, and how long its own files were then: written whole or not at all.
+struct FollowState: Codable {
+    struct File: Codable {
+        var path: String
+        var inode: UInt64
+        /// SHA-256 of the file's first bytes: a number of an inode is used again.
+        var head: String
+        var headBytes: Int
+        var offset: Int64
+        var line: Int64
+    }
+
+    var form = "digitalbank.follow/1"
+    var files: [File] = []
+    /// Lengths of the follower's own files, by path: what is behind them was not committed.
+    var outputs: [String: Int64] = [:]
+    var lines: Int64 = 0
+
+    static func read(_ path: String) throws(DetectionError) -> FollowState {
+        guard FileManager.default.fileExists(atPath: path) else { return FollowState() }
+        guard let data = FileManager.default.contents(atPath: path),
+            let state = try? JSONDecoder().decode(FollowState.self, from: data), state.form == "digitalbank.follow/1"
+        else {
+            throw .option(
+                "the file \(path) is no state of a follower",
+                "Give another --state; without one, reading begins at the files' first lines.")
+        }
+        return state
+    }
+
+    /// Durable before it is visible: written aside, synced, renamed, the folder synced.
+    func write(_ path: String) throws(DetectionError) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard let data = try? encoder.encode(self) else { throw .unwritable(path, "it can not be encoded") }
+        let aside = path + ".new"
+        let file = try AppendFile(aside, length: 0)
+        try file.append(Array(data))
+        try file.sync()
+        guard rename(aside, path) == 0 else { throw .unwritable(path, String(cString: strerror(errno))) }
+        let folder = open(
+            (path as NSString).deletingLastPathComponent.isEmpty ? "." : (path as NSString).deletingLastPathComponent,
+            O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if folder >= 0 {
+            fsync(folder)
+            close(folder)
+        }
+    }
+
+    static func head(of descriptor: Int32, bytes: Int) -> String {
+        var buffer = [UInt8](repeating: 0, count: max(bytes, 1))
+        let got = pread(descriptor, &buffer, bytes, 0)
+        return SHA256.hash(Array(buffer.prefix(max(0, got)))).hex
+    }
+}
+
+/// A file that is only appended to; made anew it is cut to what was committed.
+final class AppendFile {
+    private let descriptor: Int32
+    private let path: String
+    private(set) var length: Int64
+
+    init(_ path: String, length: Int64) throws(DetectionError) {
+        self.path = path
+        self.length = length
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
+        guard descriptor >= 0, ftruncate(descriptor, off_t(length)) == 0,
+            lseek(descriptor, 0, SEEK_END) == off_t(length)
+        else { throw .unwritable(path, String(cString: strerror(errno))) }
+    }
+
+    deinit { close(descriptor) }
+
+    func append(_ bytes: [UInt8]) throws(DetectionError) {
+        var start = 0
+        while start < bytes.count {
+            let written = bytes[start...].withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+            if written < 0, errno == EINTR { continue }
+            guard written > 0 else { throw .unwritable(path, String(cString: strerror(errno))) }
+            start += written
+        }
+        length += Int64(bytes.count)
+    }
+
+    func sync() throws(DetectionError) {
+        guard fdatasync(descriptor) == 0 else { throw .unwritable(path, String(cString: strerror(errno))) }
+    }
+}

@@ -1,0 +1,328 @@
+internal import Foundation
+internal import Web
+
+/// Follows logs while they are written. Each line is counted once: positions and what was written out are committed
+/// together, and what is not committed is cut off at the next start. Rotation by renaming and by truncation are seen.
+public final class LogFollower {
+    public struct Settings: Sendable {
+        public var places: [String] = []
+        /// Where the follower keeps its position.
+        public var state = "var/follow.json"
+        /// Findings as JSON lines, appended.
+        public var findings: String?
+        /// Pseudonymised lines, appended; the key is needed for them.
+        public var lines: String?
+        public var key: [UInt8] = []
+        public var options = DetectionOptions()
+        /// How often files are looked at when nothing announces a change.
+        public var interval: Duration = .milliseconds(250)
+        /// Stops when everything was read; for tests and for catching up.
+        public var untilEnd = false
+
+        /// What findings lead to; nil: nothing.
+        public var responses: (policy: ResponseDesk.Policy, journal: String)?
+        /// Does what was decided: bans and takes back.
+        public var perform: @Sendable (ResponseDesk.Act) async -> Void = { _ in }
+
+        public init() {}
+    }
+
+    private struct Tail {
+        var file: FollowState.File
+        let descriptor: Int32
+        let reader: LogReader
+        let splitter: RecordSplitter
+    }
+
+    private let settings: Settings
+    private let engine: DetectionEngine
+    private let names: Pseudonyms
+    private var state: FollowState
+    private var tails: [String: Tail] = [:]
+    private var findings: AppendFile?
+    private var lines: AppendFile?
+    private var pendingFindings: [UInt8] = []
+    private var pendingLines: [UInt8] = []
+    private var isWarming = false
+    private var desk: ResponseDesk?
+    private var acts: [ResponseDesk.Act] = []
+    private let watch: Int32
+    private static let warmBytes: Int64 = 4 << 20
+    private static let commitBytes = 8 << 20
+    /// Calls for each finding of new lines, before it is committed.
+    public var onFinding: ((Finding) -> Void)?
+
+    public init(_ settings: Settings) throws {
+        guard settings.lines == nil || settings.key.count >= 16 else {
+            throw DetectionError.option("pseudonyms need a key", "Give --key-file with at least 16 bytes.")
+        }
+        self.settings = settings
+        engine = try DetectionEngine(settings.options)
+        names = Pseudonyms(key: settings.key)
+        state = try FollowState.read(settings.state)
+        watch = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
+        if let path = settings.findings { findings = try AppendFile(path, length: state.outputs[path] ?? 0) }
+        if let path = settings.lines { lines = try AppendFile(path, length: state.outputs[path] ?? 0) }
+        if let (policy, journal) = settings.responses {
+            desk = try ResponseDesk(policy, journal: journal) { Int64(Date().timeIntervalSince1970 * 1_000_000) }
+        }
+        engine.sink.onRaise = { [unowned self] in raised($0) }
+        for place in settings.places { watchFolder(place) }
+    }
+
+    deinit {
+        for tail in tails.values { close(tail.descriptor) }
+        if watch >= 0 { close(watch) }
+    }
+
+    private func raised(_ finding: Finding) {
+        guard !isWarming else { return }
+        var finding = finding
+        if let (decision, act) = desk?.decide(finding) {
+            finding.decision = decision
+            if let act { acts.append(act) }
+        }
+        pendingFindings += (FindingWriter.json(finding).text + "\n").utf8
+        onFinding?(finding)
+    }
+
+    /// Lines that were committed, since the state began.
+    public var lineCount: Int64 { state.lines }
+
+    public func run() async throws {
+        while !Task.isCancelled {
+            let isIdle = try pass()
+            acts += desk?.expired() ?? []
+            for act in acts { await settings.perform(act) }
+            acts.removeAll()
+            if isIdle {
+                if settings.untilEnd { break }
+                waitForChange()
+                await Task.yield()
+            }
+        }
+        try commit()
+    }
+
+    private func watchFolder(_ place: String) {
+        guard watch >= 0 else { return }
+        let mask = UInt32(IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)
+        inotify_add_watch(watch, place, mask)
+        for name in (try? FileManager.default.subpathsOfDirectory(atPath: place)) ?? [] {
+            var isFolder: ObjCBool = false
+            let path = place + "/" + name
+            if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+                inotify_add_watch(watch, path, mask)
+            }
+        }
+    }
+
+    private func waitForChange() {
+        var entry = pollfd(fd: watch, events: Int16(POLLIN), revents: 0)
+        let milliseconds = Int32(settings.interval / .milliseconds(1))
+        _ = poll(&entry, 1, milliseconds)
+        var buffer = [UInt8](repeating: 0, count: 16_384)
+        while read(watch, &buffer, buffer.count) > 0 {}
+    }
+
+    /// Reads what is new everywhere. True when there was nothing.
+    func pass() throws -> Bool {
+        var isIdle = true
+        let named = try current()
+        for path in named {
+            if tails[path] == nil { try openTail(path) }
+            guard tails[path] != nil else { continue }
+            if try readNew(path) { isIdle = false }
+            if try turned(path) { isIdle = false }
+        }
+        // Files that lost their name while it was nobody's: read until nothing more comes.
+        for path in tails.keys where !named.contains(path) {
+            if try readNew(path) { isIdle = false } else if FileManager.default.fileExists(atPath: path) { leave(path) }
+        }
+        if !pendingLines.isEmpty || !pendingFindings.isEmpty || !isIdle { try commit() }
+        return isIdle
+    }
+
+    /// The newest file of each set: older ones are finished when they are left.
+    private func current() throws -> [String] {
+        try LogFiles(settings.places).sets.compactMap(\.files.last).filter { !Self.isCompressed($0) }
+    }
+
+    private static func isCompressed(_ path: String) -> Bool {
+        path.hasSuffix(".gz") || path.hasSuffix(".zst") || path.hasSuffix(".zstd")
+    }
+
+    private func openTail(_ path: String) throws {
+        if let known = state.files.first(where: { $0.path == path }) {
+            if try finishRotated(known, path) { return try openTail(path) }
+        }
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { return }
+        var info = stat()
+        fstat(descriptor, &info)
+        let inode = UInt64(info.st_ino)
+        guard !tails.values.contains(where: { $0.file.inode == inode }) else {
+            close(descriptor)
+            return
+        }
+        var file = FollowState.File(path: path, inode: inode, head: "", headBytes: 0, offset: 0, line: 0)
+        let known = state.files.first { $0.path == path } ?? state.files.first { $0.inode == inode }
+        if let known, known.inode == inode, known.offset <= Int64(info.st_size),
+            FollowState.head(of: descriptor, bytes: known.headBytes) == known.head
+        {
+            file = known
+            file.path = path
+            state.files.removeAll { $0.path == known.path }
+        }
+        let year = Calendar(identifier: .gregorian).component(.year, from: Date())
+        let reader = LogReader(settings.options.reading, year: year)
+        warm(descriptor, path, before: file.offset, reader)
+        tails[path] = Tail(
+            file: file, descriptor: descriptor, reader: reader,
+            splitter: RecordSplitter(reader: reader, offset: file.offset, line: file.line))
+    }
+
+    /// What the detectors knew is learned again from the last lines before, in silence.
+    private func warm(_ descriptor: Int32, _ path: String, before offset: Int64, _ reader: LogReader) {
+        guard offset > 0 else { return }
+        isWarming = true
+        defer { isWarming = false }
+        var at = max(0, offset - Self.warmBytes)
+        let splitter = RecordSplitter(reader: reader)
+        var isFirst = at > 0
+        var buffer = [UInt8](repeating: 0, count: 1 << 18)
+        while at < offset {
+            let got = pread(descriptor, &buffer, Int(min(Int64(buffer.count), offset - at)), off_t(at))
+            guard got > 0 else { break }
+            buffer.withUnsafeBytes { raw in
+                splitter.take(Bytes(raw).prefix(got)) { record, place in
+                    if isFirst {
+                        isFirst = false
+                        return
+                    }
+                    _ = reader.read(record) { engine.take(&$0, place) }
+                }
+            }
+            at += Int64(got)
+        }
+    }
+
+    /// While we were away the file was renamed: its rest is read under its new name first. True when the known entry was
+    /// settled.
+    private func finishRotated(_ known: FollowState.File, _ path: String) throws -> Bool {
+        var info = stat()
+        if stat(path, &info) == 0, UInt64(info.st_ino) == known.inode { return false }
+        state.files.removeAll { $0.path == path }
+        let set = try LogFiles(settings.places).sets.first { $0.files.contains(path) }
+        let older = (set?.files ?? []).filter { $0 != path && !Self.isCompressed($0) }
+        let place = older.firstIndex { stat($0, &info) == 0 && UInt64(info.st_ino) == known.inode }
+        guard let place else { return true }
+        // The file itself, and those that were begun and renamed in the meantime.
+        for (index, other) in older[place...].enumerated() {
+            if index == 0 {
+                var moved = known
+                moved.path = other
+                state.files.append(moved)
+            }
+            try openTail(other)
+            guard tails[other] != nil else { continue }
+            _ = try readNew(other)
+            leave(other)
+        }
+        return true
+    }
+
+    /// Reads to the end of what is there; true when something was.
+    private func readNew(_ path: String) throws -> Bool {
+        guard var tail = tails[path] else { return false }
+        var buffer = [UInt8](repeating: 0, count: 1 << 18)
+        var at = tail.file.offset
+        var isNew = false
+        engine.sink.file = path
+        // The splitter holds what stands behind the last whole line: reading goes on behind it.
+        at += Int64(heldBytes[path] ?? 0)
+        while true {
+            let got = pread(tail.descriptor, &buffer, buffer.count, off_t(at))
+            guard got > 0 else { break }
+            at += Int64(got)
+            isNew = true
+            buffer.withUnsafeBytes { raw in
+                tail.splitter.take(Bytes(raw).prefix(got)) { take($0, $1, tail.reader, path) }
+            }
+            tail.file.offset = tail.splitter.consumed
+            tail.file.line = tail.splitter.consumedLines
+            heldBytes[path] = Int(at - tail.file.offset)
+            tails[path] = tail
+            if pendingLines.count + pendingFindings.count > Self.commitBytes { try commit() }
+        }
+        if !isNew, heldBytes[path] ?? 0 > 0 {
+            // A record that may go on, and nothing came: it is over.
+            tail.splitter.flush { take($0, $1, tail.reader, path) }
+            if tail.splitter.consumed > tail.file.offset { isNew = true }
+            tail.file.offset = tail.splitter.consumed
+            tail.file.line = tail.splitter.consumedLines
+            heldBytes[path] = Int(at - tail.file.offset)
+            tails[path] = tail
+        }
+        return isNew
+    }
+
+    /// Bytes that were read and not yet handed on, by file.
+    private var heldBytes: [String: Int] = [:]
+
+    private func take(_ record: Bytes, _ place: LinePlace, _ reader: LogReader, _ path: String) {
+        state.lines += 1
+        _ = reader.read(record) { event in
+            engine.take(&event, place)
+            guard settings.lines != nil else { return }
+            pendingLines += (names.line(event, source: path, place: place).text + "\n").utf8
+        }
+    }
+
+    /// Renamed or cut off: the rest was read before, and the file that has the name now is begun.
+    private func turned(_ path: String) throws -> Bool {
+        guard let tail = tails[path] else { return false }
+        var (here, named) = (stat(), stat())
+        guard fstat(tail.descriptor, &here) == 0 else { return false }
+        let isThere = stat(path, &named) == 0
+        let isOther = isThere && named.st_ino != here.st_ino
+        let isCut = Int64(here.st_size) < tail.file.offset
+        guard isOther || isCut else { return false }
+        if isOther { _ = try readNew(path) }
+        leave(path)
+        return true
+    }
+
+    private func leave(_ path: String) {
+        guard let tail = tails[path] else { return }
+        tail.splitter.finish { take($0, $1, tail.reader, path) }
+        close(tail.descriptor)
+        tails[path] = nil
+        heldBytes[path] = nil
+        state.files.removeAll { $0.path == path }
+    }
+
+    /// Outputs first, then the position that makes them count.
+    private func commit() throws {
+        if let findings, !pendingFindings.isEmpty {
+            try findings.append(pendingFindings)
+            try findings.sync()
+        }
+        if let lines, !pendingLines.isEmpty {
+            try lines.append(pendingLines)
+            try lines.sync()
+        }
+        pendingFindings.removeAll(keepingCapacity: true)
+        pendingLines.removeAll(keepingCapacity: true)
+        for (path, tail) in tails {
+            var file = tail.file
+            file.headBytes = Int(min(256, file.offset))
+            file.head = FollowState.head(of: tail.descriptor, bytes: file.headBytes)
+            state.files.removeAll { $0.path == path }
+            state.files.append(file)
+        }
+        if let path = settings.findings, let findings { state.outputs[path] = findings.length }
+        if let path = settings.lines, let lines { state.outputs[path] = lines.length }
+        try state.write(settings.state)
+    }
+}

@@ -1,0 +1,175 @@
+internal import Foundation
+
+/// Runs Sigma rules over events: one pass for the literals of all rules, then only the rules whose literal was there.
+final class SigmaEngine {
+    private let rules: [SigmaRule]
+    private let correlations: [CorrelationState]
+    private let sink: FindingSink
+    private let literals: PatternSet?
+    /// Rules that a literal stands for.
+    private let owners: [[Int]]
+    /// Rules without a sure literal, by source.
+    private let always: [[Int]]
+    private let bySource: [Bool]
+    private var found: [Int32] = []
+    private var stamps: [UInt64]
+    private var stamp: UInt64 = 0
+
+    init(_ parsed: SigmaParser.Parsed, _ sink: FindingSink) throws(DetectionError) {
+        rules = parsed.rules
+        self.sink = sink
+        correlations = parsed.correlations.map(CorrelationState.init)
+        for correlation in parsed.correlations {
+            for part in correlation.parts where !parsed.rules.contains(where: { $0.id == part || $0.name == part }) {
+                throw .rule(correlation.rule.id, "no rule is called \(part)")
+            }
+        }
+        stamps = Array(repeating: 0, count: rules.count)
+        var byLiteral: [String: [Int]] = [:]
+        var always = Array(repeating: [Int](), count: 8)
+        var bySource = Array(repeating: false, count: 8)
+        for (index, rule) in rules.enumerated() {
+            let sources = rule.sources.isEmpty ? Set(UInt8(0)..<8) : rule.sources
+            for source in sources { bySource[Int(source)] = true }
+            if let literals = rule.literals, !literals.isEmpty {
+                for literal in literals { byLiteral[literal, default: []].append(index) }
+            } else {
+                for source in sources { always[Int(source)].append(index) }
+            }
+        }
+        self.always = always
+        self.bySource = bySource
+        let words = byLiteral.keys.sorted()
+        owners = words.map { byLiteral[$0] ?? [] }
+        literals = words.isEmpty ? nil : try PatternSet(words.map(Self.escaped), ignoresCase: true)
+    }
+
+    var ruleCount: Int { rules.count + correlations.count }
+
+    private static func escaped(_ literal: String) -> String {
+        var text = ""
+        for byte in literal.utf8 {
+            if !Bytes.isWord(byte) { text += "\\" }
+            text.unicodeScalars.append(UnicodeScalar(byte))
+        }
+        return text.replacing("\\ ", with: " ")
+    }
+
+    func take(_ event: LogEvent, _ place: LinePlace) {
+        let source = Int(event.source.rawValue)
+        guard bySource[source] else { return }
+        for index in always[source] { run(index, event, place) }
+        guard let literals else { return }
+        let count = literals.match(event.line, &found)
+        guard count > 0 else { return }
+        stamp += 1
+        for number in 0..<count {
+            for index in owners[Int(found[number])] where stamps[index] != stamp {
+                stamps[index] = stamp
+                let sources = rules[index].sources
+                if sources.isEmpty || sources.contains(event.source.rawValue) { run(index, event, place) }
+            }
+        }
+    }
+
+    private func run(_ index: Int, _ event: LogEvent, _ place: LinePlace) {
+        let rule = rules[index]
+        guard rule.matches(event) else { return }
+        if !rule.isSilent { raise(rule.rule, event, place, "the rule \(rule.id) matches") }
+        for state in correlations {
+            guard let part = state.part(of: rule), let words = state.take(event, part) else { continue }
+            raise(state.correlation.rule, event, place, words)
+        }
+    }
+
+    private func raise(_ rule: Rule, _ event: LogEvent, _ place: LinePlace, _ words: String) {
+        var subject = FindingSink.Subject()
+        subject.address = event.address
+        subject.user = event.user
+        subject.host = event.host
+        subject.target = event.path.isEmpty ? event.object : event.path
+        subject.words = words
+        sink.raise(rule, event, place, subject)
+    }
+
+    /// All rules below a folder; the first that is wrong is the error.
+    static func load(_ folder: String) throws(DetectionError) -> SigmaParser.Parsed {
+        var all = SigmaParser.Parsed()
+        for path in files(folder) {
+            guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+                throw .unreadable(path, "it is no UTF-8 text")
+            }
+            let parsed = try SigmaParser(place: path).parse(text)
+            all.rules += parsed.rules
+            all.correlations += parsed.correlations
+        }
+        guard all.rules.count <= 10_000 else { throw .rule(folder, "over 10000 rules") }
+        return all
+    }
+
+    static func files(_ folder: String) -> [String] {
+        let names = (try? FileManager.default.subpathsOfDirectory(atPath: folder)) ?? []
+        return names.sorted().filter { ($0.hasSuffix(".yml") || $0.hasSuffix(".yaml")) && !$0.hasSuffix(".test.yml") }
+            .map { folder + "/" + $0 }
+    }
+}
+
+/// The events of one correlation, by group. Bounded: groups and events of a group.
+final class CorrelationState {
+    let correlation: SigmaCorrelation
+    private var groups: [UInt64: [(time: Int64, part: Int, value: UInt64)]] = [:]
+    private static let groupsMax = 20_000
+    private static let eventsMax = 2_000
+
+    init(_ correlation: SigmaCorrelation) { self.correlation = correlation }
+
+    func part(of rule: SigmaRule) -> Int? {
+        correlation.parts.firstIndex { $0 == rule.id || $0 == rule.name }
+    }
+
+    /// What to say when the threshold is reached; the group then begins anew.
+    func take(_ event: LogEvent, _ part: Int) -> String? {
+        var key: UInt64 = 0x51
+        for field in correlation.groupBy { key = Hash.mix(key &* 31 ^ field.with(event) { $0.hash(6) }) }
+        if groups[key] == nil, groups.count >= Self.groupsMax { forget(before: event.time - correlation.span) }
+        var value: UInt64 = 0
+        if case .valueCount(let field) = correlation.kind { value = field.with(event) { $0.hash(8) } }
+        var events = groups[key] ?? []
+        for _ in 0..<max(1, min(Int(event.count), 200)) { events.append((event.time, part, value)) }
+        events.removeAll { $0.time < event.time - correlation.span }
+        if events.count > Self.eventsMax { events.removeFirst(events.count - Self.eventsMax) }
+        let reached = isReached(events)
+        groups[key] = reached == nil ? events : []
+        return reached
+    }
+
+    private func isReached(_ events: [(time: Int64, part: Int, value: UInt64)]) -> String? {
+        let seconds = correlation.span / Instant.second
+        switch correlation.kind {
+        case .eventCount: return compare(events.count) ? "\(events.count) events within \(seconds) s" : nil
+        case .valueCount:
+            let distinct = Set(events.map(\.value)).count
+            return compare(distinct) ? "\(distinct) different values within \(seconds) s" : nil
+        case .temporal:
+            let parts = Set(events.map(\.part)).count
+            return parts == correlation.parts.count ? "\(parts) rules within \(seconds) s" : nil
+        case .ordered:
+            var wanted = 0
+            for event in events.sorted(by: { $0.time < $1.time }) where event.part == wanted { wanted += 1 }
+            return wanted == correlation.parts.count ? "\(wanted) rules in their order within \(seconds) s" : nil
+        }
+    }
+
+    private func compare(_ count: Int) -> Bool {
+        switch correlation.comparison {
+        case .greater: count > correlation.threshold
+        case .equal: count == correlation.threshold
+        default: count >= correlation.threshold
+        }
+    }
+
+    private func forget(before time: Int64) {
+        groups = groups.filter { ($0.value.last?.time ?? 0) >= time }
+        if groups.count >= Self.groupsMax { groups.removeAll(keepingCapacity: true) }
+    }
+}

@@ -1,0 +1,152 @@
+/// PostgREST's grammar in arguments: `select=*`, `statut=in.(a,b)`, `or=(nom.eq.d'Arc,age.gt.18)` are no attacks. What
+/// the grammar explains is taken off; the operands that a client fills in are judged like any other text.
+enum QueryGrammar {
+    private static let operators: [StaticString] = [
+        "eq", "neq", "gt", "gte", "lt", "lte", "like", "ilike", "match", "imatch", "is", "isdistinct", "fts", "plfts",
+        "phfts", "wfts", "cs", "cd", "ov", "sl", "sr", "nxr", "nxl", "adj", "in",
+    ]
+    private static let structural: [StaticString] = [
+        "select", "order", "columns", "on_conflict", "colonnes", "champs", "fields", "tri", "sort",
+    ]
+
+    /// Where the operand begins behind `not.eq.`, `fts(french).`, `like(any).`; nil when there is no operator.
+    static func operandStart(_ value: Bytes) -> Int? {
+        var at = 0
+        if value.has("not.") { at = 4 }
+        for name in operators where value.has(name, at: at) {
+            var end = at + name.utf8CodeUnitCount
+            if value[end] == 40, let close = value.first(41, from: end), close - end <= 24 { end = close + 1 }
+            if value[end] == 46 { return end + 1 }
+        }
+        return nil
+    }
+
+    /// `select`, `order`…: names, casts, JSON paths, nesting; anything else makes it an ordinary argument.
+    static func isStructure(name: Bytes, value: Bytes) -> Bool {
+        guard structural.contains(where: { name.equals($0) }) || name.hasSuffix(".order") || name.hasSuffix(".select")
+        else { return false }
+        var depth = 0
+        for index in 0..<value.count {
+            let byte = value[index]
+            switch byte {
+            case 40: depth += 1
+            case 41: depth -= 1
+            case 42, 44, 46, 58, 45, 62, 33, 34, 59, 32, 43, 36: break
+            default: if !Bytes.isWord(byte), byte < 128 { return false }
+            }
+            if depth < 0 { return false }
+        }
+        guard depth == 0 else { return false }
+        return !value.contains(" ") && !value.contains("+") || value.find("select") == nil && value.find("union") == nil
+    }
+
+    /// Calls `body` with each operand of an argument that follows the grammar; false when it does not.
+    static func operands(name: Bytes, value: Bytes, _ body: (Bytes) -> Void) -> Bool {
+        if isStructure(name: name, value: value) { return true }
+        let isLogic =
+            name.equals("or") || name.equals("and") || name.equals("not.or") || name.equals("not.and")
+            || name.hasSuffix(".or") || name.hasSuffix(".and")
+        if isLogic, value[0] == 40, value[value.count - 1] == 41 {
+            return logic(value[1, value.count - 1], body)
+        }
+        guard let start = operandStart(value) else { return false }
+        let operand = value.from(start)
+        if operand[0] == 40, operand[operand.count - 1] == 41 {
+            list(operand[1, operand.count - 1], body)
+        } else if operand[0] == 123, operand[operand.count - 1] == 125 {
+            list(operand[1, operand.count - 1], body)
+        } else {
+            body(operand)
+        }
+        return true
+    }
+
+    /// `nom.eq.d'Arc,and(a.gt.1,b.lt.2)`
+    private static func logic(_ text: Bytes, _ body: (Bytes) -> Void) -> Bool {
+        var parts: [Bytes] = []
+        split(text) { parts.append($0) }
+        guard !parts.isEmpty, parts.count <= 200 else { return false }
+        var isGrammar = true
+        for part in parts {
+            var rest = part.trimmed
+            if rest.has("not.") { rest = rest.from(4) }
+            if rest.has("and(") || rest.has("or("), rest[rest.count - 1] == 41, let open = rest.first(40) {
+                isGrammar = logic(rest[open + 1, rest.count - 1], body) && isGrammar
+                continue
+            }
+            guard let start = condition(part) else { return false }
+            let operand = part.from(start)
+            if operand[0] == 40, operand[operand.count - 1] == 41 {
+                list(operand[1, operand.count - 1], body)
+            } else {
+                body(operand)
+            }
+        }
+        return isGrammar
+    }
+
+    /// Where the operand of `column.op.` begins; the column may be a JSON path.
+    private static func condition(_ part: Bytes) -> Int? {
+        var from = 0
+        while let dot = part.first(46, from: from) {
+            let column = part.prefix(dot)
+            for index in 0..<column.count {
+                let byte = column[index]
+                let isName =
+                    Bytes.isWord(byte) || byte == 45 || byte == 62 || byte == 34 || byte == 46 || byte == 58
+                    || byte >= 128
+                if !isName { return nil }
+            }
+            if let start = operandStart(part.from(dot + 1)) { return dot + 1 + start }
+            from = dot + 1
+        }
+        return nil
+    }
+
+    private static func list(_ text: Bytes, _ body: (Bytes) -> Void) {
+        split(text) { part in
+            let quoted = part[0] == 34 && part.count > 1 && part[part.count - 1] == 34
+            body(quoted ? part[1, part.count - 1] : part)
+        }
+    }
+
+    /// Cuts at commas outside of quotes and parentheses.
+    private static func split(_ text: Bytes, _ body: (Bytes) -> Void) {
+        var (start, index, depth) = (0, 0, 0)
+        var isQuoted = false
+        while index < text.count {
+            let byte = text[index]
+            if isQuoted {
+                if byte == 92 { index += 1 } else if byte == 34 { isQuoted = false }
+            } else {
+                switch byte {
+                case 34: isQuoted = true
+                case 40, 123: depth += 1
+                case 41, 125: depth -= 1
+                case 44 where depth <= 0:
+                    body(text[start, index])
+                    start = index + 1
+                default: break
+                }
+            }
+            index += 1
+        }
+        if start < text.count { body(text.from(start)) }
+    }
+
+    /// The strings of a JSON argument, each judged alone; false when it is no JSON.
+    static func strings(_ value: Bytes, _ body: (Bytes) -> Void) -> Bool {
+        let (first, last) = (value[0], value[value.count - 1])
+        guard first == 123 && last == 125 || first == 91 && last == 93, value.first(34) != nil else { return false }
+        var index = 0
+        var outside = 0
+        while let open = value.first(34, from: index) {
+            let close = AccessReader.quoteEnd(value, open + 1)
+            guard close < value.count else { return false }
+            body(value[open + 1, close])
+            outside += open - index
+            index = close + 1
+        }
+        return true
+    }
+}

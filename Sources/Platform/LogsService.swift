@@ -1,0 +1,158 @@
+internal import Detection
+public import Diagnostics
+internal import Foundation
+internal import PostgresServer
+
+/// Reads logs, and tells people and machines what happened.
+public enum LogsService {
+    public struct Request: Sendable {
+        public var places: [String] = []
+        public var findings: String?
+        /// Where the page of incidents goes.
+        public var html: String?
+        /// Where the STIX 2.1 bundle goes.
+        public var stix: String?
+        public var json = false
+        /// Folder of Sigma rules; nil: the shipped ones where they are found.
+        public var rules: String?
+        public var zone = "Europe/Paris"
+        public var logLinePrefix: String?
+
+        public init() {}
+
+        var options: DetectionOptions {
+            var options = DetectionOptions()
+            options.reading.zone = zone
+            options.reading.logLinePrefix = logLinePrefix
+            options.rules = rules ?? LogsService.shippedRules
+            return options
+        }
+    }
+
+    public static func analyse(_ request: Request, progress: @escaping ProgressSink) throws -> [String] {
+        var analysis = LogAnalysis()
+        analysis.options = request.options
+        analysis.progress = progress
+        let writer = try request.findings.map { try FindingWriter(path: $0) }
+        if let writer { analysis.onFinding = { writer.write($0) } }
+        let result = try analysis.run(request.places)
+        try writer?.finish()
+        if let html = request.html { try write(IncidentPage.html(result.incidents, result.sources), to: html) }
+        if let stix = request.stix { try write(StixBundle.json(result.incidents) + "\n", to: stix) }
+        return request.json ? [AnalysisText.json(result)] : AnalysisText.lines(result)
+    }
+
+    private static func write(_ text: String, to path: String) throws {
+        do {
+            try text.write(toFile: path, atomically: true, encoding: .utf8)
+        } catch {
+            throw DetectionError.unwritable(path, error.localizedDescription)
+        }
+    }
+
+    /// The rules that come with the program: named by `DIGITALBANK_RULES`, beside the executable, or below this folder.
+    static var shippedRules: String? {
+        let asked = ProcessInfo.processInfo.environment["DIGITALBANK_RULES"]
+        let executable = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+        let beside = executable.appending(path: "rules/detection").path
+        let shared = executable.deletingLastPathComponent().appending(path: "share/digitalbank/rules/detection").path
+        return [asked, beside, shared, "rules/detection"].compactMap { $0 }.first {
+            FileManager.default.fileExists(atPath: $0)
+        }
+    }
+
+    /// Runs the test lines beside each rule.
+    public static func testRules(_ folder: String?) throws -> (lines: [String], isGood: Bool) {
+        let outcome = try SigmaRuleTests.run(folder ?? shippedRules ?? "rules/detection")
+        var lines = outcome.failures
+        lines.append("\(outcome.rules) rules, \(outcome.lines) lines, \(outcome.failures.count) failures")
+        return (lines, outcome.failures.isEmpty)
+    }
+
+    public struct Following: Sendable {
+        public var places: [String] = []
+        public var state = "var/follow.json"
+        public var findings: String?
+        public var lines: String?
+        public var keyFile: String?
+        public var rules: String?
+        public var zone = "Europe/Paris"
+        public var untilEnd = false
+        /// Where decisions are written down; nil: none are made.
+        public var responses: String?
+        /// Bans really; otherwise decisions are only written down.
+        public var bans = false
+        /// A program that gets `ban ADDRESS SECONDS` or `unban ADDRESS`.
+        public var hook: String?
+        public var banSeconds = 3600
+        /// Blocks of addresses that are never banned.
+        public var protected: [String] = []
+
+        public init() {}
+    }
+
+    /// Follows logs until the task is cancelled; `show` receives a line for each finding.
+    public static func follow(_ request: Following, show: @escaping @Sendable (String) -> Void) async throws -> Int64 {
+        var settings = LogFollower.Settings()
+        settings.places = request.places
+        settings.state = request.state
+        settings.findings = request.findings
+        settings.lines = request.lines
+        settings.untilEnd = request.untilEnd
+        settings.options.reading.zone = request.zone
+        settings.options.rules = request.rules ?? shippedRules
+        if let file = request.keyFile {
+            guard let data = FileManager.default.contents(atPath: file) else {
+                throw DetectionError.option("the key file \(file) can not be read", "Make one: openssl rand 32 > FILE")
+            }
+            settings.key = [UInt8](data)
+        }
+        if let journal = request.responses {
+            settings.responses = (try policy(request), journal)
+            settings.perform = { await perform($0, request.hook, show) }
+        }
+        let follower = try LogFollower(settings)
+        follower.onFinding = { show(AnalysisText.line($0)) }
+        try await follower.run()
+        return follower.lineCount
+    }
+
+    private static func policy(_ request: Following) throws -> ResponseDesk.Policy {
+        var policy = ResponseDesk.Policy()
+        policy.isDryRun = !request.bans
+        policy.duration = Int64(request.banSeconds) * 1_000_000
+        for text in request.protected {
+            guard let block = AddressBlock(text) else {
+                throw DetectionError.option("\(text) is no block of addresses", "Write it like 192.0.2.0/24.")
+            }
+            policy.protected.append(block)
+        }
+        return policy
+    }
+
+    /// Tells the hook; what it says when it fails is shown, since a ban that does not hold must be seen.
+    private static func perform(_ act: ResponseDesk.Act, _ hook: String?, _ show: @Sendable (String) -> Void) async {
+        let arguments: [String]
+        switch act {
+        case .ban(let address, let seconds): arguments = ["ban", address, "\(seconds)"]
+        case .unban(let address): arguments = ["unban", address]
+        }
+        guard let hook else { return }
+        let run = try? await ToolRun.run(hook, arguments, timeMax: .seconds(10))
+        if run?.status != 0 {
+            show("le programme \(hook) \(arguments.joined(separator: " ")) a échoué (the hook failed)")
+        }
+    }
+
+    /// Takes a ban back, by hand.
+    public static func unban(_ address: String, responses: String, hook: String?) async throws -> [String] {
+        var policy = ResponseDesk.Policy()
+        policy.isDryRun = false
+        let desk = try ResponseDesk(policy, journal: responses) { Int64(Date().timeIntervalSince1970 * 1_000_000) }
+        guard let act = desk.undo(address) else {
+            throw DetectionError.option("\(address) is not banned", "The bans are in \(responses).")
+        }
+        await perform(act, hook) { _ in }
+        return ["\(address) n'est plus interdite (no longer banned)"]
+    }
+}

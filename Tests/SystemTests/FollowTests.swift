@@ -1,0 +1,90 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import PostgresServer
+
+@Suite struct `The follower of logs` {
+    /// A line of its own for each number, in forms that rotation cuts anywhere.
+    static func line(_ number: Int) -> String {
+        let time = "20/Oct/2026:13:\(10 + number / 60 % 50):\(10 + number % 50) +0200"
+        let request = "\"GET /n/\(number) HTTP/1.1\" 200 \(number) \"-\" \"x\""
+        return "82.64.0.\(number % 250) - - [\(time)] \(request)\n"
+    }
+
+    static func append(_ text: Substring, to path: String) throws {
+        let files = FileManager.default
+        if !files.fileExists(atPath: path) { _ = files.createFile(atPath: path, contents: nil) }
+        let file = try #require(FileHandle(forWritingAtPath: path))
+        try file.seekToEnd()
+        try file.write(contentsOf: Data(text.utf8))
+        try file.close()
+    }
+
+    /// Sizes are the lines' numbers, so that each line can be told from each other in what was written out.
+    static func offsets(_ path: String) throws -> [String] {
+        try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map { line in
+            let record = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            let name = (record?["source"] as? String).map { ($0 as NSString).lastPathComponent } ?? ""
+            return "\(name.prefix(10)) \(record?["offset"] as? Int ?? -1) \(record?["line"] as? Int ?? -1)"
+        }
+    }
+
+    @Test("counts each line once, however often it is killed and its file renamed")
+    func kills() async throws {
+        let rounds = ProcessInfo.processInfo.environment["DIGITALBANK_LONG"] == "1" ? 100 : 15
+        let folder = FileManager.default.temporaryDirectory.appending(path: "follow-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder + "/logs", withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try Data((0..<32).map { UInt8($0) }).write(to: URL(filePath: folder + "/key"))
+        let log = folder + "/logs/access.log"
+        let arguments = [
+            "logs", "follow", folder + "/logs", "--state", folder + "/state.json", "--lines", folder + "/lines.jsonl",
+            "--findings", folder + "/findings.jsonl", "--key-file", folder + "/key",
+        ]
+        var random = SystemRandomNumberGenerator()
+        var number = 0
+        var rest: Substring = ""
+        var rotations = 0
+        for round in 0..<rounds {
+            let process = try ChildProcess.spawn(
+                [Program.path] + arguments, environment: ProcessInfo.processInfo.environment, directory: nil,
+                streams: ChildProcess.Streams())
+            let steps = Int.random(in: 1...8, using: &random)
+            for _ in 0..<steps {
+                // Written in pieces that end anywhere, as buffered writers do.
+                var text = String(rest)
+                for _ in 0..<Int.random(in: 1...400, using: &random) {
+                    text += Self.line(number)
+                    number += 1
+                }
+                let cut = text.index(text.startIndex, offsetBy: text.count - Int.random(in: 0...30, using: &random))
+                try Self.append(text[..<cut], to: log)
+                rest = text[cut...]
+                try await Task.sleep(for: .milliseconds(Int.random(in: 1...80, using: &random)))
+            }
+            // On a busy machine some rounds end before the program has begun; the first may not.
+            while round == 0, !FileManager.default.fileExists(atPath: folder + "/state.json") {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            if round % 4 == 3 {
+                try Self.append(rest, to: log)
+                rest = ""
+                rotations += 1
+                for old in stride(from: rotations - 1, to: 0, by: -1) {
+                    try FileManager.default.moveItem(atPath: log + ".\(old)", toPath: log + ".\(old + 1)")
+                }
+                try FileManager.default.moveItem(atPath: log, toPath: log + ".1")
+                try Self.append("", to: log)
+            }
+            kill(process.identifier, SIGKILL)
+            while process.statusIfEnded() == nil { try await Task.sleep(for: .milliseconds(2)) }
+        }
+        try Self.append(rest, to: log)
+        let last = try await ToolRun.run(Program.path, arguments + ["--until-end"], timeMax: .seconds(120))
+        #expect(last.status == 0, "\(last.errorText)")
+        let seen = try Self.offsets(folder + "/lines.jsonl")
+        let words = "\(seen.count) of \(number) lines after \(rounds) kills and \(rotations) rotations"
+        #expect(seen.count == number, "\(words)")
+    }
+}
