@@ -58,7 +58,7 @@ public struct LoginLimits: Sendable {
 /// Brute force (fast and slow), spraying, stuffing, and the success after them.
 final class LoginDetector {
     private let limits: LoginLimits
-    private let table = BoundedTable<LoginState>(capacityMax: 1 << 19)
+    private let table = BoundedTable<LoginState>(capacityMax: 1 << 18)
     private let accounts = BoundedTable<AccountState>(capacityMax: 1 << 17)
     private let sink: FindingSink
     private var wave = FailureWave()

@@ -38,7 +38,7 @@ public struct PeerLimits: Sendable {
 /// Scanners, floods, enumeration of objects, refusals in series, volumes: each by address.
 final class PeerDetector {
     private let limits: PeerLimits
-    private let table = BoundedTable<PeerState>(capacityMax: 1 << 20)
+    private let table = BoundedTable<PeerState>(capacityMax: 1 << 19)
     private let sink: FindingSink
     private var agents = BoundedAgents()
 
