@@ -55,6 +55,14 @@ extension Wire {
             lose(PostgresError.closed)
         case .failed(let error):
             if error.kind == .connectionLost { fatal = fatal ?? error }
+            // A time-out that strikes while the server ends a flight: libpq 15 takes the error for the flight's end, and
+            // what comes then for the next one's. Nothing after it could be trusted.
+            if case .sync = step {
+                flights.first?.note(error)
+                fatal = PostgresError(
+                    kind: .connectionLost, message: "the server failed while it ended a flight: \(error.message)")
+                return lose(PostgresError.closed)
+            }
             flights.first?.note(error)
             switch step {
             case .prepare(let entry): entry.isPrepared = false

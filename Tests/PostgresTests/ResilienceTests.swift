@@ -208,3 +208,44 @@ import Testing
         }
     }
 }
+
+/// Time-outs of a millisecond: they strike in statements, between them and while flights end.
+@Suite struct `Time-outs at any moment` {
+    @Test func `a savepoint's own time-out never leaves a transaction hanging`() async throws {
+        try await withTestDatabase(connectionsMax: 4) { database in
+            try await withThrowingTaskGroup(of: (Int, Int).self) { group in
+                for worker in 0..<8 {
+                    group.addTask {
+                        var (done, refused) = (0, 0)
+                        for round in 0..<60 {
+                            do {
+                                let answer = try await database.transaction { tx -> Int64? in
+                                    do {
+                                        try await tx.savepoint { tx in
+                                            try await tx.run("select set_config('statement_timeout', '1', true)")
+                                            let nap = 0.0005 + Double((worker * 60 + round) % 40) / 50_000
+                                            try await tx.run("select pg_sleep(\(nap))")
+                                            try await tx.run("select set_config('statement_timeout', '0', true)")
+                                        }
+                                    } catch is PostgresError {}
+                                    return try await tx.one("select 7::bigint", as: Int64.self)
+                                }
+                                #expect(answer == 7)
+                                done += 1
+                            } catch is PostgresError {
+                                refused += 1
+                            }
+                        }
+                        return (done, refused)
+                    }
+                }
+                var (done, refused) = (0, 0)
+                for try await (more, less) in group {
+                    done += more
+                    refused += less
+                }
+                #expect(done + refused == 480 && done > 0)
+            }
+        }
+    }
+}
