@@ -2,6 +2,7 @@ import Foundation
 import Gateway
 import HTTPTypes
 import Postgres
+import Synchronization
 import TestSupport
 import Testing
 import Web
@@ -150,6 +151,42 @@ import Web
                 return text.hasPrefix("HTTP/1.1 400") && text.contains("42703")
             }
         }
+    }
+
+    @Test func `what is inspected on the long way is inspected on the short one, and noted once`() async throws {
+        let seen = Seen()
+        let looks = { @Sendable (request: ApiRequest) in request.query.contains("union") }
+        try await Served.run({ settings in
+            settings.inspection = GatewaySettings.Inspection(
+                suspects: looks,
+                answer: { request in
+                    guard looks(request) else { return nil }
+                    seen.note(request.id)
+                    return .json("{\"code\":\"request_refused\"}", status: .forbidden)
+                })
+        }) { served in
+            let key = try served.key("authenticated")
+            try await warm(served, "/films?select=id&title=eq.Ran", key: key)
+            let before = try await quick(served)
+            let answers = try await blocking {
+                try ["Ran", "1%20union%20select"].map { title in
+                    let client = try RawClient(port: served.port)
+                    client.send(get("/films?select=id&title=eq.\(title)", key, "X-Request-Id: q\(title.count)\r\n"))
+                    client.endSending()
+                    return client.receive()
+                }
+            }
+            #expect(answers[0].hasSuffix("[{\"id\":4}]"))
+            #expect(answers[1].hasPrefix("HTTP/1.1 403") && answers[1].contains("request_refused"))
+            #expect(try await quick(served) == before + 1)
+            #expect(seen.all == ["q18"])
+        }
+    }
+
+    private final class Seen: Sendable {
+        private let names = Mutex<[String]>([])
+        var all: [String] { names.withLock { $0 } }
+        func note(_ name: String) { names.withLock { $0.append(name) } }
     }
 
     @Test func `a client that asks much and reads nothing holds no memory and nobody up`() async throws {

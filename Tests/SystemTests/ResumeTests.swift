@@ -16,7 +16,8 @@ import Testing
             var generator = SystemRandomNumberGenerator()
             let rounds = isLongRun ? 20 : 3
             var deaths = 0
-            for round in 1...rounds {
+            // On a machine whose pace changes a recovery may have ended before its moment came: further rounds make up for it.
+            for round in 1...(rounds * 3) where round <= rounds || deaths * 2 < rounds {
                 let data = folder + "/round-\(round)"
                 try sameKeys(from: whole, to: data)
                 let moment = moments.draw(using: &generator)

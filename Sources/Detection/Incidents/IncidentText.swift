@@ -50,10 +50,16 @@ public enum IncidentPage {
         var page = """
             <!doctype html><html lang="fr"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
             <title>Incidents</title><style>
-            body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1a1a1a}
-            table{border-collapse:collapse;width:100%;margin:.7rem 0}td,th{border-bottom:1px solid #ddd;padding:.3rem .5rem;text-align:left;vertical-align:top}
-            .critical{color:#a00000}.high{color:#b34700}.medium{color:#7a6000}.low,.info{color:#555}code{font-size:12px;word-break:break-all}
-            h2{margin-top:2.2rem}dt{font-weight:600;margin-top:.5rem}dd{margin:0}
+            :root{color-scheme:light dark;--ink:#1c2330;--soft:#5b6575;--line:#dde2ea;--paper:#fff;--tint:#f5f7fa;--critical:#a80f1f;--high:#a84300;--medium:#7a6000}
+            @media (prefers-color-scheme:dark){:root{--ink:#e6eaf0;--soft:#9aa5b5;--line:#333c4a;--paper:#12161d;--tint:#1a202a;--critical:#ff8a93;--high:#ffb27a;--medium:#e6cf6b}}
+            body{font:15px/1.5 system-ui,"Segoe UI","DejaVu Sans",sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem;color:var(--ink);background:var(--paper)}
+            h1{font-size:1.6rem}h2{font-size:1.25rem;margin:2.2rem 0 .6rem;padding-bottom:.3rem;border-bottom:2px solid var(--line)}
+            dl{display:grid;grid-template-columns:11rem 1fr;gap:.25rem 1rem;margin:0 0 1rem}dt{font-weight:600;color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}dd ul{margin:0;padding-left:1.1rem}
+            table{border-collapse:collapse;width:100%;margin:.7rem 0;table-layout:fixed}td,th{padding:.35rem .5rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+            th{border-bottom:2px solid var(--line);color:var(--soft);font-weight:600}.findings th:nth-child(1){width:11.5rem}.findings th:nth-child(2){width:9rem}
+            tr.finding td{border-top:1px solid var(--line)}tr.proof td{padding-top:0}code{font-size:12px;color:var(--soft);background:var(--tint);display:block;padding:.3rem .5rem;border-radius:4px}
+            .critical{color:var(--critical)}.high{color:var(--high)}.medium{color:var(--medium)}.low,.info,small{color:var(--soft)}
+            @page{size:A4 landscape;margin:12mm}@media print{body{font-size:10px;margin:0;max-width:none;padding:0}code{font-size:8px}tr{break-inside:avoid}}
             </style><h1>Incidents trouvés dans les journaux</h1>
             <p>\(incidents.count) incident(s). Heures en temps universel (UTC). <i>Incidents found in the logs; times in UTC.</i></p>
 
@@ -83,14 +89,16 @@ public enum IncidentPage {
         item("Laissé derrière", incident.persistence.map(\.act))
         item("Restaurer au plus tard à", incident.safePoint.map { [Instant.text($0)] } ?? [])
         text += "<dt>À faire<dd><ul>" + incident.advice.map { "<li>\(escape($0))" }.joined() + "</ul></dl>"
-        text += "<table><tr><th>heure<th>phase<th>constat<th>qui<th>quoi<th>preuve</tr>"
+        text += "<table class=findings><tr><th>heure<th>phase<th>constat<th>qui<th>quoi</tr>"
         for finding in incident.findings.prefix(2000) {
             let who = [finding.address?.text, finding.user].compactMap { $0 }.joined(separator: " ")
-            text += "<tr class=\(finding.gravity.name)><td>\(Instant.text(finding.time))<td>\(finding.rule.phase.label)"
+            text +=
+                "<tr class='finding \(finding.gravity.name)'><td>\(Instant.text(finding.time))<td>\(finding.rule.phase.label)"
             text += "<td>\(escape(finding.rule.title)) <small>\(finding.rule.technique)</small><td>\(escape(who))"
             text += "<td>\(escape([finding.target, finding.words].compactMap { $0 }.joined(separator: " — ")))"
+            let proof = escape(String(finding.evidence.prefix(300)))
             text +=
-                "<td><code>\(escape(finding.file)):\(finding.line)<br>\(escape(String(finding.evidence.prefix(300))))</code></tr>"
+                "</tr><tr class=proof><td colspan=5><code>\(escape(finding.file)):\(finding.line)  \(proof)</code></tr>"
         }
         return text + "</table>\n"
     }
