@@ -8,7 +8,7 @@ struct QueryShape: Hashable, Sendable {
 
     /// Names whose values are grammar. The last word counts: `orders.limit`.
     private static let reserved: Set<String> = [
-        "select", "order", "limit", "offset", "or", "and", "columns", "on_conflict", "apikey",
+        "select", "order", "limit", "offset", "or", "and", "columns", "on_conflict",
     ]
     private static let operators = ["eq.", "neq.", "gt.", "gte.", "lt.", "lte."]
     static let valuesMax = 32
@@ -21,6 +21,8 @@ struct QueryShape: Hashable, Sendable {
         var values: [Substring] = []
         for part in query.utf8.split(separator: UInt8(ascii: "&")) {
             let part = Substring(part)
+            // The token of whoever asks: no part of the question, and nothing to keep.
+            if part.utf8.starts(with: "apikey=".utf8) { continue }
             guard let start = Self.valueStart(part) else {
                 text += part
                 text += "&"
