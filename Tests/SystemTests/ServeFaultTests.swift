@@ -108,7 +108,9 @@ import Testing
                 }
                 try await Task.sleep(for: .milliseconds(500))
                 try await bank.cluster.stop(.fast)
-                try await Task.sleep(for: .milliseconds(500))
+                for _ in 0..<3000 where !answers.all.contains(where: { $0.status == 503 }) {
+                    try await Task.sleep(for: .milliseconds(20))
+                }
                 try await bank.cluster.start()
                 let back = ContinuousClock.now
                 for _ in 0..<1000 where !answers.all.contains(where: { $0.time > back && $0.status == 200 }) {
