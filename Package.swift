@@ -139,9 +139,9 @@ let package = Package(
         module(
             "Detection",
             [
-                "Diagnostics", "Cryptography", "Postgres", "Migrations", "Web", "CZlib", "CZstd", "CRE2",
+                "Diagnostics", "Cryptography", "Postgres", "Migrations", "Evidence", "Web", "CZlib", "CZstd", "CRE2",
                 .product(name: "Yams", package: "Yams"),
-            ],
+            ], resources: [.copy("Migrations")],
             // Checked by the compiler where it can; the checks at run time cost a third of the time per line.
             settings: crunching + [.unsafeFlags(["-enforce-exclusivity=unchecked"])]),
 
@@ -149,7 +149,8 @@ let package = Package(
         module(
             "Gateway",
             [
-                "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Fraud", "CZlib",
+                "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Fraud", "Detection",
+                "CZlib",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -237,7 +238,10 @@ let package = Package(
             settings: crunching),
         tests(
             "DetectionTests",
-            ["Detection", "Simulator", "Diagnostics", "TestSupport", "CZlib"], settings: crunching),
+            [
+                "Detection", "Simulator", "Diagnostics", "TestSupport", "CZlib", "Bank", "Evidence", "Migrations",
+                "Postgres",
+            ], settings: crunching),
         tests("SimulatorTests", ["Simulator", "Bank", "Cryptography", "Postgres", "PostgresServer", "TestSupport"]),
         tests(
             "RecoveryTests",

@@ -39,6 +39,11 @@ struct ServeCommand: AsyncParsableCommand {
     var origin: [String] = []
 
     @Option(
+        help: ArgumentHelp(
+            "The address of a proxy whose X-Forwarded-For is believed; may be repeated.", valueName: "address"))
+    var trustedProxy: [String] = []
+
+    @Option(
         help: ArgumentHelp("Where clients reach the server from outside; goes into tokens and mails.", valueName: "url")
     )
     var publicUrl: String?
@@ -70,7 +75,19 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where what was seen is noted, a line of JSON each.", valueName: "file"))
     var wafLog: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Follow these logs: incidents, anonymised lines, responses; may be repeated.", valueName: "dir"))
+    var watch: [String] = []
+
+    @Flag(help: "Do what follows from findings; otherwise it is only written down.")
+    var respond = false
+
+    @Option(help: ArgumentHelp("Addresses that are never banned; may be repeated.", valueName: "block"))
+    var protect: [String] = []
+
     func validate() throws {
+        guard !respond || !watch.isEmpty else { throw ValidationError("--respond needs --watch") }
         for text in ceiling where RoleCeiling(text) == nil {
             throw ValidationError(
                 "--ceiling \(text) is no ceiling: give ROLE=ROWS or ROLE=ROWS:COST, as in anon=1000:100000")
@@ -109,11 +126,15 @@ struct ServeCommand: AsyncParsableCommand {
             request.certificate = certificate
             request.privateKey = privateKey
             request.origins = origin
+            request.trustedProxies = trustedProxy
             request.publicURL = publicUrl
             request.redirects = redirect
             request.breachedPasswords = breachedPasswords
             request.ceilings = ceiling.compactMap { RoleCeiling($0) }
             if let smtp { request.mailRelay = try relay(smtp) }
+            if !watch.isEmpty {
+                request.watching = ServeRequest.Watching(places: watch, responds: respond, protected: protect)
+            }
             if waf != "off" { request.inspection = ServeRequest.Inspection(refuses: waf == "block", log: wafLog) }
             try await ServeService.serve(request) { lines in
                 for line in lines { Terminal.output(line) }

@@ -60,6 +60,8 @@ final class GatewayResponder: HTTPResponder {
         if inFlight > settings.limits.requestsInFlightMax {
             response = .problem("overloaded", "too many requests at once; try again", status: .serviceUnavailable)
             response.fields[.retryAfter] = "1"
+        } else if settings.isBanned?(entry.address) == true {
+            response = Self.banned
         } else if path.utf8.count > settings.limits.targetBytesMax {
             response = .problem("uri_too_long", "the request's address is too long", status: .uriTooLong)
         } else if request.method == .options, let preflight = preflight(request.headers) {
@@ -108,6 +110,9 @@ final class GatewayResponder: HTTPResponder {
         if let refusal = settings.inspection?.answer(asked) { return refusal }
         return await mount.handle(asked, actor)
     }
+
+    private static let banned = ApiResponse.problem(
+        "address_banned", "this address is refused for a time; the bank's support can tell why", status: .forbidden)
 
     private static let bodyBytesOnLoopMax = 32 << 10
 
@@ -164,9 +169,7 @@ final class GatewayResponder: HTTPResponder {
 
     /// The peer, or whom a proxy that is trusted names: the last address that is not itself a trusted proxy.
     func address(_ peer: String, forwarded: () -> [String]) -> String {
-        guard settings.trustedProxies.contains(peer) else { return peer }
-        let hops = forwarded().joined(separator: ",").split(separator: ",").map { $0.filter { $0 != " " } }
-        return hops.last { !settings.trustedProxies.contains($0) } ?? peer
+        settings.address(peer, forwarded: forwarded)
     }
 
     // MARK: What every answer carries

@@ -17,6 +17,8 @@ public struct GatewaySettings: Sendable {
     public var limits = Limits()
     /// Where access is logged: a path, `-` for standard output, nil for nowhere.
     public var accessLog: String?
+    /// Addresses that are refused whatever they ask.
+    public var isBanned: (@Sendable (String) -> Bool)?
     /// Looks at each request before a mount sees it.
     public var inspection: Inspection?
 
@@ -53,4 +55,11 @@ public struct GatewaySettings: Sendable {
     }
 
     public init() {}
+
+    /// The peer, or whom a proxy that is trusted names: the last address that is not itself a trusted proxy.
+    func address(_ peer: String, forwarded: () -> [String]) -> String {
+        guard trustedProxies.contains(peer) else { return peer }
+        let hops = forwarded().joined(separator: ",").split(separator: ",").map { $0.filter { $0 != " " } }
+        return hops.last { !trustedProxies.contains($0) } ?? peer
+    }
 }

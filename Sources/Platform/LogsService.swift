@@ -134,7 +134,7 @@ public enum LogsService {
     private static func perform(_ act: ResponseDesk.Act, _ hook: String?, _ show: @Sendable (String) -> Void) async {
         let arguments: [String]
         switch act {
-        case .ban(let address, let seconds): arguments = ["ban", address, "\(seconds)"]
+        case .ban(let address, let seconds, _): arguments = ["ban", address, "\(seconds)"]
         case .unban(let address): arguments = ["unban", address]
         }
         guard let hook else { return }

@@ -1,6 +1,7 @@
 internal import Auth
 internal import Bank
 internal import BankAPI
+internal import Detection
 internal import Foundation
 internal import Fraud
 internal import Gateway
@@ -24,6 +25,8 @@ public struct ServeRequest: Sendable {
     public var certificate: String?
     public var privateKey: String?
     public var origins: [String] = []
+    /// Proxies whose `X-Forwarded-For` is believed.
+    public var trustedProxies: [String] = []
     /// Where clients reach the server from outside; by default its own address.
     public var publicURL: String?
     /// Addresses that a sign-in may lead back to.
@@ -41,6 +44,24 @@ public struct ServeRequest: Sendable {
         public init(refuses: Bool, log: String?) {
             self.refuses = refuses
             self.log = log
+        }
+    }
+
+    /// Which logs are followed while the bank is served; nil: none.
+    public var watching: Watching?
+
+    public struct Watching: Sendable {
+        /// Folders or files.
+        public var places: [String]
+        /// Really do what follows from findings, or only write it down.
+        public var responds: Bool
+        /// Blocks of addresses that are never banned.
+        public var protected: [String]
+
+        public init(places: [String], responds: Bool, protected: [String]) {
+            self.places = places
+            self.responds = responds
+            self.protected = protected
         }
     }
 
@@ -138,14 +159,16 @@ public enum ServeService {
         let realtime = RealtimeService(database: feed, gate: gate, sessions: auth.sessions)
         let secrets = try await bankSecrets(request, catalog)
         let fraud = try await FraudDeskService.open(judging, data: DataDirectory(request.dataDirectory))
+        let detection = try await DetectionDeskService.open(judging, request)
         let bank = BankService(
-            database: api, secrets: secrets, screen: fraud.screen, clock: { Int64(Date().timeIntervalSince1970) })
+            database: api, secrets: secrets, screen: detection.guarding(fraud.screen),
+            clock: { Int64(Date().timeIntervalSince1970) })
         let scoring = FraudRoutes(desk: fraud.desk) { Int64(Date().timeIntervalSince1970 * 1_000_000) }
         let notices = try await announcements(cache)
         let server = GatewayServer(
-            settings: try gatewaySettings(request),
+            settings: try gatewaySettings(request, detection),
             mounts: [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank)
-                + scoring.mounts,
+                + scoring.mounts + DetectionRoutes(desk: detection.desk).mounts,
             sockets: [gate.socket(realtime.hub)], tokens: gate.check,
             anonymous: nil, unready: { cache.isLoaded ? nil : "the schema is not read yet" },
             readings: realtime.hub.readings,
@@ -161,6 +184,7 @@ public enum ServeService {
             beside: [
                 { try await cache.run() }, { try await auth.run() }, { try await realtime.run() },
                 { try await signing.watch(auth, verifier) }, { try await bank.run() }, { try await fraud.run() },
+                { try await detection.run() },
                 { try await AnswerCleaner(database: catalog).run() },
                 { try await ProfileFiller(database: catalog, secrets: secrets).run() },
             ])
@@ -220,7 +244,9 @@ public enum ServeService {
             clock: { Int64(Date().timeIntervalSince1970) })
     }
 
-    private static func gatewaySettings(_ request: ServeRequest) throws -> GatewaySettings {
+    private static func gatewaySettings(
+        _ request: ServeRequest, _ detection: DetectionDeskService
+    ) throws -> GatewaySettings {
         var settings = GatewaySettings()
         settings.host = request.host
         settings.port = request.port
@@ -229,6 +255,8 @@ public enum ServeService {
         settings.certificate = request.certificate
         settings.privateKey = request.privateKey
         settings.origins = Set(request.origins)
+        settings.trustedProxies = Set(request.trustedProxies)
+        settings.isBanned = { [measures = detection.desk.measures] in measures.isBanned($0) }
         settings.inspection = try request.inspection.map { try RequestInspection.make($0) }
         return settings
     }

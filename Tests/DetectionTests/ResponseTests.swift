@@ -25,7 +25,7 @@ import Testing
     @Test func `ban once, for a time, over a restart, and can be taken back`() throws {
         try Logs.withFolder([:]) { folder in
             let first = try Self.desk(folder)
-            #expect(first.decide(Self.finding("203.0.113.7")).act == .ban("203.0.113.7", seconds: 3600))
+            #expect(first.decide(Self.finding("203.0.113.7")).act == .ban("203.0.113.7", seconds: 3600, rule: "ssh-takeover"))
             #expect(first.decide(Self.finding("203.0.113.7")).act == nil)
             #expect(first.decide(Self.finding("203.0.113.8")).decision == "banned")
             let again = try Self.desk(folder, now: 3_601_000_000)
@@ -66,7 +66,7 @@ import Testing
         settings.perform = { acts.add($0) }
         try await LogFollower(settings).run()
         try await LogFollower(settings).run()
-        #expect(acts.all == [.ban("203.0.113.7", seconds: 3600)])
+        #expect(acts.all == [.ban("203.0.113.7", seconds: 3600, rule: "ssh-brute-force")])
         let findings = try String(contentsOfFile: folder + "/findings.jsonl", encoding: .utf8)
         #expect(findings.contains(#""decision":"banned""#))
     }

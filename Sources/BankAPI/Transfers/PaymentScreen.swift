@@ -25,6 +25,18 @@ public struct PaymentScreen: Sendable {
         self.isOn = isOn
         self.judge = judge
     }
+
+    /// The same, where some accounts' orders need one more proof whatever the judge says.
+    ///
+    /// - Parameter needsProof: told the account that is debited.
+    public func asking(
+        isAny: @escaping @Sendable () -> Bool, needsProof: @escaping @Sendable (Int64) -> Bool
+    ) -> PaymentScreen {
+        PaymentScreen(isOn: { isAny() || isOn() }) { order, tx in
+            let verdict = isOn() ? try await judge(order, tx) : .pass
+            return verdict == .pass && needsProof(order.debit.rawValue) ? .proof : verdict
+        }
+    }
 }
 
 /// Orders on their way through the screen. A client learns that an order is held, never why.

@@ -155,6 +155,15 @@ public struct AddressBlock: Hashable, Sendable {
         bits = base.isV4 ? 96 + length : length
     }
 
+    /// Without the bits that it does not fix; one address without its length.
+    public var text: String {
+        guard bits < 128 else { return base.text }
+        var first = base
+        first.high &= bits >= 64 ? .max : ~(UInt64.max >> UInt64(bits))
+        first.low &= bits <= 64 ? 0 : ~(UInt64.max >> UInt64(bits - 64))
+        return "\(first.text)/\(base.isV4 ? bits - 96 : bits)"
+    }
+
     public func contains(_ address: NetworkAddress) -> Bool {
         func isEqual(_ left: UInt64, _ right: UInt64, _ bits: Int) -> Bool {
             bits <= 0 || (left ^ right) >> UInt64(64 - min(bits, 64)) == 0

@@ -31,11 +31,27 @@ struct FollowState: Codable {
         return state
     }
 
-    /// Durable before it is visible: written aside, synced, renamed, the folder synced.
-    func write(_ path: String) throws(DetectionError) {
+    static func read(text: String) throws(DetectionError) -> FollowState {
+        guard let state = try? JSONDecoder().decode(FollowState.self, from: Data(text.utf8)),
+            state.form == "digitalbank.follow/1"
+        else {
+            throw .option("the position that was kept can not be read", "Look at the table detection.positions.")
+        }
+        return state
+    }
+
+    func text() throws(DetectionError) -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        guard let data = try? encoder.encode(self) else { throw .unwritable(path, "it can not be encoded") }
+        guard let data = try? encoder.encode(self) else {
+            throw .option("the position can not be told as JSON", "Look at the names of the followed files.")
+        }
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    /// Durable before it is visible: written aside, synced, renamed, the folder synced.
+    func write(_ path: String) throws(DetectionError) {
+        let data = Data(try text().utf8)
         let aside = path + ".new"
         let file = try AppendFile(aside, length: 0)
         try file.append(Array(data))

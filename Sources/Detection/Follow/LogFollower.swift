@@ -12,6 +12,8 @@ public final class LogFollower {
         public var findings: String?
         /// Pseudonymised lines, appended; the key is needed for them.
         public var lines: String?
+        /// Takes pseudonymised lines together with the position, in place of `state`.
+        public var keep: FollowKeep?
         public var key: [UInt8] = []
         public var options = DetectionOptions()
         /// How often files are looked at when nothing announces a change.
@@ -23,6 +25,8 @@ public final class LogFollower {
         public var responses: (policy: ResponseDesk.Policy, journal: String)?
         /// Does what was decided: bans and takes back.
         public var perform: @Sendable (ResponseDesk.Act) async -> Void = { _ in }
+        /// Told the incidents that the findings make, whenever there are new ones.
+        public var onIncidents: (@Sendable ([Incident]) async throws -> Void)?
 
         public init() {}
     }
@@ -43,12 +47,16 @@ public final class LogFollower {
     private var lines: AppendFile?
     private var pendingFindings: [UInt8] = []
     private var pendingLines: [UInt8] = []
+    private var pendingRows: [AnonymousLine] = []
     private var isWarming = false
+    private var hasNewFindings = false
+    private var tellAfter = ContinuousClock.now
     private var desk: ResponseDesk?
     private var acts: [ResponseDesk.Act] = []
     private let watch: Int32
     private static let warmBytes: Int64 = 4 << 20
     private static let commitBytes = 8 << 20
+    private static let rowBytes = 256
     /// Calls for each finding of new lines, before it is committed.
     public var onFinding: ((Finding) -> Void)?
 
@@ -59,10 +67,8 @@ public final class LogFollower {
         self.settings = settings
         engine = try DetectionEngine(settings.options)
         names = Pseudonyms(key: settings.key)
-        state = try FollowState.read(settings.state)
+        state = settings.keep == nil ? try FollowState.read(settings.state) : FollowState()
         watch = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
-        if let path = settings.findings { findings = try AppendFile(path, length: state.outputs[path] ?? 0) }
-        if let path = settings.lines { lines = try AppendFile(path, length: state.outputs[path] ?? 0) }
         if let (policy, journal) = settings.responses {
             desk = try ResponseDesk(policy, journal: journal) { Int64(Date().timeIntervalSince1970 * 1_000_000) }
         }
@@ -83,6 +89,7 @@ public final class LogFollower {
             if let act { acts.append(act) }
         }
         pendingFindings += (FindingWriter.json(finding).text + "\n").utf8
+        hasNewFindings = true
         onFinding?(finding)
     }
 
@@ -90,18 +97,38 @@ public final class LogFollower {
     public var lineCount: Int64 { state.lines }
 
     public func run() async throws {
+        try await begin()
         while !Task.isCancelled {
-            let isIdle = try pass()
+            let isIdle = try await pass()
             acts += desk?.expired() ?? []
             for act in acts { await settings.perform(act) }
             acts.removeAll()
+            if hasNewFindings, ContinuousClock.now >= tellAfter || settings.untilEnd { await tellIncidents() }
             if isIdle {
                 if settings.untilEnd { break }
                 waitForChange()
                 await Task.yield()
             }
         }
-        try commit()
+        try await commit()
+    }
+
+    /// A long attack makes long incidents: they are told less often the longer the telling takes.
+    private func tellIncidents() async {
+        guard let tell = settings.onIncidents else { return }
+        let start = ContinuousClock.now
+        let incidents = Correlator().incidents(engine.sink.findings)
+        hasNewFindings = false
+        if !incidents.isEmpty {
+            do { try await tell(incidents) } catch { hasNewFindings = true }
+        }
+        tellAfter = ContinuousClock.now + max(.milliseconds(500), (ContinuousClock.now - start) * 10)
+    }
+
+    private func begin() async throws {
+        if let text = try await settings.keep?.load() { state = try FollowState.read(text: text) }
+        if let path = settings.findings { findings = try AppendFile(path, length: state.outputs[path] ?? 0) }
+        if let path = settings.lines { lines = try AppendFile(path, length: state.outputs[path] ?? 0) }
     }
 
     private func watchFolder(_ place: String) {
@@ -126,20 +153,24 @@ public final class LogFollower {
     }
 
     /// Reads what is new everywhere. True when there was nothing.
-    func pass() throws -> Bool {
+    func pass() async throws -> Bool {
         var isIdle = true
         let named = try current()
         for path in named {
-            if tails[path] == nil { try openTail(path) }
+            if tails[path] == nil { try await openTail(path) }
             guard tails[path] != nil else { continue }
-            if try readNew(path) { isIdle = false }
-            if try turned(path) { isIdle = false }
+            if try await readNew(path) { isIdle = false }
+            if try await turned(path) { isIdle = false }
         }
         // Files that lost their name while it was nobody's: read until nothing more comes.
         for path in tails.keys where !named.contains(path) {
-            if try readNew(path) { isIdle = false } else if FileManager.default.fileExists(atPath: path) { leave(path) }
+            if try await readNew(path) {
+                isIdle = false
+            } else if FileManager.default.fileExists(atPath: path) {
+                leave(path)
+            }
         }
-        if !pendingLines.isEmpty || !pendingFindings.isEmpty || !isIdle { try commit() }
+        if !pendingLines.isEmpty || !pendingRows.isEmpty || !pendingFindings.isEmpty || !isIdle { try await commit() }
         return isIdle
     }
 
@@ -152,9 +183,9 @@ public final class LogFollower {
         path.hasSuffix(".gz") || path.hasSuffix(".zst") || path.hasSuffix(".zstd")
     }
 
-    private func openTail(_ path: String) throws {
+    private func openTail(_ path: String) async throws {
         if let known = state.files.first(where: { $0.path == path }) {
-            if try finishRotated(known, path) { return try openTail(path) }
+            if try await finishRotated(known, path) { return try await openTail(path) }
         }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else { return }
@@ -209,7 +240,7 @@ public final class LogFollower {
 
     /// While we were away the file was renamed: its rest is read under its new name first. True when the known entry was
     /// settled.
-    private func finishRotated(_ known: FollowState.File, _ path: String) throws -> Bool {
+    private func finishRotated(_ known: FollowState.File, _ path: String) async throws -> Bool {
         var info = stat()
         if stat(path, &info) == 0, UInt64(info.st_ino) == known.inode { return false }
         state.files.removeAll { $0.path == path }
@@ -224,16 +255,16 @@ public final class LogFollower {
                 moved.path = other
                 state.files.append(moved)
             }
-            try openTail(other)
+            try await openTail(other)
             guard tails[other] != nil else { continue }
-            _ = try readNew(other)
+            _ = try await readNew(other)
             leave(other)
         }
         return true
     }
 
     /// Reads to the end of what is there; true when something was.
-    private func readNew(_ path: String) throws -> Bool {
+    private func readNew(_ path: String) async throws -> Bool {
         guard var tail = tails[path] else { return false }
         var buffer = [UInt8](repeating: 0, count: 1 << 18)
         var at = tail.file.offset
@@ -253,7 +284,8 @@ public final class LogFollower {
             tail.file.line = tail.splitter.consumedLines
             heldBytes[path] = Int(at - tail.file.offset)
             tails[path] = tail
-            if pendingLines.count + pendingFindings.count > Self.commitBytes { try commit() }
+            let waiting = pendingLines.count + pendingFindings.count + pendingRows.count * Self.rowBytes
+            if waiting > Self.commitBytes { try await commit() }
         }
         if !isNew, heldBytes[path] ?? 0 > 0 {
             // A record that may go on, and nothing came: it is over.
@@ -274,13 +306,14 @@ public final class LogFollower {
         state.lines += 1
         _ = reader.read(record) { event in
             engine.take(&event, place)
+            if let keep = settings.keep { pendingRows.append(AnonymousLine(event, token: keep.token)) }
             guard settings.lines != nil else { return }
             pendingLines += (names.line(event, source: path, place: place).text + "\n").utf8
         }
     }
 
     /// Renamed or cut off: the rest was read before, and the file that has the name now is begun.
-    private func turned(_ path: String) throws -> Bool {
+    private func turned(_ path: String) async throws -> Bool {
         guard let tail = tails[path] else { return false }
         var (here, named) = (stat(), stat())
         guard fstat(tail.descriptor, &here) == 0 else { return false }
@@ -288,7 +321,7 @@ public final class LogFollower {
         let isOther = isThere && named.st_ino != here.st_ino
         let isCut = Int64(here.st_size) < tail.file.offset
         guard isOther || isCut else { return false }
-        if isOther { _ = try readNew(path) }
+        if isOther { _ = try await readNew(path) }
         leave(path)
         return true
     }
@@ -303,7 +336,7 @@ public final class LogFollower {
     }
 
     /// Outputs first, then the position that makes them count.
-    private func commit() throws {
+    private func commit() async throws {
         if let findings, !pendingFindings.isEmpty {
             try findings.append(pendingFindings)
             try findings.sync()
@@ -323,6 +356,8 @@ public final class LogFollower {
         }
         if let path = settings.findings, let findings { state.outputs[path] = findings.length }
         if let path = settings.lines, let lines { state.outputs[path] = lines.length }
-        try state.write(settings.state)
+        guard let keep = settings.keep else { return try state.write(settings.state) }
+        try await keep.commit(pendingRows, try state.text())
+        pendingRows.removeAll(keepingCapacity: true)
     }
 }

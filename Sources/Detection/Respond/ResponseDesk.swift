@@ -31,7 +31,7 @@ public final class ResponseDesk {
     }
 
     public enum Act: Sendable, Equatable {
-        case ban(String, seconds: Int64)
+        case ban(String, seconds: Int64, rule: String)
         case unban(String)
     }
 
@@ -69,7 +69,7 @@ public final class ResponseDesk {
         guard !policy.isDryRun else { return ("would_ban", nil) }
         recent.append(now)
         active[address] = ban
-        return ("banned", .ban(address.text, seconds: policy.duration / Instant.second))
+        return ("banned", .ban(address.text, seconds: policy.duration / Instant.second, rule: finding.rule.id))
     }
 
     /// Bans whose time is over.

@@ -31,6 +31,10 @@ extension GatewayResponder {
             address: address(peer) { head.headers["x-forwarded-for"] })
         entry.role = actor.role
         entry.session = actor.sessionID
+        guard settings.isBanned?(entry.address) != true else {
+            metrics.end()
+            return nil
+        }
         let query = mark.map { String(path[path.utf8.index(after: $0)...]) } ?? ""
         let request = ApiRequest(
             method: .get, path: rest, query: query, fields: Self.shapingFields(head.headers),

@@ -35,7 +35,11 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
-            let open = open
+            let peer = channel.remoteAddress?.ipAddress ?? "local"
+            let open: Open = { [settings, open] head in
+                let address = settings.address(peer) { head.headers["x-forwarded-for"] }
+                return settings.isBanned?(address) == true ? nil : open(head)
+            }
             let upgrader = NIOTypedWebSocketServerUpgrader<Upgrade>(
                 maxFrameSize: Self.messageBytesMax,
                 shouldUpgrade: { channel, head in

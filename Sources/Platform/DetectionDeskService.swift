@@ -1,0 +1,109 @@
+internal import BankAPI
+internal import Detection
+internal import Dispatch
+internal import Foundation
+internal import Gateway
+internal import Migrations
+internal import Postgres
+internal import Vault
+
+/// The desk as a part of the server: bans and proofs in force, logs that are followed, incidents that come of them.
+struct DetectionDeskService: Sendable {
+    let desk: DetectionDesk
+    private let database: Database
+    private let data: DataDirectory
+    private let watching: ServeRequest.Watching?
+
+    static let lookEvery: Duration = .seconds(1)
+
+    /// - Parameter database: owns schema `detection`.
+    static func open(_ database: Database, _ request: ServeRequest) async throws -> DetectionDeskService {
+        try await Migrator(database).apply([try DetectionMigrations.set()])
+        let protected = try (request.watching?.protected ?? []).map { text in
+            guard let block = AddressBlock(text) else {
+                throw DetectionError.option("\(text) is no block of addresses", "Write it like 192.0.2.0/24.")
+            }
+            return block
+        }
+        let desk = DetectionDesk(database: database, protected: protected)
+        try await desk.refresh()
+        return DetectionDeskService(
+            desk: desk, database: database, data: DataDirectory(request.dataDirectory), watching: request.watching)
+    }
+
+    /// Orders of accounts that somebody may have taken over need one more proof.
+    func guarding(_ screen: PaymentScreen) -> PaymentScreen {
+        screen.asking(
+            isAny: { [desk] in desk.measures.hasProofs },
+            needsProof: { [desk] in desk.measures.needsProof(account: $0) })
+    }
+
+    /// Learns what was decided elsewhere and ends what is past, and follows logs when asked to.
+    func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                while !Task.isCancelled {
+                    try await Task.sleep(for: Self.lookEvery)
+                    // The database may be away for a while; bans that are known stay.
+                    try? await desk.refresh()
+                }
+            }
+            if let watching {
+                // The follower waits for files with a system call.
+                group.addTask(executorPreference: QueueExecutor("digitalbank.watch")) { try await follow(watching) }
+            }
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func follow(_ watching: ServeRequest.Watching) async throws {
+        var settings = LogFollower.Settings()
+        settings.places = watching.places
+        settings.options.rules = LogsService.shippedRules
+        // The tokens that a recovery gives the logs of the time before: an address keeps its own.
+        let pseudonyms = BlindIndex(root: try KeyProvider.file(data.indexKey).key(), purpose: "logs")
+        settings.keep = desk.intake("serve") { pseudonyms.token($0) }
+        var policy = ResponseDesk.Policy()
+        policy.isDryRun = !watching.responds
+        policy.protected = watching.protected.compactMap { AddressBlock($0) }
+        try FileManager.default.createDirectory(
+            atPath: data.path + "/detection", withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        settings.responses = (policy, data.path + "/detection/responses.jsonl")
+        settings.perform = { [desk] act in await Self.perform(act, desk) }
+        settings.onIncidents = { [desk] in _ = try await desk.record($0, source: .live) }
+        // While the database is away nothing is committed; a new follower begins where the last commit was.
+        while !Task.isCancelled {
+            try? await LogFollower(settings).run()
+            try await Task.sleep(for: Self.lookEvery)
+        }
+    }
+
+    private static func perform(_ act: ResponseDesk.Act, _ desk: DetectionDesk) async {
+        switch act {
+        case .ban(let address, let seconds, let rule):
+            // Whoever came in by guessing from there is put out too.
+            for (action, target) in [
+                (ResponseOrder.Action.banAddress, address), (.revokeSessions, "address:" + address),
+            ] {
+                guard
+                    let order = try? ResponseOrder(action, target, reason: "rule \(rule)", seconds: seconds)
+                else { continue }
+                _ = try? await desk.respond(order, by: "rule:" + rule, isAutomatic: true)
+            }
+        case .unban(let address): _ = try? await desk.takeBack(.banAddress, address, by: "time")
+        }
+    }
+}
+
+/// Runs what blocks its thread on a thread of its own.
+private final class QueueExecutor: TaskExecutor {
+    private let queue: DispatchQueue
+
+    init(_ name: String) { queue = DispatchQueue(label: name) }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    }
+}
