@@ -27,6 +27,9 @@ struct LogsCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Write the incidents as a STIX 2.1 bundle.", valueName: "file"))
         var stix: String?
 
+        @Option(help: ArgumentHelp("Keep the incidents in the bank that is there.", valueName: "data-dir"))
+        var record: String?
+
         @Flag(help: "Answer in JSON.")
         var json = false
 
@@ -50,9 +53,10 @@ struct LogsCommand: AsyncParsableCommand {
                 request.zone = zone
                 request.rules = rules
                 request.logLinePrefix = logLinePrefix
+                request.recordsInto = record
                 let printer = ProgressPrinter(style: json ? .quiet : .bar)
                 defer { printer.finish() }
-                let lines = try LogsService.analyse(request, progress: printer.sink)
+                let lines = try await LogsService.analyse(request, progress: printer.sink)
                 printer.finish()
                 for line in lines { Terminal.output(line) }
                 return 0

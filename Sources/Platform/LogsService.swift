@@ -17,6 +17,8 @@ public enum LogsService {
         public var rules: String?
         public var zone = "Europe/Paris"
         public var logLinePrefix: String?
+        /// The bank that keeps the incidents; nil: none does.
+        public var recordsInto: String?
 
         public init() {}
 
@@ -29,7 +31,7 @@ public enum LogsService {
         }
     }
 
-    public static func analyse(_ request: Request, progress: @escaping ProgressSink) throws -> [String] {
+    public static func analyse(_ request: Request, progress: @escaping ProgressSink) async throws -> [String] {
         var analysis = LogAnalysis()
         analysis.options = request.options
         analysis.progress = progress
@@ -39,7 +41,14 @@ public enum LogsService {
         try writer?.finish()
         if let html = request.html { try write(IncidentPage.html(result.incidents, result.sources), to: html) }
         if let stix = request.stix { try write(StixBundle.json(result.incidents) + "\n", to: stix) }
-        return request.json ? [AnalysisText.json(result)] : AnalysisText.lines(result)
+        var lines = request.json ? [AnalysisText.json(result)] : AnalysisText.lines(result)
+        if let directory = request.recordsInto {
+            let recorded = try await RespondService.with(directory) {
+                try await $0.record(result.incidents, source: .analysis)
+            }
+            if !request.json { lines += recorded.map { "recorded  \($0.reference)  \($0.id)" } }
+        }
+        return lines
     }
 
     private static func write(_ text: String, to path: String) throws {

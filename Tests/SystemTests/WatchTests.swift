@@ -1,0 +1,78 @@
+import Foundation
+import Postgres
+import PostgresServer
+import TestSupport
+import Testing
+
+@Suite struct `Logs watched while the bank is served` {
+    @Test func `an attacker in the logs is shut out at the gateway, told as an incident, and let in again`()
+        async throws
+    {
+        try await ServedBank.run { bank in
+            let logs = bank.data + "/watched"
+            try FileManager.default.createDirectory(atPath: logs, withIntermediateDirectories: true)
+            bank.kill(SIGTERM)
+            try await bank.start(
+                "--watch", logs, "--respond", "--trusted-proxy", "127.0.0.1", "--protect", "192.0.2.0/24")
+            func status(from address: String) async throws -> Int {
+                try await bank.request(
+                    "GET", "/rest/v1/comptes?select=id&limit=1", headers: ["X-Forwarded-For": address]
+                ).status
+            }
+            #expect(try await status(from: "203.0.113.7") == 200)
+            // Thirty guesses and a way in, from an attacker and from a network that is never banned.
+            var text = ""
+            let form = DateFormatter()
+            (form.locale, form.timeZone, form.dateFormat) = (
+                Locale(identifier: "en_US_POSIX"), TimeZone(identifier: "Europe/Paris"), "MMM d HH:mm:ss"
+            )
+            for address in ["203.0.113.7", "192.0.2.9"] {
+                for second in 0..<30 {
+                    let time = form.string(from: Date().addingTimeInterval(Double(second) - 60))
+                    text += "\(time) srv sshd[7]: Failed password for root from \(address) port 4000 ssh2\n"
+                }
+                let time = form.string(from: Date().addingTimeInterval(-5))
+                text += "\(time) srv sshd[7]: Accepted password for root from \(address) port 4000 ssh2\n"
+            }
+            let file = URL(filePath: logs + "/auth.log")
+            let start = ContinuousClock.now
+            try Data(text.utf8).write(to: file)
+            for _ in 0..<1500 {
+                if try await status(from: "203.0.113.7") == 403 { break }
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            print("from the line to the refusal: \(ContinuousClock.now - start)")
+            #expect(try await status(from: "203.0.113.7") == 403)
+            #expect(try await status(from: "192.0.2.9") == 200)
+            #expect(try await status(from: "198.51.100.1") == 200)
+            var incidents = ""
+            for _ in 0..<500 where !incidents.contains("ssh-takeover") && !incidents.contains("INC-") {
+                incidents = try await bank.request("GET", "/detection/v1/incidents").body
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            #expect(incidents.contains("203.0.113.7") && incidents.contains("critical"), "\(incidents)")
+            let database = Database(bank.cluster.configuration(database: "digitalbank_restored"))
+            let lines = try await database.one(
+                "select count(*) from logs where horodatage > now() - interval '1 hour'", as: Int64.self)
+            #expect(lines == 62)
+            let kept = try await database.one(
+                "select count(*) from evidence.entries where kind in ('detection.incident', 'detection.response')",
+                as: Int64.self)
+            #expect(kept >= 2)
+            // By hand, from another process: within a second or so.
+            let id = try await database.one(
+                "select id from detection.responses where action = 'ban_address' and ended_at is null", as: Int64.self)
+            await database.close()
+            let undone = try await Program.run("respond", "undo", "\(id)", "--data-dir", bank.data)
+            #expect(undone.status == 0, "\(undone.error)")
+            for _ in 0..<500 {
+                if try await status(from: "203.0.113.7") == 200 { break }
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            #expect(try await status(from: "203.0.113.7") == 200)
+            let refused = try await Program.run(
+                "respond", "do", "ban_address", "10.0.0.1", "--reason", "a mistake", "--data-dir", bank.data)
+            #expect(refused.status != 0 && refused.error.contains("bank's own networks"), "\(refused.error)")
+        }
+    }
+}
