@@ -93,7 +93,7 @@ public struct BankService: Sendable {
     /// Executes what is due on a day, the open business day by default; says how many orders were looked at.
     @discardableResult
     public func executeStandingOrders(on day: LedgerDay? = nil) async throws -> Int {
-        try await StandingOrderRunner(store: core.store).run(on: day)
+        try await StandingOrderRunner(core: core).run(on: day)
     }
 
     /// The document of the interface, which needs no token.

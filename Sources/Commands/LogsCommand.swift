@@ -4,7 +4,7 @@ internal import Platform
 struct LogsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "logs", abstract: "Find intrusions in logs: afterwards, or as they are written.",
-        subcommands: [Analyse.self, Follow.self, Unban.self, RulesCommand.self])
+        subcommands: [Analyse.self, Follow.self, Receive.self, Unban.self, RulesCommand.self])
 
     struct Analyse: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -149,6 +149,55 @@ struct LogsCommand: AsyncParsableCommand {
                 (request.banSeconds, request.protected) = (banSeconds, protect)
                 let count = try await LogsService.follow(request) { Terminal.output($0) }
                 Terminal.output("\(count) lignes suivies (lines followed)")
+                return 0
+            }
+        }
+    }
+
+    struct Receive: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "receive", abstract: "Receive syslog by TCP or TLS into files that follow and analyse read.",
+            discussion: """
+                Messages are lines or begin with their length (RFC 6587, RFC 5425). One file for each sender, turned over at
+                64 MB. A sender whose lines can not be written is hung up on. Ends with Ctrl-C.
+                """)
+
+        @Argument(help: ArgumentHelp("Where the files go.", valueName: "dir"))
+        var folder: String
+
+        @Option(help: "The address to listen on.")
+        var host = "127.0.0.1"
+
+        @Option(help: "The port; 0 takes a free one.")
+        var port = 6514
+
+        @Option(help: ArgumentHelp("A certificate chain: with it senders speak TLS.", valueName: "pem"))
+        var certificate: String?
+
+        @Option(help: ArgumentHelp("The certificate's private key.", valueName: "pem"))
+        var privateKey: String?
+
+        @Option(help: ArgumentHelp("Senders must show a certificate of these authorities.", valueName: "pem"))
+        var clientCa: String?
+
+        func validate() throws {
+            guard (0...65_535).contains(port) else { throw ValidationError("--port takes 0 to 65535") }
+            guard (certificate == nil) == (privateKey == nil) else {
+                throw ValidationError("--certificate and --private-key go together")
+            }
+            guard clientCa == nil || certificate != nil else {
+                throw ValidationError("--client-ca needs --certificate")
+            }
+        }
+
+        func run() async throws {
+            try await CommandRunner.run {
+                var request = LogsService.Receiving(folder: folder)
+                (request.host, request.port) = (host, port)
+                (request.certificate, request.privateKey, request.clientAuthorities) = (
+                    certificate, privateKey, clientCa
+                )
+                try await LogsService.receive(request) { Terminal.output("receiving on \(host):\($0)") }
                 return 0
             }
         }

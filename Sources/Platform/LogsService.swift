@@ -1,6 +1,7 @@
 internal import Detection
 public import Diagnostics
 internal import Foundation
+internal import Gateway
 internal import PostgresServer
 
 /// Reads logs, and tells people and machines what happened.
@@ -151,6 +152,26 @@ public enum LogsService {
         if run?.status != 0 {
             show("le programme \(hook) \(arguments.joined(separator: " ")) a échoué (the hook failed)")
         }
+    }
+
+    public struct Receiving: Sendable {
+        public var host = "127.0.0.1"
+        public var port = 6514
+        public var folder: String
+        public var certificate: String?
+        public var privateKey: String?
+        public var clientAuthorities: String?
+
+        public init(folder: String) { self.folder = folder }
+    }
+
+    /// Receives syslog until the task is cancelled.
+    public static func receive(_ request: Receiving, onListening: @Sendable (Int) -> Void) async throws {
+        var settings = SyslogServer.Settings()
+        (settings.host, settings.port) = (request.host, request.port)
+        (settings.certificate, settings.privateKey) = (request.certificate, request.privateKey)
+        settings.clientAuthorities = request.clientAuthorities
+        try await SyslogServer(settings, spool: try LineSpool(request.folder)).run(onListening: onListening)
     }
 
     /// Takes a ban back, by hand.

@@ -92,4 +92,54 @@ import Web
             #expect(balance == 97_000)
         }
     }
+
+    @Test("nobody gets past the screen with a file")
+    func files() async throws {
+        try await with { stage in
+            let day = try await stage.database.one(
+                "select jour::text from journees where close_le is null", as: String.self)
+            let file = PaymentFile(
+                date: day,
+                payments: [
+                    (iban(2), "10.00", "EUR", "A"), (iban(2), "250.00", "EUR", "B"), (iban(2), "150.00", "EUR", "C"),
+                ])
+            let answer = await stage.ask(
+                .post, "/payments/pain.001", headers: ["Accept": "application/json"], bytes: Array(file.text.utf8),
+                type: "application/xml")
+            let codes = answer.json["payments"]?.array?.map { $0["code"]?.string ?? "-" }
+            #expect(codes == ["-", "payment_held", "payment_needs_proof"], "\(answer.text)")
+            #expect(!answer.text.contains("FRAD"))
+            let balance = try await stage.balance(1)
+            #expect(balance == 99_000)
+            try await stage.expectSound()
+        }
+    }
+
+    @Test("standing orders are judged when they fall due; what they were proved for at first stays proved")
+    func standingOrders() async throws {
+        try await with { stage in
+            for amount in ["10.00", "150.00", "250.00"] {
+                let made = await stage.ask(
+                    .post, "/standing-orders", level: "aal2",
+                    body: [
+                        "debit_account": 1, "payee": ["iban": .string(iban(2))],
+                        "amount": ["amount": .string(amount), "currency": "EUR"], "reason": "Loyer",
+                        "frequency": "monthly", "first_on": "2035-01-31",
+                    ])
+                #expect(made.status == 201, "\(made.text)")
+            }
+            let count = try await stage.service.executeStandingOrders(on: LedgerDay("2035-01-31"))
+            let again = try await stage.service.executeStandingOrders(on: LedgerDay("2035-01-31"))
+            #expect(count == 3 && again == 0)
+            let balance = try await stage.balance(1)
+            #expect(balance == 84_000)
+            let kept = try await stage.database.all(
+                "select statut || ' ' || coalesce(code, '-') from executions_permanentes order by 1", as: String.self)
+            #expect(kept == ["execute -", "execute -", "refuse payment_held"])
+            let retried = try await stage.service.executeStandingOrders(on: LedgerDay("2035-02-01"))
+            let seen = try await self.seen(stage)
+            #expect(retried == 1 && seen == [1_000, 15_000, 25_000, 25_000])
+            try await stage.expectSound()
+        }
+    }
 }

@@ -37,7 +37,8 @@ enum PaymentFileEndpoint {
                 hint: "Ask for application/json or application/xml.")
         }
         let file = try Pain001(try document(call.request.body))
-        let (lines, currency) = try await lines(of: file, call)
+        var (lines, currency) = try await lines(of: file, call)
+        try await judge(&lines, file.messageID, call)
         let result = try await PaymentFileStore(core: call.core).execute(
             file.messageID, digest: SHA256.hash(call.request.body), lines, currency: currency, call.caller)
         let report = PaymentReport(file: file, isReplay: result.isReplay, outcomes: result.outcomes)
@@ -55,6 +56,26 @@ enum PaymentFileEndpoint {
                 error.code == "body_too_large" ? 413 : 400, code: error.code,
                 message: "the file can not be taken: \(error.reason) at byte \(error.offset)",
                 hint: "Send XML in UTF-8 without a document type, 2 MB at most.")
+        }
+    }
+
+    /// Orders of a file pass the same screen as others; what it keeps is refused with its code.
+    private static func judge(_ lines: inout [PaymentFileStore.Line], _ message: String, _ call: BankCall) async throws
+    {
+        var orders: [TransferOrder] = []
+        var places: [Int] = []
+        for (index, line) in lines.enumerated() where line.refusal == nil {
+            guard let debit = line.debit, let credit = line.credit, let amount = line.payment.amount else { continue }
+            var order = TransferOrder(
+                debit: AccountID(debit), credit: AccountID(credit), amount: amount,
+                key: OrderKey("fichier/\(message)/\(index)"), reason: line.payment.reason)
+            order.channel = "fichier"
+            orders.append(order)
+            places.append(index)
+        }
+        let verdicts = try await ScreenedTransfers(core: call.core, caller: call.caller).refusals(orders)
+        for (place, verdict) in zip(places, verdicts) {
+            if let verdict { lines[place].refusal = verdict.code }
         }
     }
 

@@ -21,7 +21,7 @@ struct PaymentFileStore: Sendable {
         let debit: Int64?
         let credit: Int64?
         /// Why it is not even tried.
-        let refusal: String?
+        var refusal: String?
     }
 
     func execute(

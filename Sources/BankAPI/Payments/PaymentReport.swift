@@ -19,11 +19,15 @@ struct PaymentReport: Sendable {
         "LV001": "AM04", "LV002": "AC01", "LV003": "AC06", "LV004": "AC04", "LV005": "AM03", "LV006": "AM02",
         "LV007": "AM05", "LV009": "AM12", "LV010": "AC03", "LV011": "AC02", "LV020": "DT01", "LV024": "DS0A",
         "iban_invalid": "AC03", "payee_not_here": "AGNT", "amount_invalid": "AM12",
+        "payment_needs_proof": "DS0A",
     ]
     private static let words: [String: String] = [
         "iban_invalid": "the creditor's IBAN is none", "payee_not_here": PayeeStore.elsewhere.message,
         "amount_invalid": "the amount or its currency can not be paid", "LV020": "the execution date is not today's",
         "LV011": "the debtor's account is none of yours",
+        "payment_needs_proof": "the order needs one more proof of who you are",
+        "payment_held": "the bank looks at this order first",
+        "payment_refused": "the bank does not execute this order",
     ]
 
     private static func code(_ refusal: String) -> String {
