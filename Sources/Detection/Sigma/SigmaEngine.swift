@@ -5,12 +5,10 @@ final class SigmaEngine {
     private let rules: [SigmaRule]
     private let correlations: [CorrelationState]
     private let sink: FindingSink
-    private let literals: PatternSet?
-    /// Rules that a literal stands for.
-    private let owners: [[Int]]
+    /// Literals of the rules about each source, and the rules that each stands for.
+    private let literals: [(set: PatternSet, owners: [[Int]])?]
     /// Rules without a sure literal, by source.
     private let always: [[Int]]
-    private let bySource: [Bool]
     private var found: [Int32] = []
     private var stamps: [UInt64]
     private var stamp: UInt64 = 0
@@ -25,23 +23,25 @@ final class SigmaEngine {
             }
         }
         stamps = Array(repeating: 0, count: rules.count)
-        var byLiteral: [String: [Int]] = [:]
+        var byLiteral = Array(repeating: [String: [Int]](), count: 8)
         var always = Array(repeating: [Int](), count: 8)
-        var bySource = Array(repeating: false, count: 8)
         for (index, rule) in rules.enumerated() {
-            let sources = rule.sources.isEmpty ? Set(UInt8(0)..<8) : rule.sources
-            for source in sources { bySource[Int(source)] = true }
-            if let literals = rule.literals, !literals.isEmpty {
-                for literal in literals { byLiteral[literal, default: []].append(index) }
-            } else {
-                for source in sources { always[Int(source)].append(index) }
+            for source in rule.sources.isEmpty ? Set(UInt8(0)..<8) : rule.sources {
+                if let literals = rule.literals, !literals.isEmpty {
+                    for literal in literals { byLiteral[Int(source)][literal, default: []].append(index) }
+                } else {
+                    always[Int(source)].append(index)
+                }
             }
         }
         self.always = always
-        self.bySource = bySource
-        let words = byLiteral.keys.sorted()
-        owners = words.map { byLiteral[$0] ?? [] }
-        literals = words.isEmpty ? nil : try PatternSet(words.map(Self.escaped), ignoresCase: true)
+        var sets: [(set: PatternSet, owners: [[Int]])?] = []
+        for table in byLiteral {
+            let words = table.keys.sorted()
+            let set = words.isEmpty ? nil : try PatternSet(words.map(Self.escaped), ignoresCase: true)
+            sets.append(set.map { ($0, words.map { table[$0] ?? [] }) })
+        }
+        literals = sets
     }
 
     var ruleCount: Int { rules.count + correlations.count }
@@ -57,17 +57,15 @@ final class SigmaEngine {
 
     func take(_ event: LogEvent, _ place: LinePlace) {
         let source = Int(event.source.rawValue)
-        guard bySource[source] else { return }
         for index in always[source] { run(index, event, place) }
-        guard let literals else { return }
-        let count = literals.match(event.line, &found)
+        guard let (set, owners) = literals[source] else { return }
+        let count = set.match(event.line, &found)
         guard count > 0 else { return }
         stamp += 1
         for number in 0..<count {
             for index in owners[Int(found[number])] where stamps[index] != stamp {
                 stamps[index] = stamp
-                let sources = rules[index].sources
-                if sources.isEmpty || sources.contains(event.source.rawValue) { run(index, event, place) }
+                run(index, event, place)
             }
         }
     }

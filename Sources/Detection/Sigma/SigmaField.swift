@@ -58,6 +58,27 @@ enum SigmaField: Hashable, Sendable {
         }
     }
 
+    var isNumber: Bool { [.status, .size, .rows].contains(self) }
+
+    /// Nil where `with` gives no text.
+    func number(_ event: LogEvent) -> Int64? {
+        switch self {
+        case .status: event.status == 0 ? nil : Int64(event.status)
+        case .size: event.size
+        case .rows: event.rows
+        default: nil
+        }
+    }
+
+    /// What it takes to make its text, in comparisons of a byte.
+    var cost: Int {
+        switch self {
+        case .status, .size, .rows, .address: 100
+        case .member: 500
+        default: 0
+        }
+    }
+
     private static func own<T>(_ text: String, _ body: (Bytes) -> T) -> T {
         var text = text
         return text.withUTF8 { body(Bytes(UnsafeRawBufferPointer($0))) }

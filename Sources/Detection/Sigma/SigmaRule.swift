@@ -5,9 +5,28 @@ struct SigmaRule: Sendable {
         let field: SigmaField
         let tests: [SigmaTest]
         let needsAll: Bool
+        /// The same tests where the field is a number, so that no text has to be made of it.
+        private let numbers: [(comparison: SigmaTest.Comparison, limit: Int64)]?
+        /// What it takes, roughly, in comparisons of a byte.
+        let cost: Int
+
+        init(field: SigmaField, tests: [SigmaTest], needsAll: Bool) {
+            self.field = field
+            self.tests = tests
+            self.needsAll = needsAll
+            let numbers = tests.compactMap(\.numeric)
+            self.numbers = field.isNumber && numbers.count == tests.count ? numbers : nil
+            cost = self.numbers == nil ? tests.reduce(field.cost) { $0 + $1.cost } : 1
+        }
 
         func matches(_ event: LogEvent) -> Bool {
-            field.with(event) { text in
+            if let numbers {
+                guard let value = field.number(event) else { return false }
+                return needsAll
+                    ? numbers.allSatisfy { $0.comparison.holds(value, $0.limit) }
+                    : numbers.contains { $0.comparison.holds(value, $0.limit) }
+            }
+            return field.with(event) { text in
                 needsAll ? tests.allSatisfy { $0.matches(text) } : tests.contains { $0.matches(text) }
             }
         }
@@ -23,7 +42,14 @@ struct SigmaRule: Sendable {
 
     /// A list of maps: any of them; a map: all its fields.
     struct Selection: Sendable {
+        /// The cheapest tests first.
         let alternatives: [[FieldTest]]
+        let cost: Int
+
+        init(alternatives: [[FieldTest]]) {
+            self.alternatives = alternatives.map { $0.sorted { $0.cost < $1.cost } }
+            cost = self.alternatives.reduce(0) { $0 + ($1.first?.cost ?? 0) }
+        }
 
         func matches(_ event: LogEvent) -> Bool {
             alternatives.contains { $0.allSatisfy { $0.matches(event) } }
@@ -58,20 +84,74 @@ struct SigmaRule: Sendable {
     let sources: Set<UInt8>
     let selections: [String: Selection]
     let condition: Condition
+    /// The condition with its selections in place, the cheapest first.
+    private let check: Check
     /// Only for correlations: raises nothing alone.
     var isSilent = false
 
-    func matches(_ event: LogEvent) -> Bool { evaluate(condition, event) }
+    private indirect enum Check: Sendable {
+        case selection(Selection)
+        case not(Check)
+        case and([Check])
+        case or([Check])
+        case some([Selection], atLeast: Int)
 
-    private func evaluate(_ condition: Condition, _ event: LogEvent) -> Bool {
-        switch condition {
-        case .selection(let name): selections[name]?.matches(event) ?? false
-        case .not(let inner): !evaluate(inner, event)
-        case .and(let parts): parts.allSatisfy { evaluate($0, event) }
-        case .or(let parts): parts.contains { evaluate($0, event) }
-        case .some(let names, let least): names.count(where: { selections[$0]?.matches(event) ?? false }) >= least
+        init(_ condition: Condition, _ selections: [String: Selection]) {
+            func parts(_ conditions: [Condition]) -> [Check] {
+                conditions.map { Check($0, selections) }.sorted { $0.cost < $1.cost }
+            }
+            switch condition {
+            case .selection(let name): self = .selection(selections[name] ?? Selection(alternatives: []))
+            case .not(let inner): self = .not(Check(inner, selections))
+            case .and(let inner): self = .and(parts(inner))
+            case .or(let inner): self = .or(parts(inner))
+            case .some(let names, let least):
+                self = .some(names.compactMap { selections[$0] }.sorted { $0.cost < $1.cost }, atLeast: least)
+            }
+        }
+
+        var cost: Int {
+            switch self {
+            case .selection(let selection): selection.cost
+            case .not(let inner): inner.cost
+            case .and(let parts): parts.first?.cost ?? 0
+            case .or(let parts): parts.reduce(0) { $0 + $1.cost }
+            case .some(let selections, _): selections.first?.cost ?? 0
+            }
+        }
+
+        func holds(_ event: LogEvent) -> Bool {
+            switch self {
+            case .selection(let selection): return selection.matches(event)
+            case .not(let inner): return !inner.holds(event)
+            case .and(let parts): return parts.allSatisfy { $0.holds(event) }
+            case .or(let parts): return parts.contains { $0.holds(event) }
+            case .some(let selections, let least):
+                var count = 0
+                for (index, selection) in selections.enumerated() {
+                    if selection.matches(event) { count += 1 }
+                    if count >= least { return true }
+                    if count + selections.count - index - 1 < least { return false }
+                }
+                return least <= 0
+            }
         }
     }
+
+    init(
+        id: String, name: String?, rule: Rule, sources: Set<UInt8>, selections: [String: Selection],
+        condition: Condition
+    ) {
+        self.id = id
+        self.name = name
+        self.rule = rule
+        self.sources = sources
+        self.selections = selections
+        self.condition = condition
+        check = Check(condition, selections)
+    }
+
+    func matches(_ event: LogEvent) -> Bool { check.holds(event) }
 
     var literals: [String]? { literals(of: condition) }
 

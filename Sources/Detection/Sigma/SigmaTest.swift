@@ -8,7 +8,42 @@ enum SigmaTest: Sendable {
     case exists(Bool)
     case empty
 
-    enum Comparison: Sendable { case less, lessOrEqual, greater, greaterOrEqual, equal }
+    enum Comparison: Sendable {
+        case less, lessOrEqual, greater, greaterOrEqual, equal
+
+        func holds(_ value: Int64, _ limit: Int64) -> Bool {
+            switch self {
+            case .less: value < limit
+            case .lessOrEqual: value <= limit
+            case .greater: value > limit
+            case .greaterOrEqual: value >= limit
+            case .equal: value == limit
+            }
+        }
+    }
+
+    /// The same about a number: a whole number written out is equal to its field or is not.
+    var numeric: (comparison: Comparison, limit: Int64)? {
+        switch self {
+        case .number(let comparison, let limit): return (comparison, limit)
+        case .glob(let pieces, true, true, _):
+            guard pieces.count == 1, let value = Int64(String(decoding: pieces[0], as: UTF8.self)),
+                Array(String(value).utf8) == pieces[0]
+            else { return nil }
+            return (.equal, value)
+        default: return nil
+        }
+    }
+
+    /// What it takes, roughly, in comparisons of a byte.
+    var cost: Int {
+        switch self {
+        case .number, .exists, .empty: 1
+        case .glob(let pieces, let atStart, let atEnd, _): pieces.count == 1 && (atStart || atEnd) ? 3 : 60
+        case .block: 20
+        case .regex: 200
+        }
+    }
 
     func matches(_ text: Bytes) -> Bool {
         switch self {
@@ -18,13 +53,7 @@ enum SigmaTest: Sendable {
         case .block(let block): return NetworkAddress(text).map(block.contains) ?? false
         case .number(let comparison, let limit):
             guard let value = text.integer else { return false }
-            switch comparison {
-            case .less: return value < limit
-            case .lessOrEqual: return value <= limit
-            case .greater: return value > limit
-            case .greaterOrEqual: return value >= limit
-            case .equal: return value == limit
-            }
+            return comparison.holds(value, limit)
         case .exists(let wanted): return text.isEmpty != wanted
         case .empty: return text.isEmpty
         }
