@@ -105,7 +105,7 @@ public final class Connection: SQLExecutor, @unchecked Sendable {
             }
             return value
         } catch {
-            _ = try? await Request.runToTheEnd("rollback", on: self, reactor)
+            try? await undo("rollback")
             throw error
         }
     }
@@ -121,10 +121,30 @@ public final class Connection: SQLExecutor, @unchecked Sendable {
     }
 
     func undoSavepoint() async throws {
-        for undo: Statement in ["rollback to savepoint inner_part", "release savepoint inner_part"] {
-            _ = try await Request.runToTheEnd(undo, on: self, reactor)
-        }
+        try await undo("rollback to savepoint inner_part")
+        try await undo("release savepoint inner_part")
     }
+
+    /// Runs what must not fail. A statement time-out that was set for what is undone still holds while it is undone, and may
+    /// strike on a busy machine: then again. A connection that can not be brought back to order is given up.
+    private func undo(_ statement: Statement) async throws {
+        var last: any Error = PostgresError.closed
+        for _ in 0..<Self.undoAttemptsMax {
+            do {
+                _ = try await Request.runToTheEnd(statement, on: self, reactor)
+                return
+            } catch {
+                last = error
+                guard let error = error as? PostgresError, error.sqlState == "57014" else { break }
+            }
+        }
+        _ = try? await reactor.perform { [self] in
+            wire?.lose(PostgresError(kind: .connectionLost, message: "a transaction could not be undone"))
+        }
+        throw last
+    }
+
+    private static let undoAttemptsMax = 50
 
     // MARK: Outside of the pipeline
 

@@ -63,6 +63,17 @@ final class Request: @unchecked Sendable {
         }
     }
 
+    /// About what it takes on its way to the server.
+    var byteCount: Int {
+        func bytes(_ statement: Statement) -> Int {
+            statement.values.reduce(statement.sql.utf8.count) { $0 + ($1.bytes?.count ?? 0) }
+        }
+        switch work {
+        case .one(let statement): return bytes(statement)
+        case .many(let statements): return statements.reduce(0) { $0 + bytes($1) }
+        }
+    }
+
     func add(_ reply: QueryResult) {
         switch work {
         case .one: result = reply

@@ -86,8 +86,18 @@ extension Wire {
             owner?.resubmit(request, from: self)
             return
         }
-        request.fail(told(error, about: request))
+        let told = told(error, about: request)
+        let isSuspect = told.kind == .statementTimeout && request.byteCount > Self.serverBufferBytes
+        request.fail(told)
+        guard isSuspect else { return }
+        // The server reads 8 kB at a time. When its time is over while it waits for more of a flight, it says that it is
+        // ready and answers the rest once more: from then on answers would come to the wrong questions.
+        fatal = PostgresError(kind: .connectionLost, message: "a time-out struck inside a long flight")
+        lose(PostgresError.closed)
     }
+
+    /// Less than its buffer, for what the protocol adds.
+    private static var serverBufferBytes: Int { 7_000 }
 
     /// Errors that are our doing and not the statement's. Its implicit transaction was rolled back with it.
     private func isRepeatable(_ error: PostgresError, for request: Request) -> Bool {

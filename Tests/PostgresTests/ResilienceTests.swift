@@ -248,4 +248,39 @@ import Testing
             }
         }
     }
+
+    @Test func `inside a long flight never gives an answer to another's question`() async throws {
+        let long = String(repeating: "é", count: 3_000)
+        try await withTestDatabase(connectionsMax: 3) { database in
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                for worker in 0..<6 {
+                    group.addTask {
+                        var late = 0
+                        for round in 0..<40 {
+                            let number = Int64(worker * 1_000 + round)
+                            do {
+                                try await database.transaction { tx in
+                                    try await tx.run("select set_config('statement_timeout', '1', true)")
+                                    let nap = Double((worker * 40 + round) % 40) / 40_000
+                                    let parts: [Statement] = (0..<12).map { "select length(\(long)), \($0)::int" }
+                                    try await tx.pipeline(["select pg_sleep(\(nap))"] + parts)
+                                }
+                            } catch let error as PostgresError {
+                                late += 1
+                                #expect(
+                                    [.statementTimeout, .connectionLost].contains(error.kind)
+                                        || error.sqlState == "57014", "\(error)")
+                            }
+                            let answer = try await database.one("select \(number)::bigint", as: Int64.self)
+                            #expect(answer == number)
+                        }
+                        return late
+                    }
+                }
+                var late = 0
+                for try await more in group { late += more }
+                #expect(late > 0)
+            }
+        }
+    }
 }

@@ -44,9 +44,12 @@ public final class FraudDesk: Sendable {
         let event = try request.event(plan)
         do {
             return try await tx.savepoint { tx in
-                try await tx.run(FraudStore.limit(self.settings.decisionMax))
+                let settings = try await tx.pipeline([
+                    FraudStore.limitNow, FraudStore.limit(self.settings.decisionMax),
+                ])
+                let before = try settings.first?.first?.decode(0, as: String.self) ?? "0"
                 let decision = try await self.judge(request, event, in: tx)
-                try await tx.run(FraudStore.noLimit)
+                try await tx.run(FraudStore.limit(before))
                 return decision
             }
         } catch let error as FraudError {

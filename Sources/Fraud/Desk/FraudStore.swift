@@ -18,7 +18,10 @@ struct FraudStore: Sendable {
         return "select set_config('statement_timeout', \(String(milliseconds)), true)"
     }
 
-    static let noLimit: Statement = "select set_config('statement_timeout', '0', true)"
+    static let limitNow: Statement = "select current_setting('statement_timeout')"
+
+    /// As it was before.
+    static func limit(_ setting: String) -> Statement { "select set_config('statement_timeout', \(setting), true)" }
 
     /// Whether a failure is one that a payment must not die of: time, locks, the features' own tables.
     static func isOurs(_ error: PostgresError) -> Bool {
