@@ -230,7 +230,8 @@ let package = Package(
         tests(
             "BankAPITests",
             [
-                "BankAPI", "Bank", "Vault", "Evidence", "Cryptography", "Migrations", "Postgres", "Web", "TestSupport",
+                "BankAPI", "Bank", "Vault", "Evidence", "Fraud", "Cryptography", "Migrations", "Postgres", "Web",
+                "TestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         tests(

@@ -32,7 +32,12 @@ struct FraudDeskService: Sendable {
 
     /// Judges the orders of clients: the debited account stands for the client, the credited one for the terminal.
     var screen: PaymentScreen {
-        PaymentScreen(isOn: { [desk] in desk.current.champion != nil }) { [desk] order, tx in
+        PaymentScreen(
+            isOn: { [desk] in desk.current.champion != nil },
+            hear: { [desk] payment, isFraud, author in
+                _ = try await desk.label(payment, isFraud: isFraud, source: .client, author: author)
+            }
+        ) { [desk] order, tx in
             let key = "virement \(order.debit.rawValue) \(order.key.rawValue)"
             let decision = try await desk.decide(
                 PaymentRequest(

@@ -17,12 +17,16 @@ public struct PaymentScreen: Sendable {
     let isOn: @Sendable () -> Bool
     /// Runs as the bank itself.
     let judge: @Sendable (TransferOrder, Transaction) async throws -> Verdict
+    /// Told what a client says of a payment that was judged: its number, whether it is fraud, who says so.
+    let hear: (@Sendable (Int64, Bool, String) async throws -> Void)?
 
     public init(
         isOn: @escaping @Sendable () -> Bool,
+        hear: (@Sendable (Int64, Bool, String) async throws -> Void)? = nil,
         judge: @escaping @Sendable (TransferOrder, Transaction) async throws -> Verdict
     ) {
         self.isOn = isOn
+        self.hear = hear
         self.judge = judge
     }
 
@@ -32,7 +36,7 @@ public struct PaymentScreen: Sendable {
     public func asking(
         isAny: @escaping @Sendable () -> Bool, needsProof: @escaping @Sendable (Int64) -> Bool
     ) -> PaymentScreen {
-        PaymentScreen(isOn: { isAny() || isOn() }) { order, tx in
+        PaymentScreen(isOn: { isAny() || isOn() }, hear: hear) { order, tx in
             let verdict = isOn() ? try await judge(order, tx) : .pass
             return verdict == .pass && needsProof(order.debit.rawValue) ? .proof : verdict
         }
