@@ -7,7 +7,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: release ## build, simulate an attacked bank, recover it, keep it running
-	@$(DIGITALBANK) up
+	@$(DIGITALBANK) up --monitoring
 
 down: ## stop the recovered bank
 	@if [ -x $(DIGITALBANK) ]; then $(DIGITALBANK) down; else echo "nothing to stop: digitalbank is not built"; fi
