@@ -9,7 +9,8 @@ struct MonitoringCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "check",
             abstract: "Ask Prometheus every query of every dashboard, and say which gives nothing.",
-            discussion: "Ends with 0 when each gives data or is excused in deploy/grafana/exceptions.json, else with 1.")
+            discussion: "Ends with 0 when each gives data or is excused in deploy/grafana/exceptions.json, else with 1."
+        )
 
         @Option(help: ArgumentHelp("Where Prometheus is; by default the one of --data-dir.", valueName: "url"))
         var prometheus: String?

@@ -12,9 +12,9 @@ struct IndicatorStore: Sendable {
 
         init(row: Postgres.Row) throws {
             name = try row.decode("name")
-            labels = try row.decode("labels")
-            value = try row.decode("value")
-            help = try row.decode("help")
+            labels = try row.decodeIfPresent("labels")
+            value = try row.decodeIfPresent("value")
+            help = try row.decodeIfPresent("help")
         }
     }
 

@@ -34,7 +34,8 @@ public enum ProcessReadings {
         if getrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit) == 0 {
             readings.append(
                 Reading(
-                    "process_max_fds", .gauge, Double(limit.rlim_cur), help: "File descriptors that may be open at once."))
+                    "process_max_fds", .gauge, Double(limit.rlim_cur),
+                    help: "File descriptors that may be open at once."))
         }
         return readings
     }

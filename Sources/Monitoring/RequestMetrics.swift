@@ -20,6 +20,12 @@ public final class RequestMetrics: Sendable {
     public static let routesMax = 200
     /// Upper bounds in seconds.
     static let bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+    /// Named from the first request on: alerts ask for them, and what they ask about may be that none is answered well.
+    private static let named: Set<Route> = [
+        Route(mount: "/auth/v1", name: "/token", method: "POST"),
+        Route(mount: "/auth/v1", name: "/verify", method: "POST"),
+        Route(mount: "/bank/v1", name: "/transfers", method: "POST"),
+    ]
     private static let learning: Set<String> = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
     private let series = Mutex<[Route: Series]>([:])
     private let inFlight = Atomic<Int>(0)
@@ -38,9 +44,12 @@ public final class RequestMetrics: Sendable {
         let seconds = Double(time.components.seconds) + Double(time.components.attoseconds) / 1e18
         let known = Self.learning.contains(method)
         let exemplar = Exemplar(requestID: id, value: seconds, time: Self.now())
-        let own = Route(mount: mount, name: known ? RouteName.of(path) : RouteName.other, method: known ? method : "OTHER")
+        let own = Route(
+            mount: mount, name: known ? RouteName.of(path) : RouteName.other, method: known ? method : "OTHER")
         series.withLock { series in
-            let isNamed = series[own] != nil || (known && status < 400 && series.count < Self.routesMax)
+            let isNamed =
+                series[own] != nil || Self.named.contains(own)
+                || (known && status < 400 && series.count < Self.routesMax)
             let route = isNamed ? own : Route(mount: mount, name: RouteName.other, method: own.method)
             series[route, default: Series()].statuses[status, default: 0] += 1
             series[route]?.times.add(seconds, exemplar: exemplar)

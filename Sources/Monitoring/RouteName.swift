@@ -6,7 +6,9 @@ enum RouteName {
 
     /// `/accounts/42/statement` is `/accounts/{id}/statement`. Words of letters, hyphens and underscores stay.
     static func of(_ path: String) -> String {
-        if path.utf8.count <= bytesMax, path.utf8.allSatisfy({ isLetter($0) || $0 == UInt8(ascii: "/") }) { return path }
+        if path.utf8.count <= bytesMax, path.utf8.allSatisfy({ isLetter($0) || $0 == UInt8(ascii: "/") }) {
+            return path
+        }
         let segments = path.split(separator: "/", omittingEmptySubsequences: true)
         guard segments.count <= segmentsMax else { return other }
         let names = segments.map { $0.utf8.count <= 40 && $0.utf8.allSatisfy(isLetter) ? String($0) : "{id}" }

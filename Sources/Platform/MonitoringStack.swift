@@ -61,7 +61,10 @@ struct MonitoringStack: Codable, Sendable {
             stack.admin = admin
             try await stack.startAll(data, cluster, server, without: missing)
         }
-        var lines = stack.url("prometheus").map { ["Prometheus   \($0)"] } ?? ["monitoring   Prometheus ended at once: \(folder(data))/prometheus.log"]
+        var lines =
+            stack.url("prometheus").map { ["Prometheus   \($0)"] } ?? [
+                "monitoring   Prometheus ended at once: \(folder(data))/prometheus.log"
+            ]
         if !missing.isEmpty { lines.append("monitoring   without \(missing.joined(separator: ", ")): not installed") }
         return lines
     }

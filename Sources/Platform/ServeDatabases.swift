@@ -47,7 +47,8 @@ struct ServeDatabases: Sendable {
             }
         } catch let error as PostgresError where error.sqlState == "42501" {
             role = try await database.withConnection { try await ApiRolesStore.currentRole($0) }
-            notices.append("database     no right to make roles: the API connects as \(role) and becomes what a token says")
+            notices.append(
+                "database     no right to make roles: the API connects as \(role) and becomes what a token says")
         } catch {
             await database.close()
             throw error

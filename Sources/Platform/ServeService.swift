@@ -92,7 +92,11 @@ public enum ServeService {
                 hint: "Make one with: digitalbank up, or digitalbank recover DUMP --data-dir \(data.path)",
                 exitStatus: .conflict)
         }
-        if request.database != nil { try data.prepare() }
+        if request.database != nil {
+            try data.prepare()
+            // A bank that begins here has no keys yet; one that was restored brings its own.
+            _ = try await data.vaultKeys()
+        }
         let keys = try ApiKeys.open(data)
         let databases = try await ServeDatabases.open(request, keys)
         let result: Result<Void, any Error>
@@ -111,7 +115,8 @@ public enum ServeService {
     ) async throws {
         let (api, catalog, feed, judging) = (databases.api, databases.catalog, databases.feed, databases.judging)
         try await Migrator(catalog).apply([
-            try BankMigrations.set(), try AuthMigrations.set(), try RestMigrations.set(), try RealtimeMigrations.set(),
+            try BankMigrations.set(), try VaultMigrations.set(), try AuthMigrations.set(), try RestMigrations.set(),
+            try RealtimeMigrations.set(),
             try MonitoringMigrations.set(),
         ])
         if databases.apiRole == ApiRolesStore.name { try await catalog.pipeline(ApiRolesStore.answers) }

@@ -57,12 +57,17 @@ import Testing
         let metrics = RequestMetrics()
         var letters = SystemRandomNumberGenerator()
         for _ in 0..<20_000 {
-            let name = String((0..<8).map { _ in Character(UnicodeScalar(UInt8.random(in: 97...122, using: &letters))) })
+            let name = String(
+                (0..<8).map { _ in Character(UnicodeScalar(UInt8.random(in: 97...122, using: &letters))) })
             // Half of them are answered well, which is more than a stranger gets.
-            record(metrics, "/" + name, ["GET", "POST", "BREW"].randomElement(using: &letters) ?? "GET", .random(in: 200...599))
+            record(
+                metrics, "/" + name, ["GET", "POST", "BREW"].randomElement(using: &letters) ?? "GET",
+                .random(in: 200...599))
         }
         let text = Exposition.prometheus.text(metrics.families)
-        let counts = text.split(separator: "\n").filter { $0.hasPrefix("digitalbank_http_request_duration_seconds_count") }
+        let counts = text.split(separator: "\n").filter {
+            $0.hasPrefix("digitalbank_http_request_duration_seconds_count")
+        }
         // Those that have a name, and `other` of each method.
         #expect(counts.count <= RequestMetrics.routesMax + 7, "\(counts.count)")
         #expect(text.contains("route=\"other\",method=\"OTHER\""))

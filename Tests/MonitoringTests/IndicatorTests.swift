@@ -16,7 +16,8 @@ import Vault
 @Suite struct IndicatorTests {
     private static let bank = TestTemplate("monitored_bank") { database in
         try await Migrator(database).apply([
-            try BankMigrations.set(), try VaultMigrations.set(), try EvidenceMigrations.set(), try FraudMigrations.set(),
+            try BankMigrations.set(), try VaultMigrations.set(), try EvidenceMigrations.set(),
+            try FraudMigrations.set(),
             try AuthMigrations.set(), try RestMigrations.set(), try RealtimeMigrations.set(),
             try MonitoringMigrations.set(),
         ])
@@ -30,6 +31,9 @@ import Vault
     @Test("the bank's figures are read, and its books are balanced")
     func own() async throws {
         try await withTestDatabase(Self.bank) { database in
+            let store = IndicatorStore(database: database)
+            let rows = try await store.rows(of: "monitoring", rowsMax: 100, timeMax: .seconds(30))
+            #expect(rows.count > 15)
             let reader = reader(database)
             await reader.read()
             await reader.readBalance()
@@ -59,7 +63,9 @@ import Vault
             #expect(drill.value == 12.5 && drill.labels == [.init("ok", "true"), .init("scenario", "disk")])
             let refused = readings.filter { $0.name == "digitalbank_indicators_refused" }
             #expect(refused.first { $0.labels == [.init("schema", "essai")] }?.value == 7)
-            #expect(readings.first { $0.name == "digitalbank_indicators_up" && $0.labels == [.init("schema", "casse")] }?.value == 0)
+            #expect(
+                readings.first { $0.name == "digitalbank_indicators_up" && $0.labels == [.init("schema", "casse")] }?
+                    .value == 0)
             // The name belongs to the schema that had it first.
             #expect(readings.filter { $0.name == "digitalbank_drill_seconds" }.count == 1)
             let text = Exposition.prometheus.text(Family.grouping(readings))

@@ -30,7 +30,8 @@ enum Layers {
         "Detection": foundations.union(["Web", "Yams", "CZlib", "CZstd", "CRE2"]),
         "Monitoring": ["Diagnostics", "Postgres", "PostgresServer", "Migrations", "Web", "FoundationNetworking"],
         "Gateway": [
-            "Diagnostics", "Monitoring", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "BankAPI", "Fraud", "CZlib",
+            "Diagnostics", "Monitoring", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "BankAPI", "Fraud",
+            "CZlib",
             "HTTPTypes",
             "Hummingbird",
             "HummingbirdCore", "UnixSignals", "HummingbirdHTTP2", "Logging", "NIOCore", "NIOPosix",

@@ -25,7 +25,8 @@ enum MetricCatalogue {
 
     static func entries(in file: TextFile) -> [Entry] {
         if file.path.hasSuffix(".sql") { return file.text.contains("indicators") ? sql(file) : [] }
-        guard file.target == "Monitoring" || Layers.imports(in: file.swift).contains(where: { $0.module == "Monitoring" })
+        guard
+            file.target == "Monitoring" || Layers.imports(in: file.swift).contains(where: { $0.module == "Monitoring" })
         else { return [] }
         let literals = file.swift.literals
         return literals.indices.compactMap { index in

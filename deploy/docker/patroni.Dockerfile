@@ -8,5 +8,6 @@ RUN apt-get update \
 COPY deploy/docker/patroni.sh /usr/local/bin/digitalbank-patroni
 HEALTHCHECK --interval=5s --timeout=3s --retries=12 \
     CMD ["curl", "--fail", "--silent", "--output", "/dev/null", "http://127.0.0.1:8008/health"]
-USER postgres
+# postgres
+USER 999:999
 ENTRYPOINT ["/usr/local/bin/digitalbank-patroni"]

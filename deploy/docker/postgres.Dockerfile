@@ -9,4 +9,5 @@ RUN apt-get update \
 COPY deploy/docker/pgbackrest.conf /etc/pgbackrest.conf
 COPY deploy/docker/init.sh /docker-entrypoint-initdb.d/10-digitalbank.sh
 HEALTHCHECK --interval=5s --timeout=3s --retries=10 CMD ["pg_isready", "-q", "-U", "postgres"]
-USER postgres
+# postgres
+USER 999:999

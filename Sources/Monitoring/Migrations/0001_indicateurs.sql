@@ -135,7 +135,10 @@ begin
     return query select
         'digitalbank_standby_lag_seconds', jsonb_build_object('standby', coalesce(r.application_name, '')),
         coalesce(extract(epoch from r.replay_lag), 0)::double precision, 'How far a standby is behind in replaying.'
-    from pg_catalog.pg_stat_replication r where r.state = 'streaming';
+    from pg_catalog.pg_stat_replication r
+    where r.state = 'streaming'
+        and not exists (
+            select from pg_catalog.pg_replication_slots s where s.active_pid = r.pid and s.slot_type = 'logical');
 end
 $$;
 
