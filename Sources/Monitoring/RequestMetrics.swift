@@ -12,9 +12,16 @@ public final class RequestMetrics: Sendable {
         let method: String
     }
 
-    private struct Series {
+    /// Touched under the lock only.
+    private final class Series {
         var statuses: [Int: UInt64] = [:]
         var times = Histogram(bounds: bounds)
+    }
+
+    private struct Snapshot: Sendable {
+        let route: Route
+        let statuses: [Int: UInt64]
+        let times: Histogram
     }
 
     public static let routesMax = 200
@@ -47,13 +54,22 @@ public final class RequestMetrics: Sendable {
         let own = Route(
             mount: mount, name: known ? RouteName.of(path) : RouteName.other, method: known ? method : "OTHER")
         series.withLock { series in
-            let isNamed =
-                series[own] != nil || Self.named.contains(own)
-                || (known && status < 400 && series.count < Self.routesMax)
-            let route = isNamed ? own : Route(mount: mount, name: RouteName.other, method: own.method)
-            series[route, default: Series()].statuses[status, default: 0] += 1
-            series[route]?.times.add(seconds, exemplar: exemplar)
+            // One look-up for a route that is known: this is on the way of every answer.
+            let found = series[own] ?? Self.newSeries(own, status, known, &series)
+            found.statuses[status, default: 0] += 1
+            found.times.add(seconds, exemplar: exemplar)
         }
+    }
+
+    private static func newSeries(
+        _ own: Route, _ status: Int, _ known: Bool, _ series: inout [Route: Series]
+    ) -> Series {
+        let isNamed = named.contains(own) || (known && status < 400 && series.count < routesMax)
+        let route = isNamed ? own : Route(mount: own.mount, name: RouteName.other, method: own.method)
+        if let found = series[route] { return found }
+        let new = Series()
+        series[route] = new
+        return new
     }
 
     private static func now() -> Double {
@@ -63,14 +79,18 @@ public final class RequestMetrics: Sendable {
     }
 
     public var families: [Family] {
-        let all = series.withLock { $0 }.sorted {
-            ($0.key.mount, $0.key.name, $0.key.method) < ($1.key.mount, $1.key.name, $1.key.method)
+        let found = series.withLock { series in
+            series.map { Snapshot(route: $0.key, statuses: $0.value.statuses, times: $0.value.times) }
+        }
+        let all = found.sorted {
+            ($0.route.mount, $0.route.name, $0.route.method) < ($1.route.mount, $1.route.name, $1.route.method)
         }
         var requests: [Family.Sample] = []
         var times: [Family.Sample] = []
-        for (route, series) in all {
+        for series in all {
             let labels: [Reading.Label] = [
-                .init("mount", route.mount), .init("route", route.name), .init("method", route.method),
+                .init("mount", series.route.mount), .init("route", series.route.name),
+                .init("method", series.route.method),
             ]
             requests += series.statuses.sorted { $0.key < $1.key }.map { status, count in
                 Family.Sample("", labels + [.init("status", "\(status)")], Double(count))
