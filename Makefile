@@ -7,7 +7,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: release ## build, simulate an attacked bank, recover it, keep it running
-	@$(DIGITALBANK) up
+	@$(DIGITALBANK) up --monitoring
 
 down: ## stop the recovered bank
 	@if [ -x $(DIGITALBANK) ]; then $(DIGITALBANK) down; else echo "nothing to stop: digitalbank is not built"; fi
@@ -42,7 +42,10 @@ test-long: lint build ## the long rounds too: campaigns, fuzzing, storms
 docs: build ## rewrite the reference pages that come from the sources
 	@DIGITALBANK_WRITE_DOCS=1 scripts/test --filter RepositoryTests
 
+deb: deps ## Debian package and release tarball, below dist/
+	@scripts/build -c release --product digitalbank --static-swift-stdlib && scripts/package
+
 bench: release ## benchmarks, as ratios of one run on this machine
 	@scripts/bench
 
-.PHONY: help up down clean-data doctor deps build release lint format test test-long docs bench
+.PHONY: help up down clean-data doctor deps build release lint format test test-long docs deb bench

@@ -145,12 +145,16 @@ let package = Package(
             // Checked by the compiler where it can; the checks at run time cost a third of the time per line.
             settings: crunching + [.unsafeFlags(["-enforce-exclusivity=unchecked"])]),
 
+        module(
+            "Monitoring", ["Diagnostics", "Postgres", "PostgresServer", "Migrations", "Web"],
+            resources: [.copy("Migrations")]),
+
         // HTTP: the one place that knows a server
         module(
             "Gateway",
             [
                 "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Fraud", "Detection",
-                "CZlib",
+                "Monitoring", "CZlib",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -174,7 +178,7 @@ let package = Package(
             [
                 "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
                 "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Detection", "Gateway",
-                "Fraud",
+                "Fraud", "Monitoring",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         module(
@@ -262,6 +266,12 @@ let package = Package(
                 "Gateway", "Rest", "Auth", "Realtime", "BankAPI", "Bank", "Vault", "Migrations", "Tokens", "Web",
                 "Postgres", "PostgresServer", "TestSupport", "ApiTestSupport", "Fraud", "Evidence",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
+        tests(
+            "MonitoringTests",
+            [
+                "Monitoring", "Bank", "Fraud", "Auth", "Rest", "Realtime", "Evidence", "Vault", "Migrations",
+                "Postgres", "PostgresServer", "TestSupport", "Web",
             ]),
         tests("SystemTests", ["TestSupport", "Postgres", "PostgresServer"]),
         tests("TidyTests", []),

@@ -59,12 +59,16 @@ struct UpCommand: AsyncParsableCommand {
     @Option(help: "The seed of the simulation.")
     var seed: UInt64 = 1
 
+    @Flag(help: "Start Prometheus, Alertmanager and the exporters beside the bank, where they are installed.")
+    var monitoring = false
+
     func run() async throws {
         try await CommandRunner.run {
             let printer = ProgressPrinter(style: .bar)
             defer { printer.finish() }
             let lines = try await UpService.up(
-                dataDirectory: dataDir, clients: clients, days: days, seed: seed, progress: printer.sink)
+                dataDirectory: dataDir, clients: clients, days: days, seed: seed, monitoring: monitoring,
+                progress: printer.sink)
             printer.finish()
             for line in lines { Terminal.output(line) }
             return 0

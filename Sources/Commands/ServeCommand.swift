@@ -17,6 +17,12 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where the bank is.", valueName: "dir"))
     var dataDir = "var"
 
+    @Option(
+        help: ArgumentHelp(
+            "A database that others run, in place of the one in --data-dir; its password comes from PGPASSWORD.",
+            valueName: "dsn"))
+    var database: String?
+
     @Option(help: "The address to listen on.")
     var host = "127.0.0.1"
 
@@ -119,6 +125,8 @@ struct ServeCommand: AsyncParsableCommand {
                 return 0
             }
             var request = ServeRequest(dataDirectory: dataDir)
+            request.database = database
+            request.version = productVersion
             request.host = host
             request.port = port
             request.adminPort = adminPort

@@ -1,6 +1,7 @@
 internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
+internal import Monitoring
 internal import NIOCore
 internal import Synchronization
 internal import Web
@@ -25,12 +26,12 @@ final class GatewayResponder: HTTPResponder {
     let tokens: TokenCheck
     private let anonymous: Actor?
     let log: AccessLog
-    let metrics: Metrics
+    let metrics: RequestMetrics
     let dates = DateText()
 
     init(
         mounts: [Mount], settings: GatewaySettings, tokens: @escaping TokenCheck, anonymous: Actor?, log: AccessLog,
-        metrics: Metrics
+        metrics: RequestMetrics
     ) {
         self.mounts = mounts.sorted { $0.prefix.utf8.count > $1.prefix.utf8.count }
         self.settings = settings
@@ -74,7 +75,8 @@ final class GatewayResponder: HTTPResponder {
         entry.status = response.status.code
         entry.time = ContinuousClock.now - start
         entry.bytes = response.body.count
-        metrics.record(mount: entry.mount, status: entry.status, time: entry.time)
+        metrics.record(
+            mount: entry.mount, path: rest, method: entry.method, status: entry.status, time: entry.time, id: id)
         log.write(entry)
         return finish(response, request, id)
     }

@@ -4,6 +4,7 @@ internal import Hummingbird
 internal import HummingbirdCore
 internal import HummingbirdHTTP2
 internal import Logging
+public import Monitoring
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
@@ -48,7 +49,8 @@ public struct GatewayServer: Sendable {
     /// - Parameter work: long work beside the server, ended with it.
     public func run(beside work: [@Sendable () async throws -> Void] = []) async throws {
         let log = try AccessLog(path: settings.accessLog)
-        let metrics = Metrics()
+        let metrics = RequestMetrics()
+        let lag = LagMeter()
         var logger = Logger(label: "digitalbank")
         logger.logLevel = .critical
         let ports = Mutex<(Int?, Int?)>((nil, nil))
@@ -71,11 +73,11 @@ public struct GatewayServer: Sendable {
             responder: responder, server: builder(certificates, responder),
             configuration: .init(address: .hostname(settings.host, port: settings.port), backlog: 1024),
             onServerRunning: { heard(main: $0.localAddress?.port) }, logger: logger)
-        var services: [any Service] = [main, LogFlusher(log: log)]
+        var services: [any Service] = [main, LogFlusher(log: log), LagWatch(meter: lag)]
         if let port = settings.adminPort {
             services.append(
                 Application(
-                    responder: AdminResponder(metrics: metrics, unready: unready, readings: readings),
+                    responder: AdminResponder(metrics: metrics, lag: lag, unready: unready, readings: readings),
                     configuration: .init(address: .hostname(settings.host, port: port)),
                     onServerRunning: { heard(admin: $0.localAddress?.port) }, logger: logger))
         }
@@ -167,7 +169,8 @@ private struct LogFlusher: Service {
 
 /// `/live`, `/ready`, `/metrics`.
 struct AdminResponder: HTTPResponder {
-    let metrics: Metrics
+    let metrics: RequestMetrics
+    let lag: LagMeter
     let unready: @Sendable () -> String?
     let readings: @Sendable () async -> [Reading]
 
@@ -178,8 +181,10 @@ struct AdminResponder: HTTPResponder {
             if let reason = unready() { return text(reason + "\n", .serviceUnavailable) }
             return text("ready\n")
         case "/metrics":
-            let words = metrics.text + (await readings()).map(\.text).joined()
-            return text(words, type: "text/plain; version=0.0.4; charset=utf-8")
+            let form = Exposition(accept: request.headers[.accept])
+            let families =
+                metrics.families + [lag.family] + Family.grouping(ProcessReadings.read() + (await readings()))
+            return text(form.text(families), type: form.contentType)
         default: return text("not found\n", .notFound)
         }
     }

@@ -1,3 +1,4 @@
+public import Monitoring
 public import Realtime
 
 extension RealtimeHub {
@@ -20,7 +21,7 @@ extension RealtimeHub {
                 "digitalbank_realtime_gaps_total", .counter, Int64(figures.gaps),
                 help: "Times a client was told that it missed changes."),
             Reading(
-                "digitalbank_realtime_reading", .gauge, figures.isReading ? 1 : 0,
+                "digitalbank_realtime_reading", .gauge, Int64(figures.isReading ? 1 : 0),
                 help: "1 while changes are read from the slot."),
         ]
         // The server is away or has no slot: no figure rather than a wrong one.

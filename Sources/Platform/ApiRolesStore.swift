@@ -14,6 +14,11 @@ enum ApiRolesStore {
                 """),
     ]
 
+    /// Who this connection is.
+    static func currentRole(_ connection: Connection) async throws -> String {
+        try await connection.one("select current_user::text", as: String.self)
+    }
+
     static func make(password: String) -> [Statement] {
         let literal = Statement.literal(password)
         return [

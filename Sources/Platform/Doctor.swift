@@ -67,6 +67,15 @@ public enum Doctor {
                 isRequired: false
             ) { Tools.find("weasyprint") },
             Need(
+                what: "Prometheus", purpose: "watches the bank (up --monitoring)",
+                install: "apt-get install --no-install-recommends "
+                    + MonitoringStack.needed.map(\.name).joined(separator: " "),
+                isRequired: false
+            ) {
+                let missing = MonitoringStack.needed.map(\.name).filter { Tools.find($0) == nil }
+                return missing.isEmpty ? "with Alertmanager and both exporters" : nil
+            },
+            Need(
                 what: "space", purpose: "at least 1 GB free here", install: "free some space", isRequired: true
             ) {
                 let attributes = try? FileManager.default.attributesOfFileSystem(forPath: ".")

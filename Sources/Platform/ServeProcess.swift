@@ -72,7 +72,7 @@ struct ServeProcess: Codable, Sendable {
     /// A port that nobody has now.
     static func freePort() -> Int { bound(to: 0) ?? 0 }
 
-    private static func isFree(_ port: UInt16) -> Bool { bound(to: port) != nil }
+    static func isFree(_ port: UInt16) -> Bool { bound(to: port) != nil }
 
     /// Binds and lets go: the port that it was, nil when it is another's.
     private static func bound(to port: UInt16) -> Int? {

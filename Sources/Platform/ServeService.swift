@@ -6,6 +6,7 @@ internal import Foundation
 internal import Fraud
 internal import Gateway
 internal import Migrations
+internal import Monitoring
 internal import Postgres
 internal import PostgresServer
 internal import Realtime
@@ -83,6 +84,11 @@ public struct ServeRequest: Sendable {
         }
     }
 
+    /// A server that others run, in place of the cluster below the data directory; its password comes from PGPASSWORD.
+    public var database: String?
+    /// What `digitalbank_build_info` says.
+    public var version = ""
+
     public init(dataDirectory: String) { self.dataDirectory = dataDirectory }
 
     /// What clients call the server by, once its port is known.
@@ -101,50 +107,40 @@ public enum ServeService {
         var request = request
         // Tokens and mails name the address, so it is chosen before the server listens.
         if request.port == 0 { request.port = ServeProcess.freePort() }
-        guard Cluster.exists(in: data.cluster) else {
+        guard request.database != nil || Cluster.exists(in: data.cluster) else {
             throw RecoveryError(
                 code: "bank_not_found", message: "there is no bank in \(data.path)",
                 hint: "Make one with: digitalbank up, or digitalbank recover DUMP --data-dir \(data.path)",
                 exitStatus: .conflict)
         }
-        let cluster = try Cluster.attach(data.cluster)
-        if !cluster.isRunning { try await cluster.start() }
-        let keys = try ApiKeys.open(data)
-        try await cluster.withSuperuser { connection in
-            try await connection.transaction { tx in
-                for statement in ApiRolesStore.make(password: keys.password) { try await tx.run(statement) }
-            }
+        if request.database != nil {
+            try data.prepare()
+            // A bank that begins here has no keys yet; one that was restored brings its own.
+            _ = try await data.vaultKeys()
         }
-        var shared = cluster.configuration(
-            database: UpService.databaseName, user: ApiRolesStore.name, password: keys.password)
-        shared.limits.statementTimeout = .seconds(8)
-        let api = Database(shared)
-        var own = cluster.configuration(database: UpService.databaseName)
-        own.limits.connectionsMax = 2
-        let catalog = Database(own)
-        // Rights are asked for in transactions of their own, which the catalogue's two connections could not carry too.
-        own.limits.connectionsMax = 4
-        let feed = Database(own)
-        own.limits.connectionsMax = 6
-        let judging = Database(own)
+        let keys = try ApiKeys.open(data)
+        let databases = try await ServeDatabases.open(request, keys)
         let result: Result<Void, any Error>
         do {
-            result = .success(try await serve(request, keys, api, catalog, feed, judging, onReady))
+            result = .success(try await serve(request, keys, databases, onReady))
         } catch {
             result = .failure(error)
         }
-        for database in [api, catalog, feed, judging] { await database.close() }
+        await databases.close()
         try result.get()
     }
 
     private static func serve(
-        _ request: ServeRequest, _ keys: ApiKeys, _ api: Database, _ catalog: Database, _ feed: Database,
-        _ judging: Database, _ onReady: @escaping @Sendable ([String]) -> Void
+        _ request: ServeRequest, _ keys: ApiKeys, _ databases: ServeDatabases,
+        _ onReady: @escaping @Sendable ([String]) -> Void
     ) async throws {
+        let (api, catalog, feed, judging) = (databases.api, databases.catalog, databases.feed, databases.judging)
         try await Migrator(catalog).apply([
-            try BankMigrations.set(), try AuthMigrations.set(), try RestMigrations.set(), try RealtimeMigrations.set(),
+            try BankMigrations.set(), try VaultMigrations.set(), try AuthMigrations.set(), try RestMigrations.set(),
+            try RealtimeMigrations.set(),
+            try MonitoringMigrations.set(),
         ])
-        try await catalog.pipeline(ApiRolesStore.answers)
+        if databases.apiRole == ApiRolesStore.name { try await catalog.pipeline(ApiRolesStore.answers) }
         try await RealtimeStore.publish(catalog)
         let settings = restSettings(request.ceilings)
         let cache = SchemaCache(database: catalog, schemas: settings.schemas)
@@ -164,14 +160,16 @@ public enum ServeService {
             database: api, secrets: secrets, screen: detection.guarding(fraud.screen),
             clock: { Int64(Date().timeIntervalSince1970) })
         let scoring = FraudRoutes(desk: fraud.desk) { Int64(Date().timeIntervalSince1970 * 1_000_000) }
-        let notices = try await announcements(cache)
+        let notices = databases.notices + (try await announcements(cache))
+        let watch = ServeWatch(
+            databases: databases, rest: rest, verifier: verifier, hub: realtime.hub, version: request.version)
         let server = GatewayServer(
             settings: try gatewaySettings(request, detection),
             mounts: [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank)
                 + scoring.mounts + DetectionRoutes(desk: detection.desk).mounts,
             sockets: [gate.socket(realtime.hub)], tokens: gate.check,
             anonymous: nil, unready: { cache.isLoaded ? nil : "the schema is not read yet" },
-            readings: realtime.hub.readings,
+            readings: watch.readings,
             onListening: { port, adminPort in
                 let url = request.address(port: port)
                 // Whoever looks for the server without the note finds it by its port all the same.
@@ -185,6 +183,7 @@ public enum ServeService {
                 { try await cache.run() }, { try await auth.run() }, { try await realtime.run() },
                 { try await signing.watch(auth, verifier) }, { try await bank.run() }, { try await fraud.run() },
                 { try await detection.run() },
+                { try await watch.run() },
                 { try await AnswerCleaner(database: catalog).run() },
                 { try await ProfileFiller(database: catalog, secrets: secrets).run() },
             ])

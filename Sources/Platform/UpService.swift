@@ -9,14 +9,15 @@ public enum UpService {
     static let databaseName = "digitalbank_restored"
 
     public static func up(
-        dataDirectory: String, clients: Int, days: Int, seed: UInt64, progress: @escaping ProgressSink
+        dataDirectory: String, clients: Int, days: Int, seed: UInt64, monitoring: Bool = false,
+        progress: @escaping ProgressSink
     ) async throws -> [String] {
         let data = DataDirectory(dataDirectory)
         if isRecovered(data) {
             let cluster = try Cluster.attach(data.cluster)
             try await cluster.start()
             return ["The restored bank is up.", "report       \(data.report)/report.fr.html"] + connection(cluster)
-                + serving(try await ServeProcess.start(data), data)
+                + (try await serving(data, cluster, monitoring))
         }
         let simulation = try await SimulateService.prepare(
             data: data, clients: clients, days: days, seed: seed, progress: progress)
@@ -31,17 +32,21 @@ public enum UpService {
             request.appliesRepairs = true
             outcome = try await RecoverService.recover(request, progress: progress)
         }
-        return outcome.summaryLines() + connection(try Cluster.attach(data.cluster))
-            + serving(try await ServeProcess.start(data), data)
+        let cluster = try Cluster.attach(data.cluster)
+        return outcome.summaryLines() + connection(cluster) + (try await serving(data, cluster, monitoring))
     }
 
-    private static func serving(_ server: ServeProcess, _ data: DataDirectory) -> [String] {
-        ["API          \(server.url)", "API keys     digitalbank keys api --data-dir \(data.path)"]
+    private static func serving(_ data: DataDirectory, _ cluster: Cluster, _ monitoring: Bool) async throws -> [String]
+    {
+        let server = try await ServeProcess.start(data)
+        let lines = ["API          \(server.url)", "API keys     digitalbank keys api --data-dir \(data.path)"]
+        return monitoring ? lines + (try await MonitoringStack.start(data, cluster, server)) : lines
     }
 
     public static func down(dataDirectory: String) async throws -> String {
         let data = DataDirectory(dataDirectory)
         guard Cluster.exists(in: data.cluster) else { return "There is no bank in \(data.path)." }
+        try await MonitoringStack.stop(data)
         _ = try await ServeProcess.stop(data)
         let cluster = try Cluster.attach(data.cluster)
         guard cluster.isRunning else { return "The restored bank is stopped already." }
@@ -58,6 +63,7 @@ public enum UpService {
                 message: "\(data.path) is not a data directory of ours; nothing was removed",
                 hint: "Remove it by hand if that is what you want.", exitStatus: .badInput)
         }
+        try await MonitoringStack.stop(data)
         _ = try await ServeProcess.stop(data)
         if Cluster.exists(in: data.cluster) { try await Cluster.attach(data.cluster).stop() }
         try FileManager.default.removeItem(atPath: data.path)

@@ -83,6 +83,23 @@ public final class Database: SQLExecutor {
         }
     }
 
+    /// How busy the pool is at a moment.
+    public struct Figures: Sendable, Hashable {
+        /// Open connections that are shared, and those that are lent.
+        public var shared = 0
+        public var lent = 0
+        /// Statements sent and not yet answered, and those that wait for room.
+        public var inFlight = 0
+        public var waiting = 0
+    }
+
+    public func figures() async -> Figures {
+        guard case .success(let pool) = pool else { return Figures() }
+        return await withUnsafeContinuation { continuation in
+            pool.reactor.post(.perform { continuation.resume(returning: pool.figures) })
+        }
+    }
+
     private func lending<Value: Sendable>(
         isResetting: Bool, _ body: @Sendable (Connection) async throws -> Value
     ) async throws -> Value {

@@ -25,6 +25,12 @@ final class Pool: ReactorMember, WireOwner, ConnectionHome, @unchecked Sendable 
         backOff = BackOff(configuration.limits)
     }
 
+    var figures: Database.Figures {
+        Database.Figures(
+            shared: shared.count, lent: exclusive.count, inFlight: (shared + exclusive).reduce(0) { $0 + $1.depth },
+            waiting: waiting.count + leases.count)
+    }
+
     // MARK: Coming in
 
     func submit(_ request: Request) {

@@ -32,6 +32,9 @@ public final class TokenVerifier: Sendable {
         cache = TokenCache(entriesMax: cachedTokensMax, generation: keys.generation)
     }
 
+    /// Tokens that need not be verified again.
+    public var cachedCount: Int { cache.count }
+
     public var keys: KeySet { current.withLock { $0 } }
 
     /// From now on these keys alone count, for tokens that were verified before too.

@@ -31,7 +31,7 @@ import Web
             let anonymous = try await ask(port, "GET", "/bank/v1/accounts", ["apikey": try bank.served.key("anon")])
             #expect(anonymous.status == 403)
             let metrics = try await ask(bank.served.adminPort, "GET", "/metrics").body
-            #expect(metrics.contains("mount=\"/bank/v1\",status=\"201\"} 1"))
+            #expect(metrics.contains("method=\"POST\",status=\"201\"} 1"))
             #expect(try await LedgerStore(bank.database).balance(of: AccountID(2)) == 101_200)
         }
     }

@@ -28,9 +28,10 @@ enum Layers {
         "Recovery": bank.union(["Salvage", "Yams"]),
         "Fraud": foundations.union(["Evidence", "Web", "CXGBoost", "CZlib", "Yams"]),
         "Detection": foundations.union(["Evidence", "Web", "Yams", "CZlib", "CZstd", "CRE2"]),
+        "Monitoring": ["Diagnostics", "Postgres", "PostgresServer", "Migrations", "Web", "FoundationNetworking"],
         "Gateway": [
             "Diagnostics", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "BankAPI", "Fraud", "Detection",
-            "CZlib", "HTTPTypes", "Hummingbird",
+            "Monitoring", "CZlib", "HTTPTypes", "Hummingbird",
             "HummingbirdCore", "UnixSignals", "HummingbirdHTTP2", "Logging", "NIOCore", "NIOPosix",
             "NIOHTTP1", "NIOSSL", "NIOTLS", "NIOWebSocket",
             "NIOHTTPTypes", "NIOHTTPTypesHTTP1",
@@ -38,7 +39,7 @@ enum Layers {
         ],
         "Platform": bank.union([
             "Simulator", "Salvage", "Recovery", "HTTPTypes", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI",
-            "Detection", "Gateway", "Fraud",
+            "Detection", "Gateway", "Fraud", "Monitoring",
         ]),
         "Commands": ["Diagnostics", "Platform", "ArgumentParser"],
         "digitalbank": ["Commands"],

@@ -94,6 +94,33 @@ import Testing
         }
     }
 
+    /// With DIGITALBANK_WRITE_DOCS=1 (`make docs`) the table is written first.
+    @Test func `every figure is documented, with the words that it is served with`() throws {
+        let entries = MetricCatalogue.entries(in: files)
+        #expect(entries.count > 40)
+        let url = Repository.root.appending(path: MetricCatalogue.page)
+        var text = try String(contentsOf: url, encoding: .utf8)
+        if ProcessInfo.processInfo.environment["DIGITALBANK_WRITE_DOCS"] == "1" {
+            text = MetricCatalogue.corrected(text, entries)
+            try Data(text.utf8).write(to: url)
+        }
+        for entry in entries where entry.help.isEmpty { Issue.record("\(entry.name) says nothing of itself") }
+        #expect(text == MetricCatalogue.corrected(text, entries), "`make docs` writes it")
+    }
+
+    @Test func `every alert has a page of its name and tests, and the reverse`() throws {
+        let rules = try #require(file("deploy/prometheus/rules/alerts.yml"))
+        let tests = try #require(file("deploy/prometheus/tests/alerts.test.yml"))
+        let alerts = DocumentRules.captures(#"- alert: (\w+)"#, in: rules.text)
+        #expect(alerts.count > 40)
+        let pages = files.filter { $0.path.hasPrefix("docs/runbooks/") && $0.name != "README.md" }
+        #expect(Set(pages.map { String($0.name.dropLast(3)) }) == alerts)
+        for alert in alerts.sorted() {
+            #expect(tests.text.contains("name: \(alert) fires"), "\(alert)")
+            #expect(tests.text.components(separatedBy: "alertname: \(alert)\n").count > 2, "\(alert)")
+        }
+    }
+
     @Test func `the Makefile has at most 15 targets, each with a line of help`() throws {
         let makefile = try #require(file("Makefile"))
         let targets = makefile.lines.filter { Rules.matches($0, #"^[a-z][a-z-]*:"#) }

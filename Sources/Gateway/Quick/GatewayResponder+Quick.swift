@@ -1,4 +1,5 @@
 internal import HTTPTypes
+internal import Monitoring
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOHTTPTypesHTTP1
@@ -56,7 +57,8 @@ extension GatewayResponder {
             entry.status = response.status.code
             entry.time = ContinuousClock.now - start
             entry.bytes = response.body.count
-            self.metrics.record(mount: entry.mount, status: entry.status, time: entry.time)
+            self.metrics.record(
+                mount: entry.mount, path: entry.path, method: "GET", status: entry.status, time: entry.time, id: id)
             self.metrics.end()
             self.metrics.wasQuick()
             self.log.write(entry)

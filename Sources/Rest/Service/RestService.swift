@@ -16,6 +16,9 @@ public struct RestService: Sendable {
         self.settings = settings
     }
 
+    /// Shapes of reads that are answered by a template.
+    public var templateCount: Int { templates.count }
+
     /// Whether `database`'s login role may keep answers for `Idempotency-Key`: `RestSettings.keepsAnswers`.
     public static func canKeepAnswers(in database: Database) async throws -> Bool {
         try await AnswerStore(database: database).isThere()

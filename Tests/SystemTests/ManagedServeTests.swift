@@ -1,0 +1,80 @@
+import Foundation
+import Postgres
+import TestSupport
+import Testing
+
+@testable import PostgresServer
+
+/// `digitalbank migrate --into` and `serve --database` over a server that others run.
+@Suite(.serialized) struct ManagedServeTests {
+    @Test("the program serves a database whose owner may nothing else, with keys of its own")
+    func serves() async throws {
+        let name = TestCluster.freshName("managed_serve")
+        try await Self.prepare(name)
+        let cluster = try await TestCluster.shared()
+        let data = FileManager.default.temporaryDirectory.path + "/managed-\(UInt64.random(in: .min ... .max))"
+        let result: Result<Void, any Error>
+        do { result = .success(try await Self.drive(cluster, name, data)) } catch { result = .failure(error) }
+        try? FileManager.default.removeItem(atPath: data)
+        try await TestCluster.runAsSuperuser(
+            Statement(unchecked: "select pg_terminate_backend(pid) from pg_stat_activity where datname = '\(name)'"))
+        try await cluster.dropDatabase(name)
+        try await TestCluster.runAsSuperuser(Statement(unchecked: "drop role \(name)"))
+        try result.get()
+    }
+
+    private static func prepare(_ name: String) async throws {
+        for role in ["anon", "authenticated", "service_role"] {
+            try await TestCluster.runAsSuperuser(
+                Statement(
+                    unchecked: """
+                        do $$ begin create role \(role) nologin noinherit;
+                        exception when duplicate_object or unique_violation then null; end $$
+                        """))
+        }
+        try await TestCluster.runAsSuperuser(
+            Statement(unchecked: "create role \(name) login nosuperuser nocreaterole noreplication password 'managed'"))
+        try await TestCluster.runAsSuperuser(
+            Statement(unchecked: "grant anon, authenticated, service_role to \(name)"))
+        try await TestCluster.shared().createDatabase(name, owner: name)
+    }
+
+    private static func drive(_ cluster: Cluster, _ name: String, _ data: String) async throws {
+        let address = cluster.configuration(database: name, user: name, password: "managed").connectionString
+        let environment = ["PGPASSWORD": "managed"]
+        let migrated = try await Program.run(
+            "migrate", "--into", address, "--data-dir", data, environment: environment)
+        try #require(migrated.status == 0, "\(migrated.error)")
+        #expect(migrated.output.contains("applied  bank 0001"))
+
+        let (port, adminPort) = (try Loopback.freePort(), try Loopback.freePort())
+        let log = data + ".log"
+        defer { try? FileManager.default.removeItem(atPath: log) }
+        let process = try ChildProcess.spawn(
+            [
+                Program.path, "serve", "--database", address, "--data-dir", data, "--port", "\(port)", "--admin-port",
+                "\(adminPort)",
+            ],
+            environment: ProcessInfo.processInfo.environment.merging(environment) { $1 }, directory: nil,
+            streams: ChildProcess.Streams(output: .file(log, append: false), error: .file(log, append: true)))
+        defer {
+            kill(process.identifier, SIGTERM)
+            process.wait()
+        }
+        for _ in 0..<1200 where process.statusIfEnded() == nil {
+            if (try? await ask(adminPort, "GET", "/ready"))?.status == 200 { break }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        let said = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+        try #require(try await ask(adminPort, "GET", "/ready").status == 200, "\(said)")
+        #expect(said.contains("no right to make roles"))
+        #expect(try await ask(port, "GET", "/auth/v1/health").status == 200)
+        let keys = try FileManager.default.contentsOfDirectory(atPath: data + "/keys")
+        #expect(keys.contains("api.json") && keys.contains("index.key"))
+        // Without a token nobody is served; Realtime, which may not replicate here, does not keep the rest from it.
+        #expect(try await ask(port, "GET", "/rest/v1/comptes").status == 401)
+        let metrics = try await ask(adminPort, "GET", "/metrics").body
+        #expect(metrics.contains("digitalbank_indicators_up{schema=\"monitoring\"} 1"))
+        #expect(metrics.contains("digitalbank_realtime_reading 0"))
+    }
+}
