@@ -145,11 +145,23 @@ let package = Package(
             // Checked by the compiler where it can; the checks at run time cost a third of the time per line.
             settings: crunching + [.unsafeFlags(["-enforce-exclusivity=unchecked"])]),
 
+        module(
+            "Automation",
+            [
+                "Diagnostics", "Cryptography", "Postgres", "Migrations", "Evidence", "Web",
+                .product(name: "Yams", package: "Yams"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ], resources: [.copy("Migrations"), .copy("Shipped")]),
+
         // HTTP: the one place that knows a server
         module(
             "Gateway",
             [
                 "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Fraud", "CZlib",
+                "Automation",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -173,7 +185,7 @@ let package = Package(
             [
                 "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
                 "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Detection", "Gateway",
-                "Fraud",
+                "Fraud", "Automation",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         module(
@@ -251,6 +263,13 @@ let package = Package(
             [
                 "Fraud", "Bank", "Cryptography", "Evidence", "Migrations", "Postgres", "PostgresServer", "TestSupport",
             ], settings: crunching),
+        tests(
+            "AutomationTests",
+            [
+                "Automation", "Bank", "Vault", "Auth", "Evidence", "Fraud", "Gateway", "Cryptography", "Migrations",
+                "Postgres", "PostgresServer", "Web", "Diagnostics", "TestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
         tests(
             "GatewayTests",
             [

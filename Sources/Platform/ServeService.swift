@@ -1,4 +1,5 @@
 internal import Auth
+internal import Automation
 internal import Bank
 internal import BankAPI
 internal import Foundation
@@ -141,11 +142,13 @@ public enum ServeService {
         let bank = BankService(
             database: api, secrets: secrets, screen: fraud.screen, clock: { Int64(Date().timeIntervalSince1970) })
         let scoring = FraudRoutes(desk: fraud.desk) { Int64(Date().timeIntervalSince1970 * 1_000_000) }
+        let automation = try await AutomationPart.open(
+            judging, data: DataDirectory(request.dataDirectory), settings: automationSettings(request))
         let notices = try await announcements(cache)
         let server = GatewayServer(
             settings: try gatewaySettings(request),
             mounts: [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank)
-                + scoring.mounts,
+                + scoring.mounts + automation.routes.mounts,
             sockets: [gate.socket(realtime.hub)], tokens: gate.check,
             anonymous: nil, unready: { cache.isLoaded ? nil : "the schema is not read yet" },
             readings: realtime.hub.readings,
@@ -161,6 +164,7 @@ public enum ServeService {
             beside: [
                 { try await cache.run() }, { try await auth.run() }, { try await realtime.run() },
                 { try await signing.watch(auth, verifier) }, { try await bank.run() }, { try await fraud.run() },
+                { try await automation.engine.run() },
                 { try await AnswerCleaner(database: catalog).run() },
                 { try await ProfileFiller(database: catalog, secrets: secrets).run() },
             ])
@@ -173,6 +177,12 @@ public enum ServeService {
         let vault = Vault(
             database: catalog, keyring: try await folder.keyring(), reload: { try await folder.keyring() })
         return BankSecrets(vault: vault, indexing: try KeyProvider.file(data.indexKey).key())
+    }
+
+    private static func automationSettings(_ request: ServeRequest) -> AutomationSettings {
+        var settings = AutomationSettings()
+        settings.bank = ["name": "DigitalBank", "url": .string(request.address(port: request.port))]
+        return settings
     }
 
     /// The bank's ceilings. Row level security bounds what is seen; these bound what it may cost.

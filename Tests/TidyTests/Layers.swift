@@ -28,9 +28,10 @@ enum Layers {
         "Recovery": bank.union(["Salvage", "Yams"]),
         "Fraud": foundations.union(["Evidence", "Web", "CXGBoost", "CZlib", "Yams"]),
         "Detection": foundations.union(["Web", "Yams", "CZlib", "CZstd", "CRE2"]),
+        "Automation": foundations.union(["Evidence", "Web", "Yams", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"]),
         "Gateway": [
             "Diagnostics", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "BankAPI", "Fraud", "CZlib",
-            "HTTPTypes",
+            "Automation", "HTTPTypes",
             "Hummingbird",
             "HummingbirdCore", "UnixSignals", "HummingbirdHTTP2", "Logging", "NIOCore", "NIOPosix",
             "NIOHTTP1", "NIOSSL", "NIOTLS", "NIOWebSocket",
@@ -39,7 +40,7 @@ enum Layers {
         ],
         "Platform": bank.union([
             "Simulator", "Salvage", "Recovery", "HTTPTypes", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI",
-            "Detection", "Gateway", "Fraud",
+            "Detection", "Gateway", "Fraud", "Automation",
         ]),
         "Commands": ["Diagnostics", "Platform", "ArgumentParser"],
         "digitalbank": ["Commands"],
