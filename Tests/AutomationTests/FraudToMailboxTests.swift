@@ -73,7 +73,7 @@ import Web
             try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: URL(filePath: path))
             let python = try await MailReceiver.python()
             let run = try await ToolRun.run(
-                "/bin/bash", ["-c", "\(python) \(MailReceiver.root)/Tests/Receivers/verify.py < \(path)"])
+                python, [MailReceiver.root + "/Tests/Receivers/verify.py"], inputFile: path)
             #expect(run.outputText == String(repeating: "ok\n", count: requests.count), "\(run.errorText)")
         }
     }
@@ -81,7 +81,7 @@ import Web
 
 enum Figures {
     static func write(_ words: String, to path: String) throws {
-        if !FileManager.default.fileExists(atPath: path) { FileManager.default.createFile(atPath: path, contents: nil) }
+        if !FileManager.default.fileExists(atPath: path) { try Data().write(to: URL(filePath: path)) }
         let file = try FileHandle(forWritingTo: URL(filePath: path))
         try file.seekToEnd()
         try file.write(contentsOf: Data(words.utf8))
