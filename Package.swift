@@ -206,6 +206,9 @@ let package = Package(
         .executableTarget(
             name: "cluster-owner", dependencies: ["PostgresServer"], path: "Tests/ClusterOwner", swiftSettings: strict,
             linkerSettings: lld),
+        .executableTarget(
+            name: "automation-firer", dependencies: ["Automation", "Postgres"], path: "Tests/AutomationFirer",
+            swiftSettings: strict, linkerSettings: lld),
         tests("DiagnosticsTests", ["Diagnostics", "TestSupport"]),
         tests("PostgresTests", ["Diagnostics", "Postgres", "PostgresServer", "TestSupport"]),
         tests("PostgresServerTests", ["PostgresServer", "Postgres", "TestSupport", "cluster-owner"]),
@@ -267,8 +270,11 @@ let package = Package(
             "AutomationTests",
             [
                 "Automation", "Bank", "Vault", "Auth", "Evidence", "Fraud", "Gateway", "Cryptography", "Migrations",
-                "Postgres", "PostgresServer", "Web", "Diagnostics", "TestSupport",
+                "Postgres", "PostgresServer", "Web", "Diagnostics", "TestSupport", "automation-firer",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         tests(
             "GatewayTests",

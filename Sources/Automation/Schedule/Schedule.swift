@@ -65,6 +65,9 @@ package struct Schedule: Sendable, Hashable {
     }
 
     private func fixed(on day: Int64, after start: Int64) -> Int64? {
+        // A day that the zone never had (Apia, 30 December 2011) owes nothing.
+        let noon = LocalTime.instant(showing: day * 86_400 + 43_200, in: zone)
+        guard LocalTime.floorDivide(noon + LocalTime.offset(of: zone, at: noon), 86_400) == day else { return nil }
         for hour in hours {
             for minute in minutes {
                 let due = LocalTime.instant(showing: day * 86_400 + Int64(hour * 3600 + minute * 60), in: zone)
