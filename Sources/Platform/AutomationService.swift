@@ -57,7 +57,7 @@ struct AutomationPart: Sendable {
         let folder = KeyFolder(data.keys)
         let vault = Vault(
             database: database, keyring: try await folder.keyring(), reload: { try await folder.keyring() })
-        func place(_ name: String) -> SealedPlace {
+        @Sendable func place(_ name: String) -> SealedPlace {
             SealedPlace(table: "automation.destinations", column: "secret", row: name)
         }
         return SecretBox(
