@@ -98,7 +98,8 @@ public final class AutomationEngine: Sendable {
             group.addTask { await self.deliver() }
             group.addTask {
                 await self.every(.seconds(600)) {
-                    _ = try await HistoryStore(database: self.database).prune(days: self.settings.historyDays, most: 5000)
+                    _ = try await HistoryStore(database: self.database).prune(
+                        days: self.settings.historyDays, most: 5000)
                 }
             }
         }

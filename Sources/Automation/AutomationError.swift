@@ -15,7 +15,9 @@ public struct AutomationError: Fault, Hashable {
     static func scenario(_ name: String, _ what: String) -> AutomationError {
         AutomationError(
             code: "automation_scenario_invalid", message: "the scenario \(name) is wrong: \(what)",
-            hint: "docs/reference/automations.md lists what a scenario may hold; try it with: digitalbank automation check")
+            hint:
+                "docs/reference/automations.md lists what a scenario may hold; try it with: digitalbank automation check"
+        )
     }
 
     static func scenarioUnknown(_ name: String) -> AutomationError {

@@ -146,7 +146,9 @@ struct AutomationCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await CommandRunner.run {
-                try await AutomationService.serve(dataDirectory: data.dataDir) { Terminal.output("automations  at work") }
+                try await AutomationService.serve(dataDirectory: data.dataDir) {
+                    Terminal.output("automations  at work")
+                }
                 return 0
             }
         }

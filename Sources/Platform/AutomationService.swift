@@ -133,7 +133,9 @@ public enum AutomationService {
     /// Reads every scenario of a folder, or the shipped ones; no bank is needed.
     public static func check(folder: String?) throws -> [String] {
         let scenarios = try ScenarioLibrary.read(folder: folder ?? ScenarioLibrary.shippedFolder())
-        return scenarios.map { "ok           \($0.name): \($0.triggerText) to \($0.destinations.joined(separator: ", "))" }
+        return scenarios.map {
+            "ok           \($0.name): \($0.triggerText) to \($0.destinations.joined(separator: ", "))"
+        }
     }
 
     /// Writes a Make blueprint for each scenario.
@@ -151,7 +153,8 @@ public enum AutomationService {
         do {
             return try JSONReader.read(text)
         } catch {
-            throw FraudProblem.make("automation_request_invalid", "the text is no JSON: \(error)", "Give one JSON object.")
+            throw FraudProblem.make(
+                "automation_request_invalid", "the text is no JSON: \(error)", "Give one JSON object.")
         }
     }
 

@@ -7,9 +7,11 @@ import Testing
     @Test(
         "inner addresses are refused in every coat that they come in",
         arguments: [
-            "127.0.0.1", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
+            "127.0.0.1", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1",
+            "0.0.0.0",
             "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fc00::1", "fd12::1", "ff02::1", "::ffff:127.0.0.1",
-            "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::1", "2002:7f00:1::", "2001:db8::1", "198.18.0.1", "192.0.2.1",
+            "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::1", "2002:7f00:1::", "2001:db8::1", "198.18.0.1",
+            "192.0.2.1",
         ])
     func inner(text: String) throws {
         let guardian = try AddressGuard(networks: [])
@@ -40,7 +42,10 @@ import Testing
     func addresses() {
         #expect(HTTPAddress("https://a.example/x?y=1") == HTTPAddress("https://a.example:443/x?y=1"))
         #expect(HTTPAddress("http://[::1]:8080")?.authority == "[::1]:8080")
-        for wrong in ["ftp://a/", "http://user@a/", "http://", "https://a:0/", "https://a:70000/", "http://a/#x", "http://a b/", "a", "http://[::1/"] {
+        for wrong in [
+            "ftp://a/", "http://user@a/", "http://", "https://a:0/", "https://a:70000/", "http://a/#x", "http://a b/",
+            "a", "http://[::1/",
+        ] {
             #expect(HTTPAddress(wrong) == nil, "\(wrong)")
         }
     }

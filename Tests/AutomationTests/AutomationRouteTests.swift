@@ -2,6 +2,7 @@ import Automation
 import Foundation
 import Gateway
 import HTTPTypes
+import Postgres
 import TestSupport
 import Testing
 import Web
@@ -38,11 +39,14 @@ import Web
                 #expect(scenarios.array?.first?["destinations"] == ["hook"])
                 #expect(try await ask(routes, .get, "/scenarios", as: Self.client).status == 403)
                 let event: JSON = ["id": 5, "kind": "a", "email": "ana@example.fr"]
-                let tried = try await ask(routes, .post, "/scenarios/things/dry-run", ["event": event], as: Self.analyst)
+                let tried = try await ask(
+                    routes, .post, "/scenarios/things/dry-run", ["event": event], as: Self.analyst)
                 #expect(tried.body["deliveries"]?.array?.count == 1)
                 #expect(try await ask(routes, .post, "/scenarios/things/run", ["event": event]).status == 400)
                 for _ in 0..<2 {
-                    #expect(try await ask(routes, .post, "/scenarios/things/run", ["event": event, "key": "k1"]).status == 200)
+                    #expect(
+                        try await ask(routes, .post, "/scenarios/things/run", ["event": event, "key": "k1"]).status
+                            == 200)
                 }
                 try await bench.engine.pass()
                 #expect(receiver.requests.count == 1)

@@ -13,7 +13,8 @@ let automationTemplate = TestTemplate("automation", owner: .plain) { database in
     try await Migrator(database).apply([
         EvidenceMigrations.set(), FraudMigrations.set(), AutomationMigrations.set(),
     ])
-    try await database.run("create table public.things (id bigint primary key, kind text, amount bigint, at timestamptz default now())")
+    try await database.run(
+        "create table public.things (id bigint primary key, kind text, amount bigint, at timestamptz default now())")
 }
 
 /// One engine over a test's database.
@@ -58,7 +59,9 @@ struct Bench: Sendable {
         }
     }
 
-    func destination(_ name: String, _ kind: String, _ settings: JSON, secret: String? = nil, rate: Double? = nil) async throws {
+    func destination(_ name: String, _ kind: String, _ settings: JSON, secret: String? = nil, rate: Double? = nil)
+        async throws
+    {
         var json: JSON = ["name": .string(name), "kind": .string(kind), "settings": settings]
         if let secret { json = .object((json.members ?? []) + [.init("secret", .string(secret))]) }
         if let rate { json = .object((json.members ?? []) + [.init("rate", .number("\(rate)")), .init("burst", 5)]) }

@@ -37,7 +37,9 @@ import Web
         }
     }
 
-    @Test("through an endpoint that fails three times in ten and dies twice, each event arrives once and in order of its key")
+    @Test(
+        "through an endpoint that fails three times in ten and dies twice, each event arrives once and in order of its key"
+    )
     func storm() async throws {
         let count = isLongRun ? 10_000 : 1_500
         let ledger = Ledger()
@@ -45,7 +47,9 @@ import Web
             // Half of those that fail have taken it in before.
             let chance = Int.random(in: 0..<100)
             if chance >= 15 { ledger.accept(request) }
-            if chance < 15 || (15..<23).contains(chance) { return .init(status: [500, 503, 429].randomElement() ?? 500) }
+            if chance < 15 || (15..<23).contains(chance) {
+                return .init(status: [500, 503, 429].randomElement() ?? 500)
+            }
             return .init(isCut: chance >= 93)
         } _: { receiver in
             var settings = Bench.settings()
@@ -66,7 +70,8 @@ import Web
                         }
                     }
                     try await bench.wait(1_200) {
-                        try await bench.count("select count(*) from automation.deliveries where status = 'sent'") == count
+                        try await bench.count("select count(*) from automation.deliveries where status = 'sent'")
+                            == count
                     }
                 }
                 let state = ledger.state.withLock { $0 }
@@ -79,7 +84,9 @@ import Web
                 let tries = try await bench.count("select count(*) from automation.attempts")
                 #expect(tries > count)
                 #expect(try await bench.count("select count(*) from automation.attempts where sent") == count)
-                try Figures.note("storm: \(count) events, \(tries) attempts, \(state.repeated) repeated by key and known to the receiver")
+                try Figures.note(
+                    "storm: \(count) events, \(tries) attempts, \(state.repeated) repeated by key and known to the receiver"
+                )
             }
         }
     }
@@ -94,14 +101,18 @@ import Web
             try await Bench.with([thingScenario(steps: webhookStep)]) { bench in
                 try await hook(bench, receiver)
                 let other = try AutomationEngine(
-                    database: bench.database, library: bench.engine.library, settings: Bench.settings(), secrets: Bench.secrets)
+                    database: bench.database, library: bench.engine.library, settings: Bench.settings(),
+                    secrets: Bench.secrets)
                 try await other.prepare()
                 try await bench.running {
                     try await withThrowingTaskGroup(of: Void.self) { group in
                         group.addTask { try await other.run() }
-                        for start in stride(from: 1, through: 400, by: 20) { try await bench.addThings(start...(start + 19), kind: "k\(start % 3)") }
+                        for start in stride(from: 1, through: 400, by: 20) {
+                            try await bench.addThings(start...(start + 19), kind: "k\(start % 3)")
+                        }
                         try await bench.wait {
-                            try await bench.count("select count(*) from automation.deliveries where status = 'sent'") == 400
+                            try await bench.count("select count(*) from automation.deliveries where status = 'sent'")
+                                == 400
                         }
                         group.cancelAll()
                     }
@@ -129,7 +140,9 @@ import Web
         let isWell = Mutex(false)
         let other = HookReceiver()
         try await other.start()
-        try await HookReceiver.with { _ in .init(status: isWell.withLock { $0 } ? 200 : 500) } _: { receiver in
+        try await HookReceiver.with { _ in
+            .init(status: isWell.withLock { $0 } ? 200 : 500)
+        } _: { receiver in
             try await Bench.with([thingScenario(steps: steps)]) { bench in
                 try await hook(bench, receiver)
                 try await bench.destination("other", "webhook", ["url": .string(other.url)])
@@ -140,13 +153,17 @@ import Web
                     let runs = try await bench.desk.runs(scenario: "things", status: "dead", before: nil, limit: 10)
                     #expect(try JSONReader.read(runs).array?.count == 1)
                     isWell.withLock { $0 = true }
-                    #expect(try await bench.desk.replay(ids: nil, scenario: "things", destination: nil, author: "ana") == 1)
+                    #expect(
+                        try await bench.desk.replay(ids: nil, scenario: "things", destination: nil, author: "ana") == 1)
                     try await bench.wait {
-                        try await bench.count("select count(*) from automation.deliveries where status = 'sent' and step = 'hook'") == 1
+                        try await bench.count(
+                            "select count(*) from automation.deliveries where status = 'sent' and step = 'hook'") == 1
                     }
                 }
                 #expect(Set(receiver.requests.compactMap { $0.headers["webhook-id"] }).count == 1)
-                #expect(try await bench.count("select count(*) from evidence.entries where kind = 'automation.replayed'") == 1)
+                #expect(
+                    try await bench.count("select count(*) from evidence.entries where kind = 'automation.replayed'")
+                        == 1)
             }
         }
         await other.die()
@@ -167,7 +184,10 @@ import Web
                 try await hook(bench, receiver)
                 try await bench.addThings(1...1)
                 try await bench.engine.pass()
-                #expect(try await bench.count("select count(*) from automation.destinations where name = 'hook' and not enabled and disabled_reason like '%410%'") == 1)
+                #expect(
+                    try await bench.count(
+                        "select count(*) from automation.destinations where name = 'hook' and not enabled and disabled_reason like '%410%'"
+                    ) == 1)
                 try await bench.addThings(2...2)
                 try await bench.engine.pass()
                 #expect(receiver.requests.count == 1)
@@ -176,16 +196,23 @@ import Web
                 try await hook(bench, receiver)
                 try await bench.engine.pass()
                 #expect(receiver.requests.count == 2)
-                #expect(try await bench.count("select count(*) from automation.lanes where next_at > clock_timestamp() + interval '59 minutes'") == 1)
+                #expect(
+                    try await bench.count(
+                        "select count(*) from automation.lanes where next_at > clock_timestamp() + interval '59 minutes'"
+                    ) == 1)
                 status.withLock { $0 = 500 }
                 try await bench.addThings(3...30)
                 for _ in 0..<4 { try await bench.engine.pass() }
-                #expect(try await bench.count("select count(*) from automation.destinations where open_until > clock_timestamp() + interval '50 minutes'") == 1)
+                #expect(
+                    try await bench.count(
+                        "select count(*) from automation.destinations where open_until > clock_timestamp() + interval '50 minutes'"
+                    ) == 1)
                 let calls = receiver.requests.count
                 for _ in 0..<3 { try await bench.engine.pass() }
                 #expect(receiver.requests.count == calls)
                 // Its rest over, one delivery tries for all.
-                try await bench.database.run("update automation.destinations set open_until = clock_timestamp() where name = 'hook'")
+                try await bench.database.run(
+                    "update automation.destinations set open_until = clock_timestamp() where name = 'hook'")
                 try await bench.database.run("update automation.lanes set next_at = clock_timestamp()")
                 try await bench.engine.pass()
                 #expect(receiver.requests.count == calls + 1)
@@ -201,7 +228,8 @@ import Web
                 try await bench.addThings(1...40)
                 for _ in 0..<5 { try await bench.engine.pass() }
                 #expect(receiver.requests.count == 5)
-                #expect(try await bench.count("select count(*) from automation.deliveries where status = 'pending'") == 35)
+                #expect(
+                    try await bench.count("select count(*) from automation.deliveries where status = 'pending'") == 35)
             }
         }
     }
@@ -238,8 +266,12 @@ import Web
                 }
                 let bodies = try receiver.requests.map { try JSONReader.read($0.body) }
                 #expect(bodies.count { $0["type"] == "many" && $0["data"]?["of"] == 4 } == 3)
-                #expect(bodies.count { $0["type"] == "few" && $0["data"]?["count"] == 2 && $0["data"]?["key"] == "few" } == 1)
-                #expect(try await bench.count("select count(*) from automation.runs where notes::text like '%1 items beyond 3%'") == 1)
+                #expect(
+                    bodies.count { $0["type"] == "few" && $0["data"]?["count"] == 2 && $0["data"]?["key"] == "few" }
+                        == 1)
+                #expect(
+                    try await bench.count(
+                        "select count(*) from automation.runs where notes::text like '%1 items beyond 3%'") == 1)
             }
         }
     }
@@ -269,8 +301,13 @@ import Web
             #expect(try await bench.count("select count(*) from fraud.dossiers_notes where note = 'chose a'") == 1)
             #expect(calls.withLock { $0.count } == 1)
             #expect(try await bench.count("select count(*) from automation.deliveries where status = 'sent'") == 2)
-            #expect(try await bench.count("select count(*) from automation.deliveries where status = 'dead' and detail like '%no incidents here%'") == 1)
-            #expect(try await bench.count("select count(*) from evidence.entries where kind = 'automation.case_opened'") == 1)
+            #expect(
+                try await bench.count(
+                    "select count(*) from automation.deliveries where status = 'dead' and detail like '%no incidents here%'"
+                ) == 1)
+            #expect(
+                try await bench.count("select count(*) from evidence.entries where kind = 'automation.case_opened'")
+                    == 1)
         }
     }
 
@@ -291,7 +328,8 @@ import Web
 
     @Test("a change of a row tells what it was before; what no scenario watches tells nothing")
     func changes() async throws {
-        let scenario = thingScenario(when: "event.operation = 'update' and event.amount > event.old.amount", steps: webhookStep)
+        let scenario = thingScenario(
+            when: "event.operation = 'update' and event.amount > event.old.amount", steps: webhookStep)
         try await Bench.with([scenario]) { bench in
             try await bench.addThings(1...3)
             try await bench.database.run("update public.things set amount = amount + 1 where id = 1")
@@ -299,7 +337,9 @@ import Web
             try await bench.database.run("update public.things set amount = amount where id = 3")
             #expect(try await bench.count("select count(*) from automation.outbox where operation = 'update'") == 2)
             try await bench.engine.pass()
-            #expect(try await bench.database.all("select (event ->> 'id')::bigint from automation.runs", as: Int64.self) == [1])
+            #expect(
+                try await bench.database.all("select (event ->> 'id')::bigint from automation.runs", as: Int64.self)
+                    == [1])
             // Without a scenario the table is left alone.
             try await bench.desk.enable("things", false, author: "ana")
             try await bench.engine.prepare()
@@ -315,9 +355,14 @@ import Web
                 try await hook(bench, receiver)
                 try await bench.addThings(1...1)
                 try await bench.engine.pass()
-                let lists = try await bench.desk.destinations() + bench.desk.runs(scenario: nil, status: nil, before: nil, limit: 10)
+                let lists =
+                    try await bench.desk.destinations()
+                    + bench.desk.runs(scenario: nil, status: nil, before: nil, limit: 10)
                 #expect(!lists.contains("MfKQ9r8"))
-                #expect(try await bench.count("select count(*) from automation.deliveries where shown::text like '%MfKQ9r8%' or payload::text like '%MfKQ9r8%'") == 0)
+                #expect(
+                    try await bench.count(
+                        "select count(*) from automation.deliveries where shown::text like '%MfKQ9r8%' or payload::text like '%MfKQ9r8%'"
+                    ) == 0)
                 await #expect(throws: AutomationError.self) {
                     try await bench.destination("bad", "webhook", ["url": "https://a.example/", "token": "x"])
                 }
@@ -334,7 +379,9 @@ import Web
             try await bench.addThings(1...2)
             try await bench.engine.pass()
             try await bench.database.run("update automation.runs set started_at = now() - interval '100 days'")
-            try await bench.database.run("update automation.deliveries set status = 'sent' where id = (select min(id) from automation.deliveries)")
+            try await bench.database.run(
+                "update automation.deliveries set status = 'sent' where id = (select min(id) from automation.deliveries)"
+            )
             #expect(try await HistoryStore(database: bench.database).prune(days: 90, most: 100) == 1)
             #expect(try await bench.count("select count(*) from automation.runs") == 1)
         }

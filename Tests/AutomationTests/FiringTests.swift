@@ -6,7 +6,8 @@ import Testing
 
 @testable import Automation
 
-/// No due moment is missed and none is fired twice: servers are killed around the minute, clocks jump, nights change them.
+/// No due moment is missed and none is fired twice: servers are killed around the minute, clocks jump, nights change
+/// them.
 @Suite struct FiringTests {
     private static let schedules: [(name: String, text: String, catchUp: String)] = [
         ("every-minute", "* * * * *", "all"), ("quarter", "*/15 * * * *", "once"), ("night", "30 2 * * *", "all"),
@@ -30,7 +31,9 @@ import Testing
         return [asked, beside].compactMap { $0 }.first { FileManager.default.isExecutableFile(atPath: $0) }
     }
 
-    @Test("two servers are killed again and again while clocks jump and nights change: each due moment fires exactly once")
+    @Test(
+        "two servers are killed again and again while clocks jump and nights change: each due moment fires exactly once"
+    )
     func kills() async throws {
         let program = try #require(Self.program(), "the program automation-firer is not built")
         let rounds = isLongRun ? 200 : 6
@@ -135,7 +138,8 @@ import Testing
             #expect(Array(noted.prefix(owed.count)) == owed, "\(schedule.name) from \(start.iso)")
             #expect(noted.count <= owed.count + 1)
             let ran = try await database.one(
-                "select count(*) from automation.firings where scenario = \(schedule.name) and outcome = 'ran'", as: Int.self)
+                "select count(*) from automation.firings where scenario = \(schedule.name) and outcome = 'ran'",
+                as: Int.self)
             let runs = try await database.one(
                 "select count(*) from automation.runs where scenario = \(schedule.name)", as: Int.self)
             #expect(ran == runs, "\(schedule.name): \(ran) firings, \(runs) runs")
@@ -145,7 +149,9 @@ import Testing
         return count
     }
 
-    @Test("a server that was down for three days makes up for it as each schedule says, and a changed schedule begins anew")
+    @Test(
+        "a server that was down for three days makes up for it as each schedule says, and a changed schedule begins anew"
+    )
     func downtime() async throws {
         try await withTestDatabase(automationTemplate) { database in
             try await withTemporaryDirectory { folder in
@@ -157,22 +163,32 @@ import Testing
                 try await database.run("insert into public.test_clock values (\(start.microseconds))")
                 let engine = try engine(database, folder)
                 try await engine.prepare()
-                try await database.run("update public.test_clock set at_us = \(start.adding(seconds: 3 * 86_400).microseconds)")
+                try await database.run(
+                    "update public.test_clock set at_us = \(start.adding(seconds: 3 * 86_400).microseconds)")
                 while try await engine.schedulePass() > 0 {}
                 func outcomes(_ name: String) async throws -> [String] {
                     try await database.all(
-                        "select outcome || ' ' || count(*) from automation.firings where scenario = \(name) group by outcome order by 1", as: String.self)
+                        "select outcome || ' ' || count(*) from automation.firings where scenario = \(name) group by outcome order by 1",
+                        as: String.self)
                 }
                 #expect(try await outcomes("every-minute") == ["ran 4320"])
                 #expect(try await outcomes("night") == ["ran 3"])
                 #expect(try await outcomes("morning") == ["merged 2", "ran 1"])
                 #expect(try await outcomes("late") == ["ran 1", "skipped 863"])
                 // Edited: what it waits for is the new moment; the others keep theirs.
-                try Data(Self.document(("morning", "chaque jour à 8h", "once")).utf8).write(to: URL(filePath: "\(folder)/morning.yml"))
-                let before = try await database.one("select next_at::text from automation.schedules where scenario = 'night'", as: String.self)
+                try Data(Self.document(("morning", "chaque jour à 8h", "once")).utf8).write(
+                    to: URL(filePath: "\(folder)/morning.yml"))
+                let before = try await database.one(
+                    "select next_at::text from automation.schedules where scenario = 'night'", as: String.self)
                 try await engine.prepare()
-                #expect(try await database.one("select (next_at at time zone 'Europe/Paris')::time::text from automation.schedules where scenario = 'morning'", as: String.self) == "08:00:00")
-                #expect(try await database.one("select next_at::text from automation.schedules where scenario = 'night'", as: String.self) == before)
+                #expect(
+                    try await database.one(
+                        "select (next_at at time zone 'Europe/Paris')::time::text from automation.schedules where scenario = 'morning'",
+                        as: String.self) == "08:00:00")
+                #expect(
+                    try await database.one(
+                        "select next_at::text from automation.schedules where scenario = 'night'", as: String.self)
+                        == before)
             }
         }
     }

@@ -22,7 +22,8 @@ import Web
                             "host": "127.0.0.1", "port": .integer(mail.port), "security": "none",
                             "sender": "banque@example.fr", "recipients": ["ana@example.fr"],
                         ])
-                    try await bench.destination("fraude-webhook", "webhook", ["url": .string(hook.url)], secret: Self.secret)
+                    try await bench.destination(
+                        "fraude-webhook", "webhook", ["url": .string(hook.url)], secret: Self.secret)
                     let rounds = isLongRun ? 500 : 30
                     var times: [Double] = []
                     try await bench.running {
@@ -44,7 +45,8 @@ import Web
                     #expect(times.count == 2 * rounds)
                     if let path = ProcessInfo.processInfo.environment["DIGITALBANK_FIGURES"] {
                         let p99 = times[times.count * 99 / 100]
-                        let words = "fraud to mailbox and webhook: \(times.count) deliveries, median \(times[times.count / 2]) s, p99 \(p99) s, worst \(times[times.count - 1]) s\n"
+                        let words =
+                            "fraud to mailbox and webhook: \(times.count) deliveries, median \(times[times.count / 2]) s, p99 \(p99) s, worst \(times[times.count - 1]) s\n"
                         try Figures.write(words, to: path)
                     }
                     let first = try #require(mail.mails.first)
@@ -52,8 +54,14 @@ import Web
                     #expect(Set(mail.mails.compactMap { $0["key"]?.string }).count == rounds)
                     try await verify(hook.requests)
                     // What has no destination waits for one; what was sent shows no address.
-                    #expect(try await bench.desk.problems() == ["deliveries wait for the destination fraude-equipe, which is not there"])
-                    #expect(try await bench.count("select count(*) from automation.deliveries where status = 'sent' and payload is not null") == 0)
+                    #expect(
+                        try await bench.desk.problems() == [
+                            "deliveries wait for the destination fraude-equipe, which is not there"
+                        ])
+                    #expect(
+                        try await bench.count(
+                            "select count(*) from automation.deliveries where status = 'sent' and payload is not null")
+                            == 0)
                 }
             }
         }

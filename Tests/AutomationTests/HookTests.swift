@@ -28,7 +28,8 @@ import Web
         _ bench: Bench, _ body: String, _ headers: [String: String]
     ) async -> String {
         do {
-            return try await bench.hooks.take("incoming", body: Array(body.utf8)) { headers[$0] } == .taken ? "taken" : "known"
+            return try await bench.hooks.take("incoming", body: Array(body.utf8)) { headers[$0] } == .taken
+                ? "taken" : "known"
         } catch {
             return (error as? AutomationError)?.message ?? "\(error)"
         }
@@ -51,8 +52,10 @@ import Web
             #expect(await taking(bench, body, try signed(body)) == "taken")
             #expect(await taking(bench, body, try signed(body)) == "known")
             #expect(await taking(bench, body + " ", try signed(body)).contains("signature is wrong"))
-            #expect(await taking(bench, body, try signed(body, id: "m2", at: Self.now - 301)).contains("time is not now"))
-            #expect(await taking(bench, body, try signed(body, id: "m3", at: Self.now + 301)).contains("time is not now"))
+            #expect(
+                await taking(bench, body, try signed(body, id: "m2", at: Self.now - 301)).contains("time is not now"))
+            #expect(
+                await taking(bench, body, try signed(body, id: "m3", at: Self.now + 301)).contains("time is not now"))
             #expect(await taking(bench, body, [:]).contains("not signed"))
             var other = try signed(body, id: "m4")
             other["webhook-id"] = "m5"
@@ -65,7 +68,9 @@ import Web
             #expect(await taking(bench, body, try signed(body, id: "m8")) == "taken")
             try await bench.engine.pass()
             #expect(try await bench.count("select count(*) from automation.runs") == 2)
-            #expect(try await bench.count("select count(*) from automation.hooks where position('MfKQ9r8'::bytea in secret) > 0") == 0)
+            #expect(
+                try await bench.count(
+                    "select count(*) from automation.hooks where position('MfKQ9r8'::bytea in secret) > 0") == 0)
         }
     }
 

@@ -65,7 +65,9 @@ final class MailReceiver: Sendable {
         process.terminate()
     }
 
-    static func with<Value>(arguments: [String] = [], _ body: (MailReceiver) async throws -> Value) async throws -> Value {
+    static func with<Value>(arguments: [String] = [], _ body: (MailReceiver) async throws -> Value) async throws
+        -> Value
+    {
         let receiver = try await MailReceiver(arguments: arguments)
         defer { receiver.stop() }
         return try await body(receiver)

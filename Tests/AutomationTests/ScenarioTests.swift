@@ -14,7 +14,8 @@ import Web
                 "backup-failed", "daily-report", "dora-clock", "drill-overdue", "erasure-due", "fraud-alert",
                 "security-alert", "slo-burning",
             ])
-        #expect(scenarios.first { $0.name == "daily-report" }?.triggerText == "schedule chaque jour à 7h (Europe/Paris)")
+        #expect(
+            scenarios.first { $0.name == "daily-report" }?.triggerText == "schedule chaque jour à 7h (Europe/Paris)")
     }
 
     @Test(
@@ -27,7 +28,10 @@ import Web
             (thingScenario(when: "event.id >", steps: webhookStep), "a field or a value is missing"),
             (thingScenario(when: "event.id = 1 or", steps: webhookStep), "is missing"),
             (thingScenario(steps: webhookStep, key: "nom"), "the key nom is no field"),
-            (thingScenario(steps: webhookStep.replacing("event.kind", with: "event.kind | money")), "is text, and money"),
+            (
+                thingScenario(steps: webhookStep.replacing("event.kind", with: "event.kind | money")),
+                "is text, and money"
+            ),
             (thingScenario(steps: webhookStep.replacing("event.kind", with: "event.at | danse")), "there is no filter"),
             (thingScenario(steps: webhookStep + "\n" + webhookStep), "two steps are named hook"),
             (thingScenario(steps: webhookStep, extra: "color: red"), "a scenario has no color"),
@@ -36,7 +40,9 @@ import Web
         ])
     func refused(document: String, words: String) {
         let error = #expect(throws: AutomationError.self) { try ScenarioReader.read(document) }
-        #expect(error?.code == "automation_scenario_invalid" && error?.message.contains(words) == true, "\(error?.message ?? "")")
+        #expect(
+            error?.code == "automation_scenario_invalid" && error?.message.contains(words) == true,
+            "\(error?.message ?? "")")
     }
 
     @Test("conditions compare what can be compared and hold for nothing else")
@@ -66,7 +72,9 @@ import Web
     @Test("templates fill holes as French people read, and a hole alone keeps its type")
     func templates() throws {
         let root: JSON = [
-            "event": ["n": 123_456_789, "at": "2026-07-01T10:00:00Z", "name": "Zoé", "list": [1, 2], "neg": -5, "x": .null]
+            "event": [
+                "n": 123_456_789, "at": "2026-07-01T10:00:00Z", "name": "Zoé", "list": [1, 2], "neg": -5, "x": .null,
+            ]
         ]
         func fill(_ text: String) throws -> JSON { try Template(text).fill(from: root) }
         #expect(try fill("{{event.n}}") == 123_456_789)
@@ -113,7 +121,8 @@ import Web
         for scenario in try ScenarioLibrary.read(folder: ScenarioLibrary.shippedFolder()) {
             let json = try JSONReader.read(MakeBlueprint.blueprint(scenario).text)
             let flow = try #require(json["flow"]?.array)
-            #expect(flow.first?["module"] == "gateway:CustomWebHook" && flow.last?["module"] == "gateway:WebhookRespond")
+            #expect(
+                flow.first?["module"] == "gateway:CustomWebHook" && flow.last?["module"] == "gateway:WebhookRespond")
             #expect(flow.compactMap { $0["id"]?.integer } == (1...flow.count).map { Int64($0) })
             #expect(flow.dropFirst().dropLast().allSatisfy { $0["module"] == "http:ActionSendData" })
             #expect(json["metadata"]?["scenario"]?["roundtrips"] == 1)

@@ -20,7 +20,9 @@ import Web
         let program = "/usr/sbin/nginx"
         try #require(FileManager.default.isExecutableFile(atPath: program), "nginx-light is not installed")
         return try await withTemporaryDirectory { folder in
-            let listener = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup).bind(host: "127.0.0.1", port: 0).get()
+            let listener = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup).bind(
+                host: "127.0.0.1", port: 0
+            ).get()
             let port = try #require(listener.localAddress?.port)
             try await listener.close()
             let text = """
@@ -52,7 +54,8 @@ import Web
             settings.deliveriesPerClaim = 1024
             let count = 20_000
             try await Bench.with([thingScenario(steps: webhookStep)], settings: settings) { bench in
-                try await bench.destination("hook", "webhook", ["url": .string(url)], secret: try AutomationDesk.newSecret())
+                try await bench.destination(
+                    "hook", "webhook", ["url": .string(url)], secret: try AutomationDesk.newSecret())
                 var bare: [Double] = []
                 var whole: [Double] = []
                 for round in 0..<3 {
@@ -66,11 +69,14 @@ import Web
                     }
                     whole.append(try await rate(count) { try await bench.engine.pass() })
                 }
-                #expect(try await bench.count("select count(*) from automation.deliveries where status = 'sent'") == 3 * count)
+                #expect(
+                    try await bench.count("select count(*) from automation.deliveries where status = 'sent'") == 3
+                        * count)
                 #expect(try await bench.count("select count(*) from automation.attempts") == 3 * count)
                 let (b, w) = (bare.sorted()[1], whole.sorted()[1])
                 try Figures.note(
-                    "deliveries: \(Int(w)) a second from outbox to history, bare client \(Int(b)), ratio \(String(format: "%.2f", w / b)) (medians of 3 × \(count))")
+                    "deliveries: \(Int(w)) a second from outbox to history, bare client \(Int(b)), ratio \(String(format: "%.2f", w / b)) (medians of 3 × \(count))"
+                )
             }
         }
     }
@@ -82,15 +88,19 @@ import Web
 
     private func bare(_ url: String, _ count: Int) async throws {
         let sender = try HTTPSender(
-            resolver: Resolver(addressGuard: try AddressGuard(networks: ["127.0.0.0/8"])), timeMax: .seconds(20), trusted: nil)
+            resolver: Resolver(addressGuard: try AddressGuard(networks: ["127.0.0.0/8"])), timeMax: .seconds(20),
+            trusted: nil)
         let address = try #require(HTTPAddress(url))
-        let body = Array(#"{"type":"thing.made","timestamp":"2026-11-29T02:00:00.000Z","data":{"id":1,"kind":"k1"}}"#.utf8)
+        let body = Array(
+            #"{"type":"thing.made","timestamp":"2026-11-29T02:00:00.000Z","data":{"id":1,"kind":"k1"}}"#.utf8)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<64 {
                 group.addTask {
                     for _ in 0..<(count / 64) {
                         _ = try await sender.post(
-                            OutgoingCall(address: address, headers: [(name: "content-type", value: "application/json")], body: body))
+                            OutgoingCall(
+                                address: address, headers: [(name: "content-type", value: "application/json")],
+                                body: body))
                     }
                 }
             }
@@ -107,7 +117,8 @@ import Web
             ])
             try await database.run("insert into clients (numero) select generate_series(1, 200)")
             try await database.run(
-                "insert into comptes (id, client_id, type, solde_minor) select numero, id, 'courant', 100000000 from clients")
+                "insert into comptes (id, client_id, type, solde_minor) select numero, id, 'courant', 100000000 from clients"
+            )
             try await database.run("select setval('comptes_id_seq', 201)")
             try await Migrator(database).apply([set])
             try await database.run("select reprendre_les_soldes()")
@@ -122,7 +133,8 @@ import Web
             for round in 0..<8 {
                 let isWatched = round % 2 == 1
                 if isWatched {
-                    _ = try await IntakeStore(database: database).watch("public.virements", columns: columns, operations: ["insert"])
+                    _ = try await IntakeStore(database: database).watch(
+                        "public.virements", columns: columns, operations: ["insert"])
                 } else {
                     try await IntakeStore(database: database).unwatch("public.virements")
                 }
@@ -132,7 +144,10 @@ import Web
             let (a, b) = (without.sorted()[without.count / 2], with.sorted()[with.count / 2])
             #expect(try await database.one("select count(*) from automation.outbox", as: Int.self) == 4 * count)
             try Figures.note(
-                String(format: "outbox: %.1f µs of the server's CPU for a transfer without, %.1f µs with: %+.1f %% (medians of 3 × \(count))", a, b, (b / a - 1) * 100))
+                String(
+                    format:
+                        "outbox: %.1f µs of the server's CPU for a transfer without, %.1f µs with: %+.1f %% (medians of 3 × \(count))",
+                    a, b, (b / a - 1) * 100))
         }
     }
 
@@ -143,7 +158,8 @@ import Web
             let begin = try Self.ticks(process)
             for number in 0..<count {
                 try await connection.run(
-                    "select * from virer(\(Int64(number % 200 + 1)), \(Int64((number + 7) % 200 + 1)), 5, gen_random_uuid()::text)")
+                    "select * from virer(\(Int64(number % 200 + 1)), \(Int64((number + 7) % 200 + 1)), 5, gen_random_uuid()::text)"
+                )
             }
             return Double(try Self.ticks(process) - begin) * 10_000 / Double(count)
         }

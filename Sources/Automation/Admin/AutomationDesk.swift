@@ -107,9 +107,10 @@ public struct AutomationDesk: Sendable {
     public func replay(
         ids: [Int64]?, scenario: String?, destination: String?, author: String
     ) async throws -> Int64 {
-        let ids = if let ids { ids } else {
-            try await history.dead(scenario: scenario, destination: destination, limit: 10_000)
-        }
+        let ids =
+            if let ids { ids } else {
+                try await history.dead(scenario: scenario, destination: destination, limit: 10_000)
+            }
         let count = try await history.replay(ids, patienceSeconds: 259_200)
         try await note(
             "automation.replayed", scenario ?? destination ?? ids.first.map { "delivery \($0)" } ?? "nothing",

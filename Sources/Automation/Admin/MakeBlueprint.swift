@@ -1,6 +1,7 @@
 public import Web
 
-/// A scenario as a blueprint of Make: a custom webhook that the bank calls, and one HTTP module for each step that goes out.
+/// A scenario as a blueprint of Make: a custom webhook that the bank calls, and one HTTP module for each step that
+/// goes out.
 /// What the bank does itself stays with the bank, behind its own webhook.
 public enum MakeBlueprint {
     public static func blueprint(_ scenario: Scenario) -> JSON {
@@ -30,9 +31,10 @@ public enum MakeBlueprint {
     }
 
     private static func module(_ act: Act, _ scenario: Scenario, id: Int) -> JSON {
-        let body = act.body.map { JSON.Member($0.name, mapped($0.value)) } + [
-            JSON.Member("scenario", .string(scenario.name)), JSON.Member("step", .string(act.name)),
-        ]
+        let body =
+            act.body.map { JSON.Member($0.name, mapped($0.value)) } + [
+                JSON.Member("scenario", .string(scenario.name)), JSON.Member("step", .string(act.name)),
+            ]
         return [
             "id": .integer(id), "module": "http:ActionSendData", "version": 3,
             "parameters": ["handleErrors": true],

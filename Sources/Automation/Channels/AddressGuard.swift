@@ -1,6 +1,7 @@
 internal import NIOCore
 
-/// Which addresses may be called: the public ones, and networks that the operator has named. Asked of the address that the
+/// Which addresses may be called: the public ones, and networks that the operator has named. Asked of the address
+/// that the
 /// connection is made to, behind all names, so that no name leads inside.
 struct AddressGuard: Sendable {
     private let allowed: [Network]

@@ -40,7 +40,8 @@ struct Channels: Sendable {
         }
         do {
             switch target.kind {
-            case "email": return try await smtp.send(Mails.mail(payload, key: delivery.key, to: target), through: target)
+            case "email":
+                return try await smtp.send(Mails.mail(payload, key: delivery.key, to: target), through: target)
             case "webhook", "make", "slack", "teams", "sms":
                 let call = try OutgoingCall.make(
                     payload, key: delivery.key, scenario: delivery.scenario, to: target,
@@ -67,12 +68,15 @@ struct Channels: Sendable {
         do {
             if action == .call || action == .runReport {
                 let name = payload["name"]?.plain ?? ""
-                guard let function = functions[name] else { return .failed("there is no function \(name)", isFinal: true) }
+                guard let function = functions[name] else {
+                    return .failed("there is no function \(name)", isFinal: true)
+                }
                 return .sent(detail: Masking.mask(try await function(payload, delivery.key)))
             }
             try await database.transaction { tx in
                 let words = try await ActionStore(database: tx).perform(action, payload, key: delivery.key)
-                let settlement = courier.settlement(delivery, .sent(detail: words), RetryPolicy(), begin.duration(to: .now))
+                let settlement = courier.settlement(
+                    delivery, .sent(detail: words), RetryPolicy(), begin.duration(to: .now))
                 try await DeliveryStore(database: tx).settle(
                     "bank", owner: courier.owner, lanes: [], [settlement], trips: 1000, restSeconds: 1, disables: nil)
             }

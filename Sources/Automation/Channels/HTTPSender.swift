@@ -32,7 +32,8 @@ final class HTTPSender: Sendable {
     private let idle = Mutex<[Place: [any Channel]]>([:])
 
     init(
-        resolver: Resolver, timeMax: Duration, trusted: String?, group: any EventLoopGroup = .singletonMultiThreadedEventLoopGroup
+        resolver: Resolver, timeMax: Duration, trusted: String?,
+        group: any EventLoopGroup = .singletonMultiThreadedEventLoopGroup
     ) throws {
         self.resolver = resolver
         self.timeMax = TimeAmount(timeMax)

@@ -55,8 +55,10 @@ struct OutgoingCall: Sendable {
 
     /// Standard Webhooks' `{type, timestamp, data}`.
     private static func message(_ payload: JSON, _ scenario: String) -> JSON {
-        let data = payload["data"] ?? .object(
-            (payload.members ?? []).filter { !["action", "at", "type"].contains($0.name) })
+        let data =
+            payload["data"]
+            ?? .object(
+                (payload.members ?? []).filter { !["action", "at", "type"].contains($0.name) })
         return [
             "type": payload["type"] ?? .string("digitalbank." + scenario.replacing("-", with: "_")),
             "timestamp": payload["at"] ?? .null, "data": data,
@@ -76,7 +78,9 @@ struct OutgoingCall: Sendable {
         let text = escape(payload["text"]?.plain ?? "")
         var blocks: [JSON] = []
         if !subject.isEmpty {
-            blocks.append(["type": "header", "text": ["type": "plain_text", "text": .string(String(subject.prefix(150)))]])
+            blocks.append([
+                "type": "header", "text": ["type": "plain_text", "text": .string(String(subject.prefix(150)))],
+            ])
         }
         blocks.append(["type": "section", "text": ["type": "mrkdwn", "text": .string(String(text.prefix(3000)))]])
         let fields = facts(payload).prefix(10).map { fact -> JSON in
@@ -89,7 +93,9 @@ struct OutgoingCall: Sendable {
     private static func teams(_ payload: JSON) -> JSON {
         var body: [JSON] = []
         if let subject = payload["subject"]?.plain, !subject.isEmpty {
-            body.append(["type": "TextBlock", "size": "Medium", "weight": "Bolder", "wrap": true, "text": .string(subject)])
+            body.append([
+                "type": "TextBlock", "size": "Medium", "weight": "Bolder", "wrap": true, "text": .string(subject),
+            ])
         }
         body.append(["type": "TextBlock", "wrap": true, "text": .string(payload["text"]?.plain ?? "")])
         let facts = facts(payload).map { fact -> JSON in ["title": .string(fact.name), "value": .string(fact.value)] }

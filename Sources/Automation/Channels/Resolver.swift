@@ -2,7 +2,8 @@ internal import Dispatch
 internal import Foundation
 internal import NIOCore
 
-/// Turns a name into the address that is called. All addresses of the name must be allowed: a name with an inner address
+/// Turns a name into the address that is called. All addresses of the name must be allowed: a name with an inner
+/// address
 /// among its public ones is refused as a whole.
 struct Resolver: Sendable {
     let addressGuard: AddressGuard

@@ -23,7 +23,9 @@ struct SMTPSender: Sendable {
             throw AutomationError.destination(target.name, "security is none, starttls or tls")
         }
         let port = Int(settings["port"]?.integer ?? (security == .tls ? 465 : 587))
-        guard (1...65_535).contains(port) else { throw AutomationError.destination(target.name, "port \(port) is none") }
+        guard (1...65_535).contains(port) else {
+            throw AutomationError.destination(target.name, "port \(port) is none")
+        }
         let login = settings["user"]?.string.flatMap { user in target.secret.map { (user, $0) } }
         guard login == nil || security != .none else {
             throw AutomationError.destination(target.name, "a password is not sent in clear: use starttls or tls")
@@ -70,7 +72,9 @@ struct SMTPSender: Sendable {
                     throw SendProblem(words: "the relay offers no STARTTLS", isFinal: true)
                 }
                 try await talk.command("STARTTLS", 220)
-                guard talk.isEmpty else { throw SendProblem(words: "the relay spoke in clear behind STARTTLS", isFinal: true) }
+                guard talk.isEmpty else {
+                    throw SendProblem(words: "the relay spoke in clear behind STARTTLS", isFinal: true)
+                }
                 let inner = channel.channel
                 try await inner.eventLoop.submit {
                     try inner.pipeline.syncOperations.addHandler(
@@ -91,7 +95,10 @@ struct SMTPSender: Sendable {
 
         private static let pendingMax = 65_536
 
-        init(lines: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator, out: NIOAsyncChannelOutboundWriter<ByteBuffer>) {
+        init(
+            lines: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator,
+            out: NIOAsyncChannelOutboundWriter<ByteBuffer>
+        ) {
             self.lines = lines
             self.out = out
         }
@@ -100,10 +107,13 @@ struct SMTPSender: Sendable {
 
         mutating func greet() async throws -> Set<String> {
             let lines = try await command("EHLO digitalbank", 250)
-            return Set(lines.dropFirst().map { $0.uppercased() }.flatMap { line -> [String] in
-                guard line.hasPrefix("AUTH ") else { return [line.split(separator: " ").first.map(String.init) ?? ""] }
-                return line.dropFirst(5).split(separator: " ").map { "AUTH \($0)" }
-            })
+            return Set(
+                lines.dropFirst().map { $0.uppercased() }.flatMap { line -> [String] in
+                    guard line.hasPrefix("AUTH ") else {
+                        return [line.split(separator: " ").first.map(String.init) ?? ""]
+                    }
+                    return line.dropFirst(5).split(separator: " ").map { "AUTH \($0)" }
+                })
         }
 
         mutating func authenticate(_ login: (String, String), _ offers: Set<String>) async throws {
@@ -151,7 +161,8 @@ struct SMTPSender: Sendable {
                 guard found == code || found == other else {
                     // 5xx is the relay's last word, 4xx is not.
                     throw SendProblem(
-                        words: "the relay answered \(found): " + Masking.mask(String(texts.joined(separator: " ").prefix(150))),
+                        words: "the relay answered \(found): "
+                            + Masking.mask(String(texts.joined(separator: " ").prefix(150))),
                         code: found, isFinal: (500...599).contains(found))
                 }
                 return texts
@@ -167,7 +178,9 @@ struct SMTPSender: Sendable {
                     return String(decoding: line, as: UTF8.self)
                 }
                 guard pending.count < Self.pendingMax else { throw SendProblem(words: "a line without end") }
-                guard let buffer = try await lines.next() else { throw SendProblem(words: "the relay ended the connection") }
+                guard let buffer = try await lines.next() else {
+                    throw SendProblem(words: "the relay ended the connection")
+                }
                 pending += buffer.readableBytesView
             }
         }

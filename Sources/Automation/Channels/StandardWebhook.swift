@@ -30,7 +30,9 @@ enum StandardWebhook {
         let wanted = secrets.split(separator: " ").compactMap { key(of: String($0)) }
             .map { HMACSHA256.code(text, key: $0) }
         return header.split(separator: " ").prefix(20).contains { part in
-            guard part.hasPrefix("v1,"), let given = Data(base64Encoded: String(part.dropFirst(3))) else { return false }
+            guard part.hasPrefix("v1,"), let given = Data(base64Encoded: String(part.dropFirst(3))) else {
+                return false
+            }
             return wanted.contains { areEqual($0, Array(given)) }
         }
     }

@@ -5,7 +5,8 @@ internal import Web
 
 /// Makes deliveries: leases lanes, sends what is in them in order, writes down what became of it.
 ///
-/// A server that dies leaves its leases to time; another one sends again what it had sent and not written down, with the
+/// A server that dies leaves its leases to time; another one sends again what it had sent and not written down, with
+/// the
 /// same key. What the bank does itself is done in the transaction that writes it down: once.
 struct Courier: Sendable {
     let database: Database

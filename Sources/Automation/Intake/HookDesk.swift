@@ -76,7 +76,9 @@ public struct HookDesk: Sendable {
                 throw AutomationError.hook("its token is wrong")
             }
         case .make:
-            guard isSecret(header("x-make-apikey") ?? "", secret) else { throw AutomationError.hook("its key is wrong") }
+            guard isSecret(header("x-make-apikey") ?? "", secret) else {
+                throw AutomationError.hook("its key is wrong")
+            }
         }
         if let key = header("idempotency-key"), !key.isEmpty, key.utf8.count <= 256 { return ("key:" + key, 86_400) }
         return (digest, Self.sameSeconds)

@@ -1,7 +1,8 @@
 internal import Postgres
 internal import Web
 
-/// Reads the outbox and plans what scenarios make of it. Events, runs, deliveries and the outbox change in one transaction:
+/// Reads the outbox and plans what scenarios make of it. Events, runs, deliveries and the outbox change in one
+/// transaction:
 /// a crash leaves either all of a pass or nothing.
 struct Intake: Sendable {
     let database: Database
@@ -78,7 +79,9 @@ struct Intake: Sendable {
             let scenario = scenarios.first(where: { $0.name == run.scenario })
         else { return nil }
         let step = row.source[row.source.index(after: slash)...]
-        guard let act = scenario.acts.first(where: { $0.name == step }), let key = told["key"]?.string else { return nil }
+        guard let act = scenario.acts.first(where: { $0.name == step }), let key = told["key"]?.string else {
+            return nil
+        }
         let at = Instant(iso: row.writtenAt) ?? Instant(seconds: 0)
         let dedupe = "\(run.dedupe)!\(key)!\(row.id)"
         let plan = Planner.plan(

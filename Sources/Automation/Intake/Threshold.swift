@@ -1,4 +1,5 @@
-/// A figure's limit with hysteresis: it fires once the limit was passed for a time, and again only after it was calm, and
+/// A figure's limit with hysteresis: it fires once the limit was passed for a time, and again only after it was calm,
+/// and
 /// not within the cool-down.
 struct Threshold: Sendable, Hashable {
     enum Phase: String, Sendable {
@@ -32,7 +33,9 @@ struct Threshold: Sendable, Hashable {
         case .pending where !isBeyond: next = State(phase: .calm, since: now, firedAt: state.firedAt)
         default: break
         }
-        guard next.phase == .pending, now >= next.since.adding(seconds: Double(forSeconds)) else { return (next, false) }
+        guard next.phase == .pending, now >= next.since.adding(seconds: Double(forSeconds)) else {
+            return (next, false)
+        }
         if let fired = next.firedAt, now < fired.adding(seconds: Double(cooldownSeconds)) { return (next, false) }
         return (State(phase: .firing, since: now, firedAt: now), true)
     }

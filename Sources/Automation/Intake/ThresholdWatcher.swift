@@ -2,7 +2,8 @@ internal import Postgres
 internal import Synchronization
 internal import Web
 
-/// Looks at figures and fires the scenarios whose thresholds they passed. State and firing change in one transaction, one
+/// Looks at figures and fires the scenarios whose thresholds they passed. State and firing change in one transaction,
+/// one
 /// server at a time.
 final class ThresholdWatcher: Sendable {
     private let database: Database
@@ -15,7 +16,9 @@ final class ThresholdWatcher: Sendable {
         let due: [(Scenario, MetricTrigger)] = scenarios.compactMap { scenario in
             guard case .metric(let metric) = scenario.trigger else { return nil }
             let isDue = lookedAt.withLock { looked in
-                if let last = looked[scenario.name], now < last.adding(seconds: Double(metric.everySeconds)) { return false }
+                if let last = looked[scenario.name], now < last.adding(seconds: Double(metric.everySeconds)) {
+                    return false
+                }
                 looked[scenario.name] = now
                 return true
             }

@@ -61,7 +61,10 @@ struct Planner {
     }
 
     private static func run(_ scenario: Scenario, _ dedupe: String, _ at: Instant) -> JSON {
-        ["scenario": .string(scenario.name), "title": .string(scenario.french), "id": .string(dedupe), "at": .string(at.iso)]
+        [
+            "scenario": .string(scenario.name), "title": .string(scenario.french), "id": .string(dedupe),
+            "at": .string(at.iso),
+        ]
     }
 
     private mutating func steps(_ steps: [Step], _ root: JSON, _ prefix: String) {
@@ -85,7 +88,9 @@ struct Planner {
     }
 
     private mutating func act(_ act: Act, _ root: JSON, _ prefix: String) {
-        guard act.when.holds(in: root) else { return plan.notes.append("\(prefix)\(act.name): its condition does not hold") }
+        guard act.when.holds(in: root) else {
+            return plan.notes.append("\(prefix)\(act.name): its condition does not hold")
+        }
         guard plan.deliveries.count < Self.deliveriesMax else {
             return plan.notes.append("\(prefix)\(act.name): beyond \(Self.deliveriesMax) deliveries")
         }

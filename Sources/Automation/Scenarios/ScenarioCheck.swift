@@ -64,7 +64,8 @@ enum ScenarioCheck {
     ) throws(TextProblem) {
         for (path, filters) in holes {
             guard let root = path.parts.first, roots.contains(root) else {
-                throw TextProblem(words: "\(path.text) stands for nothing here: begin with " + roots.sorted().joined(separator: ", "))
+                throw TextProblem(
+                    words: "\(path.text) stands for nothing here: begin with " + roots.sorted().joined(separator: ", "))
             }
             guard root == "event", let known else { continue }
             guard path.parts.count > 1 else { continue }

@@ -48,7 +48,9 @@ enum ScenarioDocument {
         case "false": return false
         default: break
         }
-        if let number = try? JSONReader.read(scalar.string), number.double != nil, case .number = number { return number }
+        if let number = try? JSONReader.read(scalar.string), number.double != nil, case .number = number {
+            return number
+        }
         return .string(scalar.string)
     }
 }

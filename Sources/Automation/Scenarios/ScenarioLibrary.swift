@@ -3,7 +3,8 @@ internal import Foundation
 public import Postgres
 internal import Synchronization
 
-/// The scenarios in force: those that are shipped, those of the operator's folder, those that the console has written; of
+/// The scenarios in force: those that are shipped, those of the operator's folder, those that the console has
+/// written; of
 /// one name the last counts.
 public final class ScenarioLibrary: Sendable {
     private struct State {

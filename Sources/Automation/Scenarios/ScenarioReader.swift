@@ -44,7 +44,9 @@ struct ScenarioReader {
         guard (1...1000).contains(most), (1...86_400).contains(seconds) else {
             throw TextProblem(words: "gather takes a window of up to 24h and 1 to 1000 events")
         }
-        return Gather(windowSeconds: seconds, by: try json["by"].map { json throws(TextProblem) in try template(json) }, most: most)
+        return Gather(
+            windowSeconds: seconds, by: try json["by"].map { json throws(TextProblem) in try template(json) },
+            most: most)
     }
 
     private func steps(_ json: JSON?, depth: Int) throws(TextProblem) -> [Step] {
@@ -71,10 +73,13 @@ struct ScenarioReader {
         }
         if let path = json["each"] {
             try only(json, ["each", "as", "most", "steps"], "each")
-            guard let path = path.string.flatMap({ JSONPath($0) }) else { throw TextProblem(words: "each names a list") }
+            guard let path = path.string.flatMap({ JSONPath($0) }) else {
+                throw TextProblem(words: "each names a list")
+            }
             let most = Int(json["most"]?.integer ?? 100)
             guard (1...1000).contains(most) else { throw TextProblem(words: "each takes 1 to 1000 items") }
-            return .each(path, name: json["as"]?.string ?? "item", most: most, try steps(json["steps"], depth: depth + 1))
+            return .each(
+                path, name: json["as"]?.string ?? "item", most: most, try steps(json["steps"], depth: depth + 1))
         }
         return .act(try act(json, depth: depth))
     }

@@ -16,7 +16,8 @@ enum TriggerReader {
 
     private static func table(_ json: JSON) throws(TextProblem) -> TableTrigger {
         try ScenarioReader.only(json, ["table", "on", "fields", "key"], "a trigger of a table")
-        guard let table = json["table"]?.string, table.wholeMatch(of: /[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*/) != nil else {
+        guard let table = json["table"]?.string, table.wholeMatch(of: /[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*/) != nil
+        else {
             throw TextProblem(words: "a table is named schema.table")
         }
         let operations = json["on"]?.array?.compactMap(\.string) ?? json["on"]?.string.map { [$0] } ?? ["insert"]
@@ -35,7 +36,9 @@ enum TriggerReader {
         }
         guard !fields.isEmpty, fields.count <= 40 else { throw TextProblem(words: "a table needs 1 to 40 fields") }
         let key = json["key"]?.string
-        if let key, !fields.contains(where: { $0.name == key }) { throw TextProblem(words: "the key \(key) is no field") }
+        if let key, !fields.contains(where: { $0.name == key }) {
+            throw TextProblem(words: "the key \(key) is no field")
+        }
         return TableTrigger(table: table, operations: operations.sorted(), fields: fields, key: key)
     }
 
@@ -76,12 +79,14 @@ enum TriggerReader {
         guard above == nil ? clear >= limit : clear <= limit else {
             throw TextProblem(words: "clear lies on the calm side of the threshold")
         }
-        let every = try json["every"].map { json throws(TextProblem) in try ScenarioReader.seconds(json, "every") } ?? 30
+        let every =
+            try json["every"].map { json throws(TextProblem) in try ScenarioReader.seconds(json, "every") } ?? 30
         return MetricTrigger(
             name: name, labels: labels, isMoment: json["age"]?.bool ?? false,
             threshold: Threshold(
                 limit: limit, clear: clear, isUpper: above != nil,
-                forSeconds: try json["for"].map { json throws(TextProblem) in try ScenarioReader.seconds(json, "for") } ?? 0,
+                forSeconds: try json["for"].map { json throws(TextProblem) in try ScenarioReader.seconds(json, "for") }
+                    ?? 0,
                 cooldownSeconds: try json["cooldown"].map { json throws(TextProblem) in
                     try ScenarioReader.seconds(json, "cooldown")
                 } ?? 3600),

@@ -2,7 +2,8 @@ package import Foundation
 
 /// When something is due: five fields of cron, or French words, in a time zone.
 ///
-/// A fixed hour is due once a day, also in the night that has it twice, and at the leap in the night that has it not. Hours
+/// A fixed hour is due once a day, also in the night that has it twice, and at the leap in the night that has it not.
+/// Hours
 /// that are `*` or a step count real time: a quarter of an hour is a quarter of an hour in any night.
 package struct Schedule: Sendable, Hashable {
     package let text: String
@@ -28,7 +29,8 @@ package struct Schedule: Sendable, Hashable {
         self.zone = zone
         let fields = try FrenchSchedule.cron(text).split(separator: " ").map(String.init)
         guard fields.count == 5 else {
-            throw TextProblem(words: "a schedule has five fields (minute hour day month weekday), or French words: \(text)")
+            throw TextProblem(
+                words: "a schedule has five fields (minute hour day month weekday), or French words: \(text)")
         }
         minutes = try CronField.read(fields[0], 0...59).sorted()
         hours = try CronField.read(fields[1], 0...23).sorted()
@@ -104,7 +106,8 @@ enum CronField {
                 bounds = range
             } else {
                 let ends = halves[0].split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
-                guard let low = ends.first ?? nil, let high = ends.count == 2 ? ends[1] : low, ends.count <= 2, low <= high
+                guard let low = ends.first ?? nil, let high = ends.count == 2 ? ends[1] : low, ends.count <= 2,
+                    low <= high
                 else { throw TextProblem(words: "\(text) is no field of a schedule") }
                 bounds = low...(ends.count == 1 && halves.count == 2 ? range.upperBound : high)
             }
@@ -117,7 +120,8 @@ enum CronField {
     }
 }
 
-/// Schedules in French: `chaque jour à 7h`, `chaque lundi à 8h30`, `du lundi au vendredi à 18h`, `toutes les 15 minutes`,
+/// Schedules in French: `chaque jour à 7h`, `chaque lundi à 8h30`, `du lundi au vendredi à 18h`, `toutes les 15
+/// minutes`,
 /// `toutes les heures`, `le 1er de chaque mois à 6h`.
 enum FrenchSchedule {
     private static let weekdays = ["dimanche", "lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi"]
@@ -127,7 +131,8 @@ enum FrenchSchedule {
         let words = text.lowercased().split(separator: " ").map(String.init)
         guard let first = words.first, ["chaque", "toutes", "tous", "le", "du"].contains(first) else { return text }
         if words == ["toutes", "les", "heures"] { return "0 * * * *" }
-        if words.count == 4, words.starts(with: ["toutes", "les"]), words[3].hasPrefix("minute"), let count = Int(words[2]),
+        if words.count == 4, words.starts(with: ["toutes", "les"]), words[3].hasPrefix("minute"),
+            let count = Int(words[2]),
             (1...59).contains(count), 60 % count == 0
         {
             return "*/\(count) * * * *"

@@ -12,7 +12,8 @@ struct DueSchedule: Sendable, RowDecodable {
     }
 }
 
-/// The SQL of schedules. Times come as microseconds, so that no clock of the database has a say where a test has its own.
+/// The SQL of schedules. Times come as microseconds, so that no clock of the database has a say where a test has its
+/// own.
 struct ScheduleStore: Sendable {
     let database: any SQLExecutor
 

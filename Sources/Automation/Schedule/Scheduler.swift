@@ -3,8 +3,10 @@ internal import Web
 
 /// Fires schedules: each due moment once, whatever dies, jumps or runs twice.
 ///
-/// A schedule's row holds the moment it waits for. Taking it, noting the firing, putting its event into the outbox and moving
-/// on to the next moment is one transaction; the next moment is computed from the one that was due, never from a clock, so
+/// A schedule's row holds the moment it waits for. Taking it, noting the firing, putting its event into the outbox
+/// and moving
+/// on to the next moment is one transaction; the next moment is computed from the one that was due, never from a
+/// clock, so
 /// a clock that goes back finds nothing to do and one that leaps finds what was missed.
 struct Scheduler: Sendable {
     static let missedMax = 1000
@@ -18,7 +20,9 @@ struct Scheduler: Sendable {
         let store = ScheduleStore(database: database)
         let now = try await clock()
         for scenario in scenarios {
-            guard case .schedule(let schedule, _) = scenario.trigger, let next = schedule.next(after: now) else { continue }
+            guard case .schedule(let schedule, _) = scenario.trigger, let next = schedule.next(after: now) else {
+                continue
+            }
             try await store.keep(scenario.name, expression: schedule.text, next: next)
         }
         let names = scenarios.compactMap { scenario in

@@ -2,7 +2,8 @@ internal import Web
 
 /// A filter of a scenario: `event.statut = 'ouvert' and event.montant_max_minor >= 100000`.
 ///
-/// Operators: `or`, `and`, `not`, `=`, `!=`, `<`, `<=`, `>`, `>=`, `in (…)`, `contains`, `exists`, parentheses. Total: a
+/// Operators: `or`, `and`, `not`, `=`, `!=`, `<`, `<=`, `>`, `>=`, `in (…)`, `contains`, `exists`, parentheses.
+/// Total: a
 /// value that is missing equals only `null`, and no comparison of unlike things holds.
 indirect enum Condition: Sendable, Hashable {
     case constant(Bool)

@@ -37,7 +37,9 @@ struct ConditionParser {
                 rest = rest.dropFirst()
             } else if first == "'" {
                 let body = rest.dropFirst()
-                guard let end = body.firstIndex(of: "'") else { throw TextProblem(words: "\(text): a ' without its end") }
+                guard let end = body.firstIndex(of: "'") else {
+                    throw TextProblem(words: "\(text): a ' without its end")
+                }
                 tokens.append(.value(.string(String(body[..<end]))))
                 rest = body[body.index(after: end)...]
             } else if let symbol = ["<=", ">=", "!=", "=", "<", ">", "(", ")", ","].first(where: rest.hasPrefix) {

@@ -1,10 +1,12 @@
 internal import Web
 
-/// Hides what people may not read in a history: addresses, telephone numbers, IBANs, card numbers, words that are secret by
+/// Hides what people may not read in a history: addresses, telephone numbers, IBANs, card numbers, words that are
+/// secret by
 /// their name.
 enum Masking {
     private static let secretNames = [
-        "password", "secret", "token", "authorization", "apikey", "api_key", "mot_de_passe", "jeton", "iban", "pan", "nir",
+        "password", "secret", "token", "authorization", "apikey", "api_key", "mot_de_passe", "jeton", "iban", "pan",
+        "nir",
         "email", "telephone", "nom", "prenom", "adresse",
     ]
 
@@ -58,8 +60,9 @@ enum Masking {
     /// A space between two digits: `FR76 3000 …`, `06 12 34 56 78`.
     private static func isInnerSpace(_ bytes: [UInt8], _ place: Int) -> Bool {
         bytes[place] == 0x20 && place > 0 && place + 1 < bytes.count && isDigit(bytes[place - 1])
-            && (isDigit(bytes[place + 1]) || (65...90).contains(bytes[place + 1]) && place + 2 < bytes.count
-                && isDigit(bytes[place + 2]))
+            && (isDigit(bytes[place + 1])
+                || (65...90).contains(bytes[place + 1]) && place + 2 < bytes.count
+                    && isDigit(bytes[place + 2]))
     }
 
     private static func masked(_ word: [UInt8]) -> [UInt8] {
@@ -68,7 +71,8 @@ enum Masking {
         }
         let digits = word.filter(isDigit)
         let letters = word.count { (65...90).contains($0) || (97...122).contains($0) }
-        let isTime = word.contains(UInt8(ascii: "-")) && word.count { $0 == UInt8(ascii: "-") } == 2 && digits.count <= 8
+        let isTime =
+            word.contains(UInt8(ascii: "-")) && word.count { $0 == UInt8(ascii: "-") } == 2 && digits.count <= 8
         if digits.count >= 12, letters >= 2, (65...90).contains(word[0]), word.count > 1, (65...90).contains(word[1]) {
             return word.prefix(4) + Array("***".utf8) + digits.suffix(4)
         }

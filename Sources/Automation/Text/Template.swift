@@ -1,6 +1,7 @@
 internal import Web
 
-/// Text with holes: `Dossier {{ event.id }} : {{ event.montant_max_minor | money }}`. A hole that is the whole text gives
+/// Text with holes: `Dossier {{ event.id }} : {{ event.montant_max_minor | money }}`. A hole that is the whole text
+/// gives
 /// the value itself, with its type.
 struct Template: Sendable, Hashable {
     enum Part: Sendable, Hashable {
@@ -58,9 +59,13 @@ struct Template: Sendable, Hashable {
         }
         let argument = text.split(separator: "(", maxSplits: 1).dropFirst().first.map { $0.dropLast() }
         if text.hasPrefix("default("), text.hasSuffix(")"), let argument {
-            return .fallback(argument.trimmingPrefix("'").hasSuffix("'") ? String(argument.dropFirst().dropLast()) : String(argument))
+            return .fallback(
+                argument.trimmingPrefix("'").hasSuffix("'") ? String(argument.dropFirst().dropLast()) : String(argument)
+            )
         }
-        if text.hasPrefix("round("), text.hasSuffix(")"), let digits = argument.flatMap({ Int($0) }), (0...9).contains(digits) {
+        if text.hasPrefix("round("), text.hasSuffix(")"), let digits = argument.flatMap({ Int($0) }),
+            (0...9).contains(digits)
+        {
             return .round(digits)
         }
         throw TextProblem(words: "there is no filter \(text)")

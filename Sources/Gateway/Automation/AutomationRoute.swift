@@ -24,7 +24,9 @@ struct AutomationRoute: Sendable {
             return answer.text
         },
         AutomationRoute(method: .patch, path: "/scenarios/{id}", roles: writers) { desk, call in
-            guard let isEnabled = call.body["enabled"]?.bool else { throw AutomationRefusal.invalid("enabled is missing") }
+            guard let isEnabled = call.body["enabled"]?.bool else {
+                throw AutomationRefusal.invalid("enabled is missing")
+            }
             try await desk.enable(call.id, isEnabled, author: call.author)
             return "{\"enabled\":\(isEnabled)}"
         },
