@@ -149,12 +149,23 @@ let package = Package(
             "Monitoring", ["Diagnostics", "Postgres", "PostgresServer", "Migrations", "Web"],
             resources: [.copy("Migrations")]),
 
+        module(
+            "Automation",
+            [
+                "Diagnostics", "Cryptography", "Postgres", "Migrations", "Evidence", "Web",
+                .product(name: "Yams", package: "Yams"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ], resources: [.copy("Migrations"), .copy("Shipped")]),
+
         // HTTP: the one place that knows a server
         module(
             "Gateway",
             [
                 "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Fraud", "Detection",
-                "Monitoring", "CZlib",
+                "Monitoring", "Automation", "CZlib",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -178,7 +189,7 @@ let package = Package(
             [
                 "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
                 "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Detection", "Gateway",
-                "Fraud", "Monitoring",
+                "Fraud", "Monitoring", "Automation",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         module(
@@ -199,6 +210,9 @@ let package = Package(
         .executableTarget(
             name: "cluster-owner", dependencies: ["PostgresServer"], path: "Tests/ClusterOwner", swiftSettings: strict,
             linkerSettings: lld),
+        .executableTarget(
+            name: "automation-firer", dependencies: ["Automation", "Postgres"], path: "Tests/AutomationFirer",
+            swiftSettings: strict, linkerSettings: lld),
         tests("DiagnosticsTests", ["Diagnostics", "TestSupport"]),
         tests("PostgresTests", ["Diagnostics", "Postgres", "PostgresServer", "TestSupport"]),
         tests("PostgresServerTests", ["PostgresServer", "Postgres", "TestSupport", "cluster-owner"]),
@@ -260,6 +274,16 @@ let package = Package(
             [
                 "Fraud", "Bank", "Cryptography", "Evidence", "Migrations", "Postgres", "PostgresServer", "TestSupport",
             ], settings: crunching),
+        tests(
+            "AutomationTests",
+            [
+                "Automation", "Bank", "Vault", "Auth", "Evidence", "Fraud", "Gateway", "Cryptography", "Migrations",
+                "Postgres", "PostgresServer", "Web", "Diagnostics", "TestSupport", "automation-firer",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
         tests(
             "GatewayTests",
             [

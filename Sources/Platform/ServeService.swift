@@ -1,4 +1,5 @@
 internal import Auth
+internal import Automation
 internal import Bank
 internal import BankAPI
 internal import Detection
@@ -160,13 +161,15 @@ public enum ServeService {
             database: api, secrets: secrets, screen: detection.guarding(fraud.screen),
             clock: { Int64(Date().timeIntervalSince1970) })
         let scoring = FraudRoutes(desk: fraud.desk) { Int64(Date().timeIntervalSince1970 * 1_000_000) }
+        let automation = try await AutomationPart.open(
+            judging, data: DataDirectory(request.dataDirectory), settings: automationSettings(request))
         let notices = databases.notices + (try await announcements(cache))
         let watch = ServeWatch(
             databases: databases, rest: rest, verifier: verifier, hub: realtime.hub, version: request.version)
         let server = GatewayServer(
             settings: try gatewaySettings(request, detection),
             mounts: [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank)
-                + scoring.mounts + DetectionRoutes(desk: detection.desk).mounts,
+                + scoring.mounts + DetectionRoutes(desk: detection.desk).mounts + automation.routes.mounts,
             sockets: [gate.socket(realtime.hub)], tokens: gate.check,
             anonymous: nil, unready: { cache.isLoaded ? nil : "the schema is not read yet" },
             readings: watch.readings,
@@ -184,6 +187,7 @@ public enum ServeService {
                 { try await signing.watch(auth, verifier) }, { try await bank.run() }, { try await fraud.run() },
                 { try await detection.run() },
                 { try await watch.run() },
+                { try await automation.engine.run() },
                 { try await AnswerCleaner(database: catalog).run() },
                 { try await ProfileFiller(database: catalog, secrets: secrets).run() },
             ])
@@ -196,6 +200,12 @@ public enum ServeService {
         let vault = Vault(
             database: catalog, keyring: try await folder.keyring(), reload: { try await folder.keyring() })
         return BankSecrets(vault: vault, indexing: try KeyProvider.file(data.indexKey).key())
+    }
+
+    private static func automationSettings(_ request: ServeRequest) -> AutomationSettings {
+        var settings = AutomationSettings()
+        settings.bank = ["name": "DigitalBank", "url": .string(request.address(port: request.port))]
+        return settings
     }
 
     /// The bank's ceilings. Row level security bounds what is seen; these bound what it may cost.

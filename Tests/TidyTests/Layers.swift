@@ -29,9 +29,10 @@ enum Layers {
         "Fraud": foundations.union(["Evidence", "Web", "CXGBoost", "CZlib", "Yams"]),
         "Detection": foundations.union(["Evidence", "Web", "Yams", "CZlib", "CZstd", "CRE2"]),
         "Monitoring": ["Diagnostics", "Postgres", "PostgresServer", "Migrations", "Web", "FoundationNetworking"],
+        "Automation": foundations.union(["Evidence", "Web", "Yams", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"]),
         "Gateway": [
             "Diagnostics", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "BankAPI", "Fraud", "Detection",
-            "Monitoring", "CZlib", "HTTPTypes", "Hummingbird",
+            "Monitoring", "Automation", "CZlib", "HTTPTypes", "Hummingbird",
             "HummingbirdCore", "UnixSignals", "HummingbirdHTTP2", "Logging", "NIOCore", "NIOPosix",
             "NIOHTTP1", "NIOSSL", "NIOTLS", "NIOWebSocket",
             "NIOHTTPTypes", "NIOHTTPTypesHTTP1",
@@ -39,7 +40,7 @@ enum Layers {
         ],
         "Platform": bank.union([
             "Simulator", "Salvage", "Recovery", "HTTPTypes", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI",
-            "Detection", "Gateway", "Fraud", "Monitoring",
+            "Detection", "Gateway", "Fraud", "Monitoring", "Automation",
         ]),
         "Commands": ["Diagnostics", "Platform", "ArgumentParser"],
         "digitalbank": ["Commands"],

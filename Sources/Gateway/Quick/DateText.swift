@@ -6,10 +6,9 @@ final class DateText: Sendable {
     private let last = Mutex<(second: Int, text: String)>((0, ""))
 
     var text: String {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME_COARSE, &now)
+        let now = time(nil)
         return last.withLock { last in
-            if last.second != now.tv_sec { last = (now.tv_sec, Self.text(of: now.tv_sec)) }
+            if last.second != now { last = (now, Self.text(of: now)) }
             return last.text
         }
     }

@@ -1,0 +1,101 @@
+internal import Foundation
+internal import Postgres
+internal import Synchronization
+internal import Web
+
+/// Makes deliveries: leases lanes, sends what is in them in order, writes down what became of it.
+///
+/// A server that dies leaves its leases to time; another one sends again what it had sent and not written down, with
+/// the
+/// same key. What the bank does itself is done in the transaction that writes it down: once.
+struct Courier: Sendable {
+    let database: Database
+    let channels: Channels
+    let settings: AutomationSettings
+    let owner: String
+
+    /// Sends what is due to a destination until nothing is. Returns how many attempts were settled.
+    @discardableResult
+    func drain(_ name: String) async throws -> Int {
+        let store = DeliveryStore(database: database)
+        guard let destination = try await store.destination(name) else { return 0 }
+        let target = try await channels.target(destination)
+        var settled = 0
+        while !Task.isCancelled {
+            let claimed = try await store.claim(
+                name, owner: owner, lanes: settings.lanesPerClaim, most: settings.deliveriesPerClaim,
+                leaseSeconds: settings.leaseSeconds, trips: settings.failuresThatTrip)
+            guard !claimed.isEmpty else { return settled }
+            let lanes = Dictionary(grouping: claimed, by: \.lane)
+            let deadline = ContinuousClock.now + .seconds(settings.leaseSeconds)
+            let settlements = try await deliver(lanes, to: target, until: deadline)
+            try await store.settle(
+                name, owner: owner, lanes: Array(lanes.keys), settlements, trips: settings.failuresThatTrip,
+                restSeconds: settings.circuitRestSeconds,
+                disables: settlements.lazy.compactMap(\.outcome.disables).first)
+            settled += settlements.count
+        }
+        return settled
+    }
+
+    /// All lanes at once, up to a bound; each in its order.
+    private func deliver(
+        _ lanes: [String: [ClaimedDelivery]], to target: Channels.Target, until deadline: ContinuousClock.Instant
+    ) async throws -> [Settlement] {
+        await withTaskGroup(of: [Settlement].self) { group in
+            var rest = lanes.values.makeIterator()
+            var settlements: [Settlement] = []
+            func start() -> Bool {
+                guard let lane = rest.next() else { return false }
+                group.addTask { await deliver(lane, to: target, until: deadline) }
+                return true
+            }
+            var running = 0
+            while running < settings.sendsAtOnce, start() { running += 1 }
+            while let done = await group.next() {
+                settlements += done
+                _ = start()
+            }
+            return settlements
+        }
+    }
+
+    private func deliver(
+        _ lane: [ClaimedDelivery], to target: Channels.Target, until deadline: ContinuousClock.Instant
+    ) async -> [Settlement] {
+        var settlements: [Settlement] = []
+        for delivery in lane {
+            // A send that would outlive the lease is another claim's.
+            guard ContinuousClock.now + settings.sendTimeMax + .seconds(5) < deadline, !Task.isCancelled else { break }
+            let begin = ContinuousClock.now
+            let payload = (try? JSONReader.read(delivery.payload)) ?? .object([])
+            let outcome: Outcome?
+            if target.isBank {
+                outcome = await channels.perform(delivery, payload, courier: self)
+            } else {
+                outcome = await channels.send(delivery, payload, to: target)
+            }
+            // Settled already, with what it did.
+            guard let outcome else { continue }
+            let settlement = self.settlement(delivery, outcome, target.retry, begin.duration(to: .now))
+            settlements.append(settlement)
+            // What comes behind it waits until it is delivered or given up.
+            guard settlement.outcome.isSent || settlement.isDead else { break }
+        }
+        return settlements
+    }
+
+    func settlement(
+        _ delivery: ClaimedDelivery, _ outcome: Outcome, _ retry: RetryPolicy, _ time: Duration
+    ) -> Settlement {
+        let milliseconds = Int(time.components.seconds * 1000 + time.components.attoseconds / 1_000_000_000_000_000)
+        guard !outcome.isSent else {
+            return Settlement(id: delivery.id, outcome: outcome, milliseconds: milliseconds, isDead: false, pause: nil)
+        }
+        var generator = SystemRandomNumberGenerator()
+        let pause = retry.pause(after: delivery.attempts + 1, asked: outcome.retryAfter, using: &generator)
+        let isDead = outcome.isFinal || pause > delivery.patienceLeft
+        return Settlement(
+            id: delivery.id, outcome: outcome, milliseconds: milliseconds, isDead: isDead, pause: isDead ? nil : pause)
+    }
+}

@@ -1,0 +1,47 @@
+internal import Postgres
+
+/// A scenario that the console has written or switched.
+struct StoredScenario: Sendable, RowDecodable {
+    let name: String
+    let document: String?
+    let isEnabled: Bool
+
+    init(row: Row) throws {
+        name = try row.decode(0)
+        document = try row.decodeIfPresent(1)
+        isEnabled = try row.decode(2)
+    }
+}
+
+/// The SQL of stored scenarios.
+struct ScenarioStore: Sendable {
+    let database: any SQLExecutor
+
+    func all() async throws -> [StoredScenario] {
+        try await database.all(
+            "select name, document, enabled from automation.scenarios order by name", as: StoredScenario.self)
+    }
+
+    func keep(_ name: String, document: String, by author: String) async throws {
+        try await database.execute(
+            """
+            insert into automation.scenarios (name, document, changed_by) values (\(name), \(document), \(author))
+            on conflict (name) do update
+            set document = excluded.document, changed_by = excluded.changed_by, changed_at = clock_timestamp()
+            """)
+    }
+
+    func enable(_ name: String, _ isEnabled: Bool, by author: String) async throws {
+        try await database.execute(
+            """
+            insert into automation.scenarios (name, enabled, changed_by) values (\(name), \(isEnabled), \(author))
+            on conflict (name) do update
+            set enabled = excluded.enabled, changed_by = excluded.changed_by, changed_at = clock_timestamp()
+            """)
+    }
+
+    /// Back to what is shipped.
+    func remove(_ name: String) async throws -> Bool {
+        try await database.execute("delete from automation.scenarios where name = \(name)") > 0
+    }
+}

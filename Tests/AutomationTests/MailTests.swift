@@ -1,0 +1,115 @@
+import Foundation
+import Postgres
+import PostgresServer
+import TestSupport
+import Testing
+import Web
+
+@testable import Automation
+
+/// Mail over a real server.
+@Suite struct MailTests {
+    private static let scenario = thingScenario(
+        steps: """
+              - name: mail
+                do: email
+                to: post
+                with: {to: "{{ event.kind }}", subject: "Accès n° {{ event.id }}", text: ".ligne\\nDeux"}
+            """, key: "id")
+
+    @Test("a relay that is full is asked again, one that knows nobody is not, and a dot begins a line")
+    func answers() async throws {
+        try await MailReceiver.with { mail in
+            try await Bench.with([Self.scenario]) { bench in
+                try await bench.destination(
+                    "post", "email",
+                    [
+                        "host": "localhost", "port": .integer(mail.port), "security": "none",
+                        "sender": "banque@example.fr",
+                        "retry": ["first": .number("0.05"), "most": .number("0.1")],
+                    ])
+                for (id, to) in [
+                    (1, "plein@example.fr"), (2, "inconnu@example.fr"), (3, "ana@example.fr"), (4, "a b@example.fr"),
+                ] {
+                    try await bench.addThings(id...id, kind: to)
+                }
+                try await bench.running {
+                    try await bench.wait {
+                        try await bench.count("select count(*) from automation.deliveries where status <> 'pending'")
+                            == 4
+                    }
+                    try await bench.wait { mail.mails.count == 2 }
+                }
+                #expect(Set(mail.mails.compactMap { $0["subject"]?.string }) == ["Accès n° 1", "Accès n° 3"])
+                #expect(
+                    mail.mails.allSatisfy {
+                        $0["text"]?.string == ".ligne\nDeux" || $0["text"]?.string == ".ligne\nDeux\n"
+                    })
+                #expect(
+                    try await bench.count("select attempts from automation.deliveries where shown::text like '%p***@%'")
+                        == 3)
+                #expect(
+                    try await bench.count(
+                        "select count(*) from automation.deliveries where status = 'dead' and code = 550") == 1)
+                #expect(
+                    try await bench.count("select count(*) from automation.deliveries where shown::text like '%ana@%'")
+                        == 0)
+            }
+        }
+    }
+
+    @Test("a password goes under TLS only, to a certificate that is trusted")
+    func tls() async throws {
+        try await withTemporaryDirectory { folder in
+            let made = try await ToolRun.run(
+                "/usr/bin/openssl",
+                [
+                    "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-keyout", folder + "/key.pem", "-out", folder + "/cert.pem", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=DNS:localhost",
+                ])
+            try #require(made.status == 0, "\(made.errorText)")
+            try await MailReceiver.with(arguments: [folder + "/cert.pem", folder + "/key.pem"]) { mail in
+                for (trusts, password, status) in [
+                    (true, "mot-de-passe", "sent"), (true, "faux", "dead"), (false, "mot-de-passe", "pending"),
+                ] {
+                    var settings = Bench.settings()
+                    if trusts { settings.trustedCertificates = folder + "/cert.pem" }
+                    try await Bench.with([Self.scenario], settings: settings) { bench in
+                        try await bench.destination(
+                            "post", "email",
+                            [
+                                "host": "localhost", "port": .integer(mail.port), "security": "starttls",
+                                "sender": "banque@example.fr", "user": "banque",
+                            ], secret: password)
+                        try await bench.addThings(1...1, kind: "ana@example.fr")
+                        try await bench.engine.pass()
+                        let found = try await bench.database.one(
+                            "select status || ' ' || attempts || ' ' || coalesce(detail, '') from automation.deliveries",
+                            as: String.self)
+                        #expect(found.hasPrefix("\(status) 1"), "\(found)")
+                    }
+                }
+                #expect(mail.mails.count == 1)
+                #expect(mail.mails.first?["tls"] == true && mail.mails.first?["user"] == true)
+            }
+        }
+    }
+
+    @Test("nothing in a value becomes a header, and long subjects are cut between characters")
+    func headers() throws {
+        let target = Channels.Target(
+            name: "post", kind: "email",
+            settings: ["host": "h", "sender": "banque@example.fr", "recipients": ["ana@example.fr"]], secret: nil,
+            retry: .init())
+        let subject = String(repeating: "é", count: 200) + "\r\nBcc: x@example.fr"
+        let mail = try Mails.mail(
+            ["subject": .string(subject), "text": "t", "at": "2026-11-29T02:00:00Z"], key: "msg_1", to: target)
+        let head = mail.text.components(separatedBy: "\r\n\r\n")[0]
+        #expect(head.components(separatedBy: "\r\n").allSatisfy { $0.utf8.count <= 78 && !$0.hasPrefix("Bcc") })
+        #expect(head.contains("Date: Sun, 29 Nov 2026 02:00:00 +0000"))
+        for wrong in ["a", "a@b>\r\nRCPT", "a@b,c@d", "é@b.fr", "a b@c.fr", "@b", "a@"] {
+            #expect(!Mails.isAddress(wrong), "\(wrong)")
+        }
+    }
+}
