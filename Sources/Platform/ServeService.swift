@@ -1,6 +1,7 @@
 internal import Auth
 internal import Bank
 internal import BankAPI
+internal import Console
 internal import Foundation
 internal import Fraud
 internal import Gateway
@@ -122,6 +123,7 @@ public enum ServeService {
     ) async throws {
         try await Migrator(catalog).apply([
             try BankMigrations.set(), try AuthMigrations.set(), try RestMigrations.set(), try RealtimeMigrations.set(),
+            try ConsoleMigrations.set(),
         ])
         try await catalog.pipeline(ApiRolesStore.answers)
         try await RealtimeStore.publish(catalog)
@@ -142,11 +144,12 @@ public enum ServeService {
             database: api, secrets: secrets, screen: fraud.screen, clock: { Int64(Date().timeIntervalSince1970) })
         let scoring = FraudRoutes(desk: fraud.desk) { Int64(Date().timeIntervalSince1970 * 1_000_000) }
         let notices = try await announcements(cache)
+        let mounts =
+            [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank) + scoring.mounts
+        let console = try ConsolePages.open(request, keys, api, Loopback(mounts: mounts, tokens: gate.check), gate)
         let server = GatewayServer(
-            settings: try gatewaySettings(request),
-            mounts: [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank)
-                + scoring.mounts,
-            sockets: [gate.socket(realtime.hub)], tokens: gate.check,
+            settings: try gatewaySettings(request), mounts: mounts + [ConsolePages.mount(console)],
+            sockets: [gate.socket(realtime.hub) { console.token(cookies: $0) }], tokens: gate.check,
             anonymous: nil, unready: { cache.isLoaded ? nil : "the schema is not read yet" },
             readings: realtime.hub.readings,
             onListening: { port, adminPort in
@@ -234,7 +237,7 @@ public enum ServeService {
     }
 
     private static func lines(_ request: ServeRequest, _ url: String, _ adminPort: Int?) -> [String] {
-        var lines = ["serving      \(url)"]
+        var lines = ["serving      \(url)", "console      \(url)/"]
         if let adminPort { lines.append("admin        http://\(request.host):\(adminPort)/ready") }
         return lines + ["keys         digitalbank keys api --data-dir \(request.dataDirectory)"]
     }

@@ -28,6 +28,8 @@ enum Layers {
         "Recovery": bank.union(["Salvage", "Yams"]),
         "Fraud": foundations.union(["Evidence", "Web", "CXGBoost", "CZlib", "Yams"]),
         "Detection": foundations.union(["Web", "Yams", "CZlib", "CZstd", "CRE2"]),
+        "Charts": [],
+        "Console": ["Diagnostics", "Cryptography", "Charts", "Postgres", "Migrations", "Web", "HTTPTypes", "Mustache"],
         "Gateway": [
             "Diagnostics", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "BankAPI", "Fraud", "CZlib",
             "HTTPTypes",
@@ -39,7 +41,7 @@ enum Layers {
         ],
         "Platform": bank.union([
             "Simulator", "Salvage", "Recovery", "HTTPTypes", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI",
-            "Detection", "Gateway", "Fraud",
+            "Detection", "Gateway", "Fraud", "Console",
         ]),
         "Commands": ["Diagnostics", "Platform", "ArgumentParser"],
         "digitalbank": ["Commands"],
