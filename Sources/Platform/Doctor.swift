@@ -67,6 +67,14 @@ public enum Doctor {
                 isRequired: false
             ) { Tools.find("weasyprint") },
             Need(
+                what: "Chromium", purpose: "runs the console's journeys in the tests",
+                install: "apt-get install chromium", isRequired: false
+            ) { Tools.find("chromium") },
+            Need(
+                what: "rsvg-convert", purpose: "turns charts into PNG", install: "apt-get install librsvg2-bin",
+                isRequired: false
+            ) { Tools.find("rsvg-convert") },
+            Need(
                 what: "space", purpose: "at least 1 GB free here", install: "free some space", isRequired: true
             ) {
                 let attributes = try? FileManager.default.attributesOfFileSystem(forPath: ".")

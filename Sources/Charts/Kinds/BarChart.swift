@@ -173,7 +173,7 @@ public struct RankChart: Chart {
         let numbers = caption.numbers
         let line = (size.height - 8) / Double(max(items.count, 1))
         let names = min((items.map { TextWidth.of($0.name) }.max() ?? 0) + 12, size.width * 0.4)
-        let values = (items.map { TextWidth.of(unit.full($0.value, numbers)) }.max() ?? 0) + 10
+        let values = (items.map { TextWidth.of(unit.full($0.value, numbers), size: 13) }.max() ?? 0) + 12
         let isSigned = items.contains { $0.value < 0 }
         let room = size.width - names - values
         let largest = max(items.map { abs($0.value) }.max() ?? 1, 1e-12)

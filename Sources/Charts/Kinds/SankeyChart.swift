@@ -172,7 +172,7 @@ public struct NetworkChart: Chart {
             for (index, _) in link.beyond.prefix(6).enumerated() {
                 // A fan on the side away from the middle, beside the name.
                 let away = Double(links.firstIndex(of: link) ?? 0) / Double(max(links.count, 1)) - 0.25
-                let spread = Turn.at(away + (Double(index / 2) + 1) * (index % 2 == 0 ? 0.09 : -0.09))
+                let spread = Turn.at(away + (Double(index / 2) + 1) * (index % 2 == 0 ? 0.14 : -0.14))
                 let end: Curve.Point = (place.x + spread.x * 26, place.y + spread.y * 26)
                 pen.line(place.x, place.y, end.x, end.y, .grid, width: 1.2)
                 pen.circle(end.x, end.y, 3, .muted)

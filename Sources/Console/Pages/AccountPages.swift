@@ -97,7 +97,7 @@ enum AccountPages {
                 Series(words("home.in"), months.map { Decimals.value($0["in_minor"], currency) }, ink: .series(0)),
                 Series(words("home.out"), months.map { Decimals.value($0["out_minor"], currency) }, ink: .series(1)),
             ], unit: .money(currency), axis: words("home.month"))
-        view["months"] = call.picture(bars, ChartSize(560, 260))
+        view["months"] = call.picture(bars, ChartSize(460, 240))
         let spending = try await call.console.store.spending(last, currency, as: person.actor)
         guard !spending.isEmpty else { return }
         let donut = DonutChart(
@@ -184,7 +184,7 @@ enum AccountPages {
                 labels: line.indices.map { call.numbers.integer(Int64($0 - line.count + 1)) },
                 series: [Series(call.words("statement.balance"), line)], unit: .money(currency), isFilled: true,
                 startsAtZero: false, axis: call.words("statement.operation"))
-            view["balance_chart"] = call.picture(chart, ChartSize(860, 200), narrow: ChartSize(340, 180))
+            view["balance_chart"] = call.picture(chart, ChartSize(960, 220), narrow: ChartSize(340, 180))
         }
         return .page(
             PageView(

@@ -88,7 +88,7 @@ enum AdminPages {
                 labels: days.map { call.dates.brief($0.first?.string ?? "") },
                 series: [Series(words("board.operations"), days.map { Double($0.last?.integer ?? 0) })],
                 axis: words("board.day"))
-            view["operations"] = call.picture(chart, ChartSize(760, 230))
+            view["operations"] = call.picture(chart, ChartSize(500, 260))
         }
         return .page(PageView("state", title: words("state.title"), section: "state", view, pollSeconds: 30))
     }

@@ -148,7 +148,7 @@ struct BoardCards {
             chart: LineChart(
                 caption("amounts"), labels: days,
                 series: [Series(words("board.amount"), rows("by_day").map { Decimals.value($0.last) })],
-                unit: .money("EUR"), isFilled: true, axis: words("board.day")), size: ChartSize(900, 250),
+                unit: .money("EUR"), isFilled: true, axis: words("board.day")), size: ChartSize(960, 250),
             narrow: ChartSize(340, 220), isWide: true)
     }
 
@@ -158,7 +158,7 @@ struct BoardCards {
             chart: BarChart(
                 caption("operations"), labels: days,
                 series: [Series(words("board.operations"), rows("by_day").map { Double($0[1].integer ?? 0) })],
-                axis: words("board.day")), size: ChartSize(520, 250), narrow: .narrow)
+                axis: words("board.day")), size: ChartSize(480, 250), narrow: .narrow)
     }
 
     private var kinds: Card {
@@ -182,7 +182,7 @@ struct BoardCards {
             chart: HeatMap(
                 caption("hours"), columns: (0..<24).map { "\($0)\u{A0}h" },
                 rows: (1...7).map { words("board.day_\($0)") }, values: values),
-            size: ChartSize(560, 260), narrow: ChartSize(340, 220))
+            size: ChartSize(500, 260), narrow: ChartSize(340, 220))
     }
 
     private var departments: Card {
@@ -220,7 +220,7 @@ struct BoardCards {
             name: "flows",
             chart: SankeyChart(
                 caption("flows"), layers: [lefts, middles, rights], flows: flows, unit: .money("EUR"),
-                heads: (words("board.from"), words("board.to"), words("board.amount"))), size: ChartSize(640, 340),
+                heads: (words("board.from"), words("board.to"), words("board.amount"))), size: ChartSize(520, 340),
             narrow: ChartSize(360, 340))
     }
 
@@ -232,7 +232,7 @@ struct BoardCards {
             chart: BarChart(
                 caption("sizes"), labels: ["< 10", "10–50", "50–100", "100–500", "500–1k", "1–5k", "5–10k", "> 10k"],
                 series: [Series(words("board.operations"), (0..<8).map { found[$0] ?? 0 }, ink: .series(2))],
-                axis: words("board.size")), size: ChartSize(520, 250), narrow: .narrow)
+                axis: words("board.size")), size: ChartSize(480, 250), narrow: .narrow)
     }
 
     private var top: Card {
@@ -240,7 +240,7 @@ struct BoardCards {
             caption("top"),
             items: rows("top").map { .init($0[0].string.map { String($0.prefix(9)) } ?? "–", Decimals.value($0[2])) },
             unit: .money("EUR"), heads: (words("board.account"), words("board.amount")))
-        return Card(name: "top", chart: chart, size: chart.size(width: 520), narrow: chart.size(width: 340))
+        return Card(name: "top", chart: chart, size: chart.size(width: 480), narrow: chart.size(width: 340))
     }
 }
 

@@ -101,7 +101,7 @@ enum FraudPages {
             series: inks.map { verdict, ink in
                 Series(call.words("verdict.\(verdict)"), days.map { counts[$0]?[verdict] ?? 0 }, ink: ink)
             }, arrangement: .stacked, axis: call.words("board.day"))
-        return call.picture(chart, ChartSize(760, 220))
+        return call.picture(chart, ChartSize(960, 220))
     }
 
     // MARK: Case

@@ -122,7 +122,8 @@ enum TransferPages {
             return try await form(call, problem: words)
         }
         let json = JSON.object(members)
-        let needsCode = answer["needs_second_factor"]?.bool == true && call.person?.isStrong != true
+        // Asked for with each such order, whatever the session has proved before: the code goes with this amount and payee.
+        let needsCode = answer["needs_second_factor"]?.bool == true
         let result = answer["payee_check"]?["result"]?.string ?? "not_applicable"
         var view: View = [
             "amount": call.money(json["amount"]), "fees": call.money(answer["fees"]),
@@ -145,6 +146,12 @@ enum TransferPages {
     private static func order(_ call: PageCall) async throws -> PageAnswer {
         var fields: HTTPFields = [:]
         if let name = HTTPField.Name("Idempotency-Key") { fields[name] = String(call.sent("key").prefix(60)) }
+        if call.sent("code").isEmpty {
+            let preview = try await call.api(.post, "/bank/v1/transfers/preview", body: .object(try draft(call)))
+            guard preview["needs_second_factor"]?.bool != true else {
+                throw Refused(403, "insufficient_aal", "this order needs its own code")
+            }
+        }
         do {
             let answer = try await call.api(.post, "/bank/v1/transfers", body: .object(try draft(call)), fields: fields)
             return .see("/virements/\(answer["id"]?.string ?? "")?fait=virement")
