@@ -46,6 +46,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
@@ -160,6 +161,16 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], resources: [.copy("Migrations"), .copy("Shipped")]),
 
+        // What people see: pictures of figures, pages
+        module("Charts", [], settings: crunching),
+        module(
+            "Console",
+            [
+                "Diagnostics", "Cryptography", "Charts", "Postgres", "Migrations", "Web",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Mustache", package: "swift-mustache"),
+            ], resources: [.copy("Templates"), .copy("Assets"), .copy("Words"), .copy("Migrations")]),
+
         // HTTP: the one place that knows a server
         module(
             "Gateway",
@@ -189,7 +200,7 @@ let package = Package(
             [
                 "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
                 "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Detection", "Gateway",
-                "Fraud", "Monitoring", "Automation",
+                "Fraud", "Monitoring", "Automation", "Console",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         module(
@@ -296,6 +307,14 @@ let package = Package(
             [
                 "Monitoring", "Bank", "Fraud", "Auth", "Rest", "Realtime", "Evidence", "Vault", "Migrations",
                 "Postgres", "PostgresServer", "TestSupport", "Web",
+            ]),
+        tests("ChartsTests", ["Charts"], resources: [.copy("Golden")]),
+        tests(
+            "ConsoleTests",
+            [
+                "Console", "Charts", "Gateway", "Rest", "Auth", "Realtime", "BankAPI", "Bank", "Vault", "Migrations",
+                "Tokens", "Web", "Postgres", "PostgresServer", "TestSupport", "Fraud", "Evidence", "Cryptography",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         tests("SystemTests", ["TestSupport", "Postgres", "PostgresServer"]),
         tests("TidyTests", []),

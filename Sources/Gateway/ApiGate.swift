@@ -56,9 +56,11 @@ public struct ApiGate: Sendable {
         }
     }
 
-    /// `/realtime/v1/websocket?apikey=…&vsn=1.0.0`
-    public func socket(_ hub: RealtimeHub) -> SocketMount {
-        SocketMount(Self.realtimePrefix + "/websocket") { actor, items, writer in
+    /// `/realtime/v1/websocket?apikey=…&vsn=1.0.0`, or with the cookie of our own pages in place of the key.
+    public func socket(
+        _ hub: RealtimeHub, cookieToken: (@Sendable (String) -> String?)? = nil
+    ) -> SocketMount {
+        SocketMount(Self.realtimePrefix + "/websocket", cookieToken: cookieToken) { actor, items, writer in
             let wanted = items.last { $0.name == "vsn" }?.value
             guard let version = wanted.map({ ProtocolVersion(rawValue: $0) }) ?? .one else {
                 return .refused(code: 1002, "the protocol versions are 1.0.0 and 2.0.0")

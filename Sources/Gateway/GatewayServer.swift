@@ -123,6 +123,15 @@ public struct GatewayServer: Sendable {
         }
     }
 
+    /// The cookies of a page that this server gave out itself; nil when the page is another's.
+    private static func ownPage(_ head: HTTPRequestHead) -> String? {
+        guard let origin = head.headers.first(name: "origin"), let host = head.headers.first(name: "host"),
+            origin == "http://\(host)" || origin == "https://\(host)"
+        else { return nil }
+        let cookies = head.headers[canonicalForm: "cookie"]
+        return cookies.isEmpty ? nil : cookies.joined(separator: "; ")
+    }
+
     /// Which socket a request opens: it brings a token that is taken, as header or as `apikey` in its address.
     private func opener() -> SocketChannel.Open {
         let (sockets, tokens) = (sockets, tokens)
@@ -131,7 +140,9 @@ public struct GatewayServer: Sendable {
             guard let mount = sockets.first(where: { $0.path == parts[0] }),
                 let items = QueryItems.parse(parts.count > 1 ? parts[1] : "")
             else { return nil }
-            let token = items.last { $0.name == "apikey" }?.value ?? head.headers.first(name: "apikey")
+            let token =
+                items.last { $0.name == "apikey" }?.value ?? head.headers.first(name: "apikey")
+                ?? Self.ownPage(head).flatMap { mount.cookieToken?($0) }
             guard let token, case .success(let actor) = tokens(token) else { return nil }
             return { writer in mount.open(actor, items, writer) }
         }

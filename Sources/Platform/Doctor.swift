@@ -75,6 +75,13 @@ public enum Doctor {
                 let missing = MonitoringStack.needed.map(\.name).filter { Tools.find($0) == nil }
                 return missing.isEmpty ? "with Alertmanager and both exporters" : nil
             },
+                what: "Chromium", purpose: "runs the console's journeys in the tests",
+                install: "apt-get install chromium", isRequired: false
+            ) { Tools.find("chromium") },
+            Need(
+                what: "rsvg-convert", purpose: "turns charts into PNG", install: "apt-get install librsvg2-bin",
+                isRequired: false
+            ) { Tools.find("rsvg-convert") },
             Need(
                 what: "space", purpose: "at least 1 GB free here", install: "free some space", isRequired: true
             ) {

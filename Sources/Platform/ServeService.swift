@@ -2,6 +2,7 @@ internal import Auth
 internal import Automation
 internal import Bank
 internal import BankAPI
+internal import Console
 internal import Detection
 internal import Foundation
 internal import Fraud
@@ -138,8 +139,7 @@ public enum ServeService {
         let (api, catalog, feed, judging) = (databases.api, databases.catalog, databases.feed, databases.judging)
         try await Migrator(catalog).apply([
             try BankMigrations.set(), try VaultMigrations.set(), try AuthMigrations.set(), try RestMigrations.set(),
-            try RealtimeMigrations.set(),
-            try MonitoringMigrations.set(),
+            try RealtimeMigrations.set(), try MonitoringMigrations.set(), try ConsoleMigrations.set(),
         ])
         if databases.apiRole == ApiRolesStore.name { try await catalog.pipeline(ApiRolesStore.answers) }
         try await RealtimeStore.publish(catalog)
@@ -166,11 +166,13 @@ public enum ServeService {
         let notices = databases.notices + (try await announcements(cache))
         let watch = ServeWatch(
             databases: databases, rest: rest, verifier: verifier, hub: realtime.hub, version: request.version)
+        let mounts =
+            [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank) + scoring.mounts
+            + DetectionRoutes(desk: detection.desk).mounts + automation.routes.mounts
+        let console = try ConsolePages.open(request, keys, api, Loopback(mounts: mounts, tokens: gate.check), gate)
         let server = GatewayServer(
-            settings: try gatewaySettings(request, detection),
-            mounts: [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank)
-                + scoring.mounts + DetectionRoutes(desk: detection.desk).mounts + automation.routes.mounts,
-            sockets: [gate.socket(realtime.hub)], tokens: gate.check,
+            settings: try gatewaySettings(request, detection), mounts: mounts + [ConsolePages.mount(console)],
+            sockets: [gate.socket(realtime.hub) { console.token(cookies: $0) }], tokens: gate.check,
             anonymous: nil, unready: { cache.isLoaded ? nil : "the schema is not read yet" },
             readings: watch.readings,
             onListening: { port, adminPort in
@@ -271,7 +273,7 @@ public enum ServeService {
     }
 
     private static func lines(_ request: ServeRequest, _ url: String, _ adminPort: Int?) -> [String] {
-        var lines = ["serving      \(url)"]
+        var lines = ["serving      \(url)", "console      \(url)/"]
         if let adminPort { lines.append("admin        http://\(request.host):\(adminPort)/ready") }
         return lines + ["keys         digitalbank keys api --data-dir \(request.dataDirectory)"]
     }

@@ -30,6 +30,8 @@ enum Layers {
         "Detection": foundations.union(["Evidence", "Web", "Yams", "CZlib", "CZstd", "CRE2"]),
         "Monitoring": ["Diagnostics", "Postgres", "PostgresServer", "Migrations", "Web", "FoundationNetworking"],
         "Automation": foundations.union(["Evidence", "Web", "Yams", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"]),
+        "Charts": [],
+        "Console": ["Diagnostics", "Cryptography", "Charts", "Postgres", "Migrations", "Web", "HTTPTypes", "Mustache"],
         "Gateway": [
             "Diagnostics", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "BankAPI", "Fraud", "Detection",
             "Monitoring", "Automation", "CZlib", "HTTPTypes", "Hummingbird",
@@ -40,7 +42,7 @@ enum Layers {
         ],
         "Platform": bank.union([
             "Simulator", "Salvage", "Recovery", "HTTPTypes", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI",
-            "Detection", "Gateway", "Fraud", "Monitoring", "Automation",
+            "Detection", "Gateway", "Fraud", "Monitoring", "Automation", "Console",
         ]),
         "Commands": ["Diagnostics", "Platform", "ArgumentParser"],
         "digitalbank": ["Commands"],

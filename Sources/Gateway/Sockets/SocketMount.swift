@@ -36,12 +36,16 @@ public enum SocketOpening: Sendable {
 /// A capability that speaks over web sockets at one path.
 public struct SocketMount: Sendable {
     let path: String
+    /// The token that a page's cookies stand for; nil when sockets open by tokens only.
+    let cookieToken: (@Sendable (String) -> String?)?
     let open: @Sendable (Actor, [QueryItem], SocketWriter) -> SocketOpening
 
     public init(
-        _ path: String, open: @escaping @Sendable (Actor, [QueryItem], SocketWriter) -> SocketOpening
+        _ path: String, cookieToken: (@Sendable (String) -> String?)? = nil,
+        open: @escaping @Sendable (Actor, [QueryItem], SocketWriter) -> SocketOpening
     ) {
         self.path = path
+        self.cookieToken = cookieToken
         self.open = open
     }
 }

@@ -1,0 +1,64 @@
+import Foundation
+import PostgresServer
+import TestSupport
+import Testing
+
+/// The console in a real browser over the program itself, on a bank that was just recovered.
+@Suite struct ConsoleTests {
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().path
+    private static let password = "un mot de passe long"
+    private static let hasBrowser = FileManager.default.isExecutableFile(atPath: "/usr/bin/chromium")
+
+    @Test(
+        "each role's journeys in Chromium, both languages and themes, desktop and phone, without a violation",
+        .enabled(if: hasBrowser, "Chromium is missing: apt-get install chromium"))
+    func journeys() async throws {
+        let made = try await ToolRun.run("/bin/bash", [Self.root + "/scripts/console-venv"])
+        try #require(made.status == 0, "\(made.errorText)")
+        let folder = made.outputText.trimmingCharacters(in: .whitespacesAndNewlines)
+        try await ServedBank.run { bank in
+            for (email, role, client) in [
+                ("ada@example.com", "client", "1"), ("bruno@example.com", "client", "2"),
+                ("anna@example.com", "analyst", ""), ("alix@example.com", "admin", ""),
+            ] {
+                var arguments = ["users", "add", "--data-dir", bank.data, "--email", email, "--role", role]
+                arguments += ["--password", Self.password] + (client.isEmpty ? [] : ["--client", client])
+                let added = try await ToolRun.run(Program.path, arguments, timeMax: .seconds(120))
+                #expect(added.status == 0, "\(added.errorText)")
+            }
+            let number = try await Self.alert(bank)
+            var environment = [
+                "CONSOLE_URL": "http://127.0.0.1:\(bank.port)", "CONSOLE_PASSWORD": Self.password,
+                "CONSOLE_CASE": number,
+                "PATH": "/usr/bin:/bin", "HOME": NSTemporaryDirectory(), "PYTHONUNBUFFERED": "1",
+                "PYTHONDONTWRITEBYTECODE": "1",
+            ]
+            environment["CONSOLE_SHOTS"] = ProcessInfo.processInfo.environment["DIGITALBANK_SHOTS"]
+            let run = try await ToolRun.run(
+                folder + "/bin/python", [Self.root + "/Tests/Console/journeys.py"], environment: environment,
+                timeMax: .seconds(580))
+            #expect(run.status == 0, "\(run.outputText.suffix(6000))\(run.errorText.suffix(2000))")
+            #expect(run.outputText.contains(", 0 faults"))
+        }
+    }
+
+    /// Payments of a watched customer: a case in the queue.
+    private static func alert(_ bank: ServedBank) async throws -> String {
+        let session = try await bank.request(
+            "POST", "/auth/v1/token?grant_type=password",
+            body: #"{"email": "anna@example.com", "password": "\#(Self.password)"}"#)
+        let token = try JSONSerialization.jsonObject(with: Data(session.body.utf8)) as? [String: Any]
+        let listed = try await bank.request(
+            "POST", "/fraud/v1/lists",
+            body: #"{"list": "watch", "entity": "customer", "key": 12, "reason": "phishing"}"#,
+            headers: ["Authorization": "Bearer \(token?["access_token"] ?? "")"])
+        #expect(listed.status == 200, "\(listed.body)")
+        let scored = try await bank.request(
+            "POST", "/fraud/v1/score",
+            body: #"{"payment": 900001, "amount_minor": 48250, "entities": {"customer": 12, "terminal": "FR76 shop"}}"#)
+        #expect(scored.status == 200, "\(scored.body)")
+        let json = try JSONSerialization.jsonObject(with: Data(scored.body.utf8)) as? [String: Any]
+        return "\(json?["case"] ?? "")"
+    }
+}
