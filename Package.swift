@@ -116,6 +116,14 @@ let package = Package(
             resources: [.copy("Rules"), .copy("Migrations")], settings: crunching),
 
         module(
+            "Privacy",
+            [
+                "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
+                "Web",
+            ],
+            resources: [.copy("Migrations")]),
+
+        module(
             "Realtime",
             [
                 "Diagnostics", "Postgres", "Migrations", "Web",
@@ -149,8 +157,8 @@ let package = Package(
         module(
             "Gateway",
             [
-                "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Fraud", "CZlib",
-                .product(name: "HTTPTypes", package: "swift-http-types"),
+                "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Fraud", "Privacy",
+                "CZlib", .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdHTTP2", package: "hummingbird"),
@@ -173,7 +181,7 @@ let package = Package(
             [
                 "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
                 "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Detection", "Gateway",
-                "Fraud",
+                "Fraud", "Privacy",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         module(
@@ -251,6 +259,13 @@ let package = Package(
             [
                 "Fraud", "Bank", "Cryptography", "Evidence", "Migrations", "Postgres", "PostgresServer", "TestSupport",
             ], settings: crunching),
+        tests(
+            "PrivacyTests",
+            [
+                "Privacy", "Platform", "Gateway", "Recovery", "Simulator", "Bank", "Auth", "Fraud", "Rest", "Realtime", "Vault",
+                "Evidence", "Cryptography", "Migrations", "Postgres", "PostgresServer", "TestSupport", "Web",
+                "Diagnostics", .product(name: "HTTPTypes", package: "swift-http-types"),
+            ], resources: [.copy("Labelled")]),
         tests(
             "GatewayTests",
             [

@@ -27,10 +27,11 @@ enum Layers {
         "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Cryptography", "CZlib"],
         "Recovery": bank.union(["Salvage", "Yams"]),
         "Fraud": foundations.union(["Evidence", "Web", "CXGBoost", "CZlib", "Yams"]),
+        "Privacy": bank.union(["Web"]),
         "Detection": foundations.union(["Web", "Yams", "CZlib", "CZstd", "CRE2"]),
         "Gateway": [
-            "Diagnostics", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "BankAPI", "Fraud", "CZlib",
-            "HTTPTypes",
+            "Diagnostics", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "BankAPI", "Fraud", "Privacy",
+            "CZlib", "HTTPTypes",
             "Hummingbird",
             "HummingbirdCore", "UnixSignals", "HummingbirdHTTP2", "Logging", "NIOCore", "NIOPosix",
             "NIOHTTP1", "NIOSSL", "NIOTLS", "NIOWebSocket",
@@ -39,7 +40,7 @@ enum Layers {
         ],
         "Platform": bank.union([
             "Simulator", "Salvage", "Recovery", "HTTPTypes", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI",
-            "Detection", "Gateway", "Fraud",
+            "Detection", "Gateway", "Fraud", "Privacy",
         ]),
         "Commands": ["Diagnostics", "Platform", "ArgumentParser"],
         "digitalbank": ["Commands"],
