@@ -117,6 +117,14 @@ let package = Package(
             resources: [.copy("Rules"), .copy("Migrations")], settings: crunching),
 
         module(
+            "Privacy",
+            [
+                "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
+                "Web",
+            ],
+            resources: [.copy("Migrations")]),
+
+        module(
             "Realtime",
             [
                 "Diagnostics", "Postgres", "Migrations", "Web",
@@ -176,7 +184,7 @@ let package = Package(
             "Gateway",
             [
                 "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Fraud", "Detection",
-                "Monitoring", "Automation", "CZlib",
+                "Monitoring", "Automation", "Privacy", "CZlib",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -200,7 +208,7 @@ let package = Package(
             [
                 "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
                 "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Detection", "Gateway",
-                "Fraud", "Monitoring", "Automation", "Console",
+                "Fraud", "Monitoring", "Automation", "Console", "Privacy",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         module(
@@ -295,6 +303,14 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
+        tests(
+            "PrivacyTests",
+            [
+                "Privacy", "Platform", "Gateway", "Recovery", "Simulator", "Bank", "Auth", "Fraud", "Rest", "Realtime",
+                "Vault", "Evidence", "Cryptography", "Migrations", "Postgres", "PostgresServer", "TestSupport", "Web",
+                "Diagnostics", "Detection", "Monitoring", "Automation", "Console",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ], resources: [.copy("Labelled")]),
         tests(
             "GatewayTests",
             [

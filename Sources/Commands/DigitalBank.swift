@@ -14,7 +14,7 @@ public struct DigitalBank: AsyncParsableCommand {
             RecoverCommand.self, SimulateCommand.self, UpCommand.self, DownCommand.self, CleanDataCommand.self,
             MigrateCommand.self, KeysCommand.self, EvidenceCommand.self, ServeCommand.self, UsersCommand.self,
             LintCommand.self, FraudCommand.self, LogsCommand.self, RespondCommand.self, MonitoringCommand.self,
-            AutomationCommand.self,
+            AutomationCommand.self, PrivacyCommand.self,
             DoctorCommand.self,
         ])
 

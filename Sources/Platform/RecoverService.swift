@@ -44,7 +44,7 @@ public enum RecoverService {
         let engine = try RecoveryEngine.begin(
             options, restarts: request.restarts, binaries: binaries, key: data.signingKey(),
             vault: vault, progress: progress)
-        return try await run(engine)
+        return try await run(engine, data)
     }
 
     public static func resume(dataDirectory: String, progress: @escaping ProgressSink) async throws -> RecoverOutcome {
@@ -62,11 +62,12 @@ public enum RecoverService {
         let engine = try RecoveryEngine.resume(
             dataDirectory: data.path, binaries: binaries, key: data.signingKey(), vault: vault,
             progress: progress)
-        return try await run(engine)
+        return try await run(engine, data)
     }
 
-    private static func run(_ engine: RecoveryEngine) async throws -> RecoverOutcome {
+    private static func run(_ engine: RecoveryEngine, _ data: DataDirectory) async throws -> RecoverOutcome {
         let (report, files) = try await engine.recover()
+        try await PrivacyDeskService.replayErasures(data)
         return RecoverOutcome(report: report, files: files)
     }
 

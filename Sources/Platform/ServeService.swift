@@ -163,12 +163,14 @@ public enum ServeService {
         let scoring = FraudRoutes(desk: fraud.desk) { Int64(Date().timeIntervalSince1970 * 1_000_000) }
         let automation = try await AutomationPart.open(
             judging, data: DataDirectory(request.dataDirectory), settings: automationSettings(request))
+        let privacy = try await PrivacyDeskService.open(judging, data: DataDirectory(request.dataDirectory))
         let notices = databases.notices + (try await announcements(cache))
         let watch = ServeWatch(
             databases: databases, rest: rest, verifier: verifier, hub: realtime.hub, version: request.version)
         let mounts =
             [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank) + scoring.mounts
             + DetectionRoutes(desk: detection.desk).mounts + automation.routes.mounts
+            + PrivacyRoutes(desk: privacy).mounts
         let console = try ConsolePages.open(request, keys, api, Loopback(mounts: mounts, tokens: gate.check), gate)
         let server = GatewayServer(
             settings: try gatewaySettings(request, detection), mounts: mounts + [ConsolePages.mount(console)],
@@ -190,6 +192,7 @@ public enum ServeService {
                 { try await detection.run() },
                 { try await watch.run() },
                 { try await automation.engine.run() },
+                { try await privacy.reads.run() },
                 { try await AnswerCleaner(database: catalog).run() },
                 { try await ProfileFiller(database: catalog, secrets: secrets).run() },
             ])

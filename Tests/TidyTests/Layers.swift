@@ -27,6 +27,7 @@ enum Layers {
         "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Cryptography", "CZlib"],
         "Recovery": bank.union(["Salvage", "Yams"]),
         "Fraud": foundations.union(["Evidence", "Web", "CXGBoost", "CZlib", "Yams"]),
+        "Privacy": bank.union(["Web"]),
         "Detection": foundations.union(["Evidence", "Web", "Yams", "CZlib", "CZstd", "CRE2"]),
         "Monitoring": ["Diagnostics", "Postgres", "PostgresServer", "Migrations", "Web", "FoundationNetworking"],
         "Automation": foundations.union(["Evidence", "Web", "Yams", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"]),
@@ -34,7 +35,7 @@ enum Layers {
         "Console": ["Diagnostics", "Cryptography", "Charts", "Postgres", "Migrations", "Web", "HTTPTypes", "Mustache"],
         "Gateway": [
             "Diagnostics", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "BankAPI", "Fraud", "Detection",
-            "Monitoring", "Automation", "CZlib", "HTTPTypes", "Hummingbird",
+            "Monitoring", "Automation", "Privacy", "CZlib", "HTTPTypes", "Hummingbird",
             "HummingbirdCore", "UnixSignals", "HummingbirdHTTP2", "Logging", "NIOCore", "NIOPosix",
             "NIOHTTP1", "NIOSSL", "NIOTLS", "NIOWebSocket",
             "NIOHTTPTypes", "NIOHTTPTypesHTTP1",
@@ -42,7 +43,7 @@ enum Layers {
         ],
         "Platform": bank.union([
             "Simulator", "Salvage", "Recovery", "HTTPTypes", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI",
-            "Detection", "Gateway", "Fraud", "Monitoring", "Automation", "Console",
+            "Detection", "Gateway", "Fraud", "Monitoring", "Automation", "Console", "Privacy",
         ]),
         "Commands": ["Diagnostics", "Platform", "ArgumentParser"],
         "digitalbank": ["Commands"],

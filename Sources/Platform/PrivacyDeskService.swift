@@ -1,0 +1,46 @@
+internal import Bank
+internal import Evidence
+internal import Foundation
+internal import Migrations
+internal import Postgres
+internal import PostgresServer
+internal import Privacy
+internal import Vault
+
+/// The privacy desk, wired to this machine's keys.
+enum PrivacyDeskService {
+    /// - Parameter database: owns every schema; its migrations are brought up to date.
+    static func open(_ database: Database, data: DataDirectory) async throws -> PrivacyDesk {
+        try await Migrator(database).apply([
+            try BankMigrations.set(), try VaultMigrations.set(), try EvidenceMigrations.set(),
+        ])
+        try await PrivacyMigrations.apply(to: database)
+        let folder = KeyFolder(data.keys)
+        try KeyProvider.createIfMissing(data.indexKey)
+        let vault = Vault(
+            database: database, keyring: try await folder.keyring(), reload: { try await folder.keyring() })
+        let secrets = PrivacySecrets(vault: vault, indexing: try KeyProvider.file(data.indexKey).key())
+        let desk = PrivacyDesk(database: database, secrets: secrets, ledgerPath: ledger(data))
+        try await desk.prepare()
+        return desk
+    }
+
+    static func ledger(_ data: DataDirectory) -> String { data.keys + "/erasures.ledger" }
+
+    /// After a recovery or a restore into the embedded cluster: whoever was erased stays so. Without a ledger nobody was.
+    static func replayErasures(_ data: DataDirectory) async throws {
+        guard FileManager.default.fileExists(atPath: ledger(data)), Cluster.exists(in: data.cluster) else { return }
+        let cluster = try Cluster.attach(data.cluster)
+        guard cluster.isRunning else { return }
+        let database = Database(cluster.configuration(database: UpService.databaseName))
+        let result: Result<Void, any Error>
+        do {
+            _ = try await open(database, data: data)
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        await database.close()
+        try result.get()
+    }
+}

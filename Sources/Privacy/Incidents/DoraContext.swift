@@ -1,0 +1,229 @@
+/// What the fields are made of, part by part of the annex.
+struct DoraContext {
+    typealias Field = DoraReport.Field
+
+    let stage: String
+    let reference: String
+    let facts: IncidentFacts
+    let classification: DoraClassification
+    let classifiedAt: String
+    let controller: [String: String]
+
+    private func measured(_ number: String, _ name: String, _ value: String) -> Field {
+        Field(number: number, name: name, value: value, source: value.isEmpty ? .missing : .measured)
+    }
+
+    private func profile(_ number: String, _ name: String, _ key: String) -> Field {
+        let value = controller[key] ?? ""
+        return Field(number: number, name: name, value: value, source: value.isEmpty ? .missing : .profile)
+    }
+
+    private func none(_ number: String, _ name: String, _ why: String) -> Field {
+        Field(number: number, name: name, value: why, source: .notApplicable)
+    }
+
+    private func missing(_ number: String, _ name: String) -> Field {
+        Field(number: number, name: name, value: "", source: .missing)
+    }
+
+    private func when(_ met: Bool, _ number: String, _ name: String, _ value: String) -> Field {
+        met ? measured(number, name, value) : none(number, name, "condition not met")
+    }
+
+    private func percent(_ part: Double, _ whole: Double) -> String {
+        guard whole > 0 else { return "0.0" }
+        let tenths = Int((part / whole * 1000).rounded())
+        return "\(tenths / 10).\(tenths % 10)"
+    }
+
+    private func thousands(_ minor: Int64) -> String {
+        let hundredths = (minor + 500) / 1000
+        return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
+    }
+
+    private var isCyber: Bool { facts.isMalicious }
+    private var isAbroad: Bool { facts.memberStates.count >= 2 }
+    private var states: String { facts.memberStates.sorted().joined(separator: ", ") }
+
+    var general: [Field] {
+        let hasParent = controller["parent_name"] != nil
+        return [
+            measured("1.1", "Type of submission", "\(stage) notification"),
+            profile("1.2", "Name of the entity submitting the report", "name"),
+            profile("1.3", "Identification code of the entity submitting the report", "lei"),
+            measured("1.4", "Type of financial entity affected", "credit institution"),
+            none("1.5", "Name of the financial entity affected", "the submitting entity itself"),
+            profile("1.6", "LEI code of the financial entity affected", "lei"),
+            profile("1.7", "Primary contact person name", "contact_name"),
+            profile("1.8", "Primary contact person email", "contact_email"),
+            profile("1.9", "Primary contact person telephone", "contact_phone"),
+            profile("1.10", "Second contact person name", "second_contact_name"),
+            profile("1.11", "Second contact person email", "second_contact_email"),
+            profile("1.12", "Second contact person telephone", "second_contact_phone"),
+            hasParent
+                ? profile("1.13", "Name of the ultimate parent undertaking", "parent_name")
+                : none("1.13", "Name of the ultimate parent undertaking", "no group"),
+            hasParent
+                ? profile("1.14", "LEI code of the ultimate parent undertaking", "parent_lei")
+                : none("1.14", "LEI code of the ultimate parent undertaking", "no group"),
+            profile("1.15", "Reporting currency", "currency"),
+        ]
+    }
+
+    var initial: [Field] {
+        let met = classification.criteria.filter(\.isMet)
+        return [
+            measured("2.1", "Incident reference code assigned by the financial entity", reference),
+            measured("2.2", "Date and time of detection", facts.detectedAt),
+            measured("2.3", "Date and time of classification as major", classifiedAt),
+            measured("2.4", "Description of the major ICT-related incident", description),
+            measured(
+                "2.5", "Classification criteria that triggered the report",
+                met.map { "\($0.code): \($0.reasonEn)" }.joined(separator: " | ")),
+            when(isAbroad, "2.6", "Materiality thresholds for 'Geographical spread'", states),
+            measured(
+                "2.7", "Discovery of the incident", isCyber ? "IT security (automatic detection)" : "monitoring"),
+            none(
+                "2.8", "Originates from a third-party provider or another financial entity", "no sign of it in the logs"
+            ),
+            measured("2.9", "Activation of business continuity plan", facts.recoveredAt == nil ? "false" : "true"),
+            none("2.10", "Other relevant information", "none"),
+        ]
+    }
+
+    private var description: String {
+        let stages = facts.stages.isEmpty ? "" : " Stages: " + facts.stages.joined(separator: " > ") + "."
+        return "\(isCyber ? "Malicious intrusion" : "Operational incident") from \(facts.occurredAt)."
+            + stages
+            + " \(facts.clientsAffected) clients, \(facts.operationsAffected) transactions and \(facts.recordsRead) records touched."
+    }
+
+    var intermediate: [Field] {
+        let relevance = classification.isMet("clients") || classification.isMet("transactions")
+        let touched = facts.operationsAffected > 0
+        let isReputation = facts.dataLost.contains(.confidentiality)
+        let end = facts.resolvedAt ?? facts.recoveredAt ?? facts.awareAt
+        let isDown = facts.downtimeSeconds > 0
+        return [
+            none("3.1", "Incident reference code provided by the competent authority", "not provided yet"),
+            measured("3.2", "Date and time of occurrence", facts.occurredAt),
+            isDown
+                ? measured("3.3", "Date and time when services were recovered", facts.recoveredAt ?? "")
+                : none("3.3", "Date and time when services were recovered", "no downtime"),
+            measured("3.4", "Number of clients affected", "\(facts.clientsAffected)"),
+            measured(
+                "3.5", "Percentage of clients affected",
+                percent(Double(facts.clientsAffected), Double(facts.clientsTotal))),
+            measured("3.6", "Number of financial counterparts affected", "\(facts.counterpartsAffected)"),
+            measured(
+                "3.7", "Percentage of financial counterparts affected",
+                percent(Double(facts.counterpartsAffected), Double(facts.counterpartsTotal))),
+            when(relevance, "3.8", "Impact on relevant clients or counterparts", "true"),
+            when(touched, "3.9", "Number of affected transactions", "\(facts.operationsAffected)"),
+            when(
+                touched, "3.10", "Percentage of affected transactions",
+                percent(Double(facts.operationsAffected), facts.operationsPerDay)),
+            when(touched, "3.11", "Value of affected transactions", thousands(facts.amountAffectedMinor)),
+            measured(
+                "3.12", "Actual figures, estimates or no impact",
+                "clients, transactions, counterparts: \(facts.certainty.rawValue)"),
+            isReputation
+                ? missing("3.13", "Reputational impact") : none("3.13", "Reputational impact", "condition not met"),
+            isReputation
+                ? missing("3.14", "Context of the reputational impact")
+                : none("3.14", "Context of the reputational impact", "condition not met"),
+            measured(
+                "3.15", "Duration of the incident", Moment.duration(Moment.between(facts.occurredAt, end) ?? 0)),
+            when(isDown, "3.16", "Service downtime", Moment.duration(Int64(facts.downtimeSeconds))),
+            measured("3.17", "Actual or estimated duration figures", facts.certainty.rawValue),
+            when(isAbroad, "3.18", "Types of impact in the Member States", states),
+            isAbroad
+                ? missing("3.19", "How other Member States are affected")
+                : none("3.19", "How other Member States are affected", "condition not met"),
+        ]
+    }
+
+    var impact: [Field] {
+        let lost = facts.dataLost.map(\.rawValue).sorted().joined(separator: ", ")
+        let hasLoss = !facts.dataLost.isEmpty
+        return [
+            when(hasLoss, "3.20", "Materiality thresholds for 'Data losses'", lost),
+            when(
+                hasLoss, "3.21", "Description of the data losses",
+                "\(lost): \(facts.recordsRead) records read, \(facts.operationsAffected) operations altered, forged or deleted; "
+                    + "categories \(facts.readCategories.sorted().joined(separator: ", "))"),
+            measured(
+                "3.22", "Criterion 'Critical services affected'",
+                classification.criteria.first { $0.code == "critical_services" }?.reasonEn ?? ""),
+            measured("3.23", "Type of the incident", isCyber ? "cybersecurity-related" : "system failure"),
+            none("3.24", "Other types of incidents", "no other type"),
+        ]
+    }
+
+    var threats: [Field] {
+        let actions = facts.measures.joined(separator: "; ")
+        return [
+            when(
+                isCyber, "3.25", "Threats and techniques used by the threat actor",
+                facts.techniques.joined(separator: ", ")),
+            none("3.26", "Other types of techniques", "all are in the ATT&CK catalogue"),
+            measured(
+                "3.27", "Affected functional areas and business processes",
+                "accounts, payments, sign-in, customer records"),
+            measured("3.28", "Affected infrastructure components", "true"),
+            measured(
+                "3.29", "Information about affected infrastructure components",
+                "application server, PostgreSQL database, logs"),
+            measured(
+                "3.30", "Impact on the financial interest of clients",
+                facts.amountAffectedMinor > 0 ? "true" : "false"),
+            measured(
+                "3.31", "Reporting to other authorities",
+                BreachAdvice(facts).tellsAuthority ? "data protection authority" : "none"),
+            none("3.32", "Specification of 'other' authorities", "no other authority"),
+            measured("3.33", "Temporary actions taken or planned to recover", actions.isEmpty ? "false" : "true"),
+            when(!actions.isEmpty, "3.34", "Description of temporary actions", actions),
+            when(
+                isCyber, "3.35", "Indicators of compromise",
+                (facts.addresses + facts.persistence).joined(separator: ", ")),
+        ]
+    }
+
+    var final: [Field] {
+        let cause = isCyber ? "malicious actions" : "system failure / malfunction"
+        let isEnded = facts.resolvedAt != nil
+        return [
+            measured("4.1", "High-level classification of root causes", cause),
+            measured(
+                "4.2", "Detailed classification of root causes",
+                isCyber
+                    ? "deliberate external actions: \(facts.techniques.joined(separator: ", "))"
+                    : "hardware or software"),
+            none("4.3", "Additional classification of root causes", "not asked for by 4.2"),
+            none("4.4", "Other types of root cause", "no other type"),
+            missing("4.5", "Information about the root causes"),
+            measured(
+                "4.6", "Incident resolution summary", isEnded ? facts.measures.joined(separator: "; ") : ""),
+            isEnded
+                ? measured(
+                    "4.7", "Date and time when the root cause was addressed",
+                    facts.recoveredAt ?? facts.resolvedAt ?? "")
+                : missing("4.7", "Date and time when the root cause was addressed"),
+            measured("4.8", "Date and time when the incident was resolved", facts.resolvedAt ?? ""),
+            none("4.9", "Permanent resolution date differs from planned", "no other date was planned"),
+            missing("4.10", "Risk to critical functions for resolution purposes"),
+            missing("4.11", "Information relevant for resolution authorities"),
+            measured(
+                "4.12", "Materiality threshold for 'Economic impact'",
+                classification.criteria.first { $0.code == "economic" }?.reasonEn ?? ""),
+            measured("4.13", "Amount of gross direct and indirect costs and losses", thousands(facts.directLossMinor)),
+            measured("4.14", "Amount of financial recoveries", thousands(facts.recoveredMinor)),
+            when(
+                facts.recurring > 0, "4.15", "Whether non-major incidents have been recurring",
+                "\(facts.recurring) in six months"),
+            facts.recurring > 0
+                ? missing("4.16", "Date and time of occurrence of recurring incidents")
+                : none("4.16", "Date and time of occurrence of recurring incidents", "none in six months"),
+        ]
+    }
+}

@@ -1,0 +1,45 @@
+internal import Postgres
+
+/// The SQL of the retention engine.
+struct RetentionStore: Sendable {
+    let database: any SQLExecutor
+
+    func codes() async throws -> [String] {
+        try await database.all("select code from privacy.schedules where is_on order by code", as: String.self)
+    }
+
+    func due(_ code: String) async throws -> Int64 {
+        try await database.one("select privacy.due(\(code))", as: Int64.self)
+    }
+
+    func treat(_ code: String, most: Int) async throws -> Int64 {
+        try await database.one("select privacy.treat(\(code), \(most)::integer)", as: Int64.self)
+    }
+
+    func note(_ run: RetentionRun, by name: String) async throws {
+        try await database.run(
+            """
+            insert into privacy.retention_runs (code, is_dry, cut_off, found, treated, batches, run_by)
+            select \(run.code), \(run.isDry), clock_timestamp() - s.keep, \(run.found), \(run.treated), \(run.batches)::integer,
+                \(name)
+            from privacy.schedules s where s.code = \(run.code)
+            """)
+    }
+
+    /// Schedules with rows that should have gone more than the grace ago, and how many.
+    func overdue() async throws -> [(String, Int64)] {
+        try await database.run(
+            """
+            select code, n from (
+                select s.code, privacy.due(s.code, s.grace) as n from privacy.schedules s where s.is_on) d
+            where n > 0 order by code
+            """
+        ).map { (try $0.decode(0), try $0.decode(1)) }
+    }
+
+    func archivesEnding(most: Int) async throws -> [String] {
+        try await database.all(
+            "select client_id::text from privacy.archives where hold_until < current_date limit \(most)",
+            as: String.self)
+    }
+}

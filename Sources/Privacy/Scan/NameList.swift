@@ -1,0 +1,38 @@
+/// First and last names that count as a person's when they stand together: the bank's own list.
+public struct NameList: Sendable {
+    private let first: Set<String>
+    private let last: Set<String>
+
+    public init(first: some Sequence<String>, last: some Sequence<String>) {
+        self.first = Set(first.map(Self.folded))
+        self.last = Set(last.map(Self.folded))
+    }
+
+    public static let empty = NameList(first: [], last: [])
+
+    public var isEmpty: Bool { first.isEmpty && last.isEmpty }
+
+    func isFirst(_ word: String) -> Bool {
+        first.contains(word)
+            || (word.contains("-") && word.split(separator: "-").allSatisfy { first.contains(String($0)) })
+    }
+
+    func isLast(_ word: String) -> Bool {
+        last.contains(word)
+            || (word.contains("-") && word.split(separator: "-").allSatisfy { last.contains(String($0)) })
+    }
+
+    /// Lower case without accents.
+    static func folded(_ text: String) -> String {
+        var out = ""
+        for scalar in text.lowercased().decomposedScalars where !(0x300...0x36F).contains(scalar.value) {
+            switch scalar {
+            case "œ": out += "oe"
+            case "æ": out += "ae"
+            case "’": out += "'"
+            default: out.unicodeScalars.append(scalar)
+            }
+        }
+        return out
+    }
+}
