@@ -61,7 +61,7 @@ import Vault
                 as: Bool.self)
             #expect(!rights)
             let report = try await Migrator(database).apply(try Self.all())
-            #expect(report.applied.count > 40)
+            #expect(report.applied.count > 30)
             #expect(try await Migrator(database).apply(try Self.all()).applied.isEmpty)
             try await LedgerStore(database).openDay()
             try await database.run(
@@ -73,12 +73,12 @@ import Vault
             try await database.run(
                 """
                 insert into comptes (id, client_id, type, solde_minor) values
-                    (1, '00000000-0000-0000-0000-0000000000a1', 'courant', 100000),
-                    (2, '00000000-0000-0000-0000-0000000000a2', 'courant', 100000)
+                    (1001, '00000000-0000-0000-0000-0000000000a1', 'courant', 100000),
+                    (1002, '00000000-0000-0000-0000-0000000000a2', 'courant', 100000)
                 """)
             try await database.run("select reprendre_les_soldes()")
-            try await database.run("select virer(p_debit => 1, p_credit => 2, p_montant => 1200, p_cle => 'k')")
-            #expect(try await LedgerStore(database).balance(of: AccountID(2)) == 101_200)
+            try await database.run("select virer(p_debit => 1001, p_credit => 1002, p_montant => 1200, p_cle => 'k')")
+            #expect(try await LedgerStore(database).balance(of: AccountID(1002)) == 101_200)
             let reader = IndicatorReader(database: database) { 0 }
             await reader.read()
             await reader.readBalance()
@@ -102,7 +102,7 @@ import Vault
             try await database.run(
                 """
                 insert into comptes (id, client_id, type, solde_minor) values
-                    (1, '00000000-0000-0000-0000-0000000000a1', 'courant', 5)
+                    (1001, '00000000-0000-0000-0000-0000000000a1', 'courant', 5)
                 """)
             func count(_ claims: String) async throws -> Int64 {
                 try await database.transaction { tx in

@@ -80,7 +80,8 @@ import Testing
     @Test("the shell scripts have no fault that shellcheck knows", .enabled(if: has("shellcheck")))
     func scripts() async throws {
         let run = try await run(
-            "shellcheck", "--severity=warning", "scripts/root-check", "scripts/deploy-lint", "scripts/stage", "scripts/package", "scripts/citus-check",
+            "shellcheck", "--severity=warning", "scripts/root-check", "scripts/deploy-lint", "scripts/stage",
+            "scripts/package", "scripts/citus-check",
             "scripts/install-packages", "deploy/docker/init.sh", "deploy/docker/patroni.sh", "deploy/docker/secrets",
             "deploy/debian/postinst", "deploy/debian/prerm", "deploy/debian/postrm")
         #expect(run.status == 0, "\(run.outputText)")
