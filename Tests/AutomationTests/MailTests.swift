@@ -43,8 +43,9 @@ import Web
                 #expect(Set(mail.mails.compactMap { $0["subject"]?.string }) == ["Accès n° 1", "Accès n° 3"])
                 #expect(
                     mail.mails.allSatisfy {
-                        $0["text"]?.string == ".ligne\nDeux" || $0["text"]?.string == ".ligne\nDeux\n"
-                    })
+                        let text = $0["text"]?.string?.replacing("\r\n", with: "\n")
+                        return text == ".ligne\nDeux" || text == ".ligne\nDeux\n"
+                    }, "\(mail.mails.map(\.text))")
                 #expect(
                     try await bench.count("select attempts from automation.deliveries where shown::text like '%p***@%'")
                         == 3)

@@ -52,7 +52,7 @@ import Web
             var settings = Bench.settings()
             settings.lanesPerClaim = 128
             settings.deliveriesPerClaim = 1024
-            let count = 20_000
+            let count = 6_400
             try await Bench.with([thingScenario(steps: webhookStep)], settings: settings) { bench in
                 try await bench.destination(
                     "hook", "webhook", ["url": .string(url)], secret: try AutomationDesk.newSecret())
@@ -60,11 +60,11 @@ import Web
                 var whole: [Double] = []
                 for round in 0..<3 {
                     bare.append(try await rate(count) { try await self.bare(url, count) })
-                    for start in stride(from: 0, to: count, by: 2_000) {
+                    for start in stride(from: 0, to: count, by: 1_600) {
                         try await bench.database.run(
                             """
                             insert into public.things (id, kind)
-                            select \(round * count) + g, 'k' || g % 500 from generate_series(\(start) + 1, \(start) + 2000) g
+                            select \(round * count) + g, 'k' || g % 500 from generate_series(\(start) + 1, \(start) + 1600) g
                             """)
                     }
                     whole.append(try await rate(count) { try await bench.engine.pass() })
@@ -126,7 +126,7 @@ import Web
             try await Migrator(database).apply([EvidenceMigrations.set(), AutomationMigrations.set()])
         }
         try await withTestDatabase(template) { database in
-            let count = 3_000
+            let count = 2_000
             var without: [Double] = []
             var with: [Double] = []
             let columns = ["id", "montant_minor", "compte_debit_id", "compte_credit_id", "statut"]

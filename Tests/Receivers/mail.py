@@ -41,7 +41,8 @@ class Mailbox:
 
 
 def check(server, session, envelope, mechanism, data):
-    return AuthResult(success=(data.login == b"banque" and data.password == b"mot-de-passe"))
+    # Not handled: the server itself says 235 or 535.
+    return AuthResult(success=(data.login == b"banque" and data.password == b"mot-de-passe"), handled=False)
 
 
 async def main():
