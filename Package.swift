@@ -328,8 +328,7 @@ let package = Package(
         tests(
             "ConsoleTests",
             [
-                "Console", "Charts", "Gateway", "Rest", "Auth", "Realtime", "BankAPI", "Bank", "Vault", "Migrations",
-                "Tokens", "Web", "Postgres", "PostgresServer", "TestSupport", "Fraud", "Evidence", "Cryptography",
+                "Console", "Charts", "Web", "Postgres",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         tests("SystemTests", ["TestSupport", "Postgres", "PostgresServer"]),
