@@ -7,6 +7,7 @@ internal import Gateway
 internal import Migrations
 internal import Postgres
 internal import PostgresServer
+internal import Privacy
 internal import Realtime
 internal import Recovery
 internal import Rest
@@ -106,19 +107,20 @@ public enum ServeService {
         let feed = Database(own)
         own.limits.connectionsMax = 6
         let judging = Database(own)
+        let rights = Database(own)
         let result: Result<Void, any Error>
         do {
-            result = .success(try await serve(request, keys, api, catalog, feed, judging, onReady))
+            result = .success(try await serve(request, keys, api, catalog, feed, judging, rights, onReady))
         } catch {
             result = .failure(error)
         }
-        for database in [api, catalog, feed, judging] { await database.close() }
+        for database in [api, catalog, feed, judging, rights] { await database.close() }
         try result.get()
     }
 
     private static func serve(
         _ request: ServeRequest, _ keys: ApiKeys, _ api: Database, _ catalog: Database, _ feed: Database,
-        _ judging: Database, _ onReady: @escaping @Sendable ([String]) -> Void
+        _ judging: Database, _ rights: Database, _ onReady: @escaping @Sendable ([String]) -> Void
     ) async throws {
         try await Migrator(catalog).apply([
             try BankMigrations.set(), try AuthMigrations.set(), try RestMigrations.set(), try RealtimeMigrations.set(),
@@ -141,7 +143,8 @@ public enum ServeService {
         let bank = BankService(
             database: api, secrets: secrets, screen: fraud.screen, clock: { Int64(Date().timeIntervalSince1970) })
         let scoring = FraudRoutes(desk: fraud.desk) { Int64(Date().timeIntervalSince1970 * 1_000_000) }
-        let privacy = try await PrivacyDeskService.open(judging, data: DataDirectory(request.dataDirectory))
+        let privacy = try await PrivacyDeskService.open(
+            rights, keys: catalog, data: DataDirectory(request.dataDirectory))
         let notices = try await announcements(cache)
         let server = GatewayServer(
             settings: try gatewaySettings(request),
