@@ -9,8 +9,10 @@ internal import Vault
 
 /// The privacy desk, wired to this machine's keys.
 enum PrivacyDeskService {
-    /// - Parameter database: owns every schema; its migrations are brought up to date.
-    static func open(_ database: Database, data: DataDirectory) async throws -> PrivacyDesk {
+    /// - Parameters:
+    ///   - database: owns every schema; its migrations are brought up to date.
+    ///   - keys: reads the vault's keys while a transaction of the desk is open; another pool, so that none waits for itself.
+    static func open(_ database: Database, keys: Database? = nil, data: DataDirectory) async throws -> PrivacyDesk {
         try await Migrator(database).apply([
             try BankMigrations.set(), try VaultMigrations.set(), try EvidenceMigrations.set(),
         ])
@@ -18,7 +20,7 @@ enum PrivacyDeskService {
         let folder = KeyFolder(data.keys)
         try KeyProvider.createIfMissing(data.indexKey)
         let vault = Vault(
-            database: database, keyring: try await folder.keyring(), reload: { try await folder.keyring() })
+            database: keys ?? database, keyring: try await folder.keyring(), reload: { try await folder.keyring() })
         let secrets = PrivacySecrets(vault: vault, indexing: try KeyProvider.file(data.indexKey).key())
         let desk = PrivacyDesk(database: database, secrets: secrets, ledgerPath: ledger(data))
         try await desk.prepare()

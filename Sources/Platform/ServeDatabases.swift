@@ -14,6 +14,10 @@ struct ServeDatabases: Sendable {
     let feed: Database
     let judging: Database
     let watching: Database
+    /// As the owner: incidents, responses, what people ask about their data.
+    let rights: Database
+    /// As the owner: events and what is sent about them.
+    let automation: Database
     /// Who the API connects as.
     let apiRole: String
     /// What the operator should know.
@@ -82,10 +86,11 @@ struct ServeDatabases: Sendable {
         // Rights are asked for in transactions of their own, which the catalogue's two connections could not carry too.
         return ServeDatabases(
             api: Database(shared), catalog: owned(2), feed: owned(4), judging: owned(6), watching: owned(1),
+            rights: owned(6), automation: owned(8),
             apiRole: role, notices: notices)
     }
 
     func close() async {
-        for database in [api, catalog, feed, judging, watching] { await database.close() }
+        for database in [api, catalog, feed, judging, watching, rights, automation] { await database.close() }
     }
 }

@@ -11,6 +11,7 @@ internal import Migrations
 internal import Monitoring
 internal import Postgres
 internal import PostgresServer
+internal import Privacy
 internal import Realtime
 internal import Recovery
 internal import Rest
@@ -156,14 +157,15 @@ public enum ServeService {
         let realtime = RealtimeService(database: feed, gate: gate, sessions: auth.sessions)
         let secrets = try await bankSecrets(request, catalog)
         let fraud = try await FraudDeskService.open(judging, data: DataDirectory(request.dataDirectory))
-        let detection = try await DetectionDeskService.open(judging, request)
+        let detection = try await DetectionDeskService.open(databases.rights, request)
         let bank = BankService(
             database: api, secrets: secrets, screen: detection.guarding(fraud.screen),
             clock: { Int64(Date().timeIntervalSince1970) })
         let scoring = FraudRoutes(desk: fraud.desk) { Int64(Date().timeIntervalSince1970 * 1_000_000) }
         let automation = try await AutomationPart.open(
-            judging, data: DataDirectory(request.dataDirectory), settings: automationSettings(request))
-        let privacy = try await PrivacyDeskService.open(judging, data: DataDirectory(request.dataDirectory))
+            databases.automation, data: DataDirectory(request.dataDirectory), settings: automationSettings(request))
+        let privacy = try await PrivacyDeskService.open(
+            databases.rights, keys: catalog, data: DataDirectory(request.dataDirectory))
         let notices = databases.notices + (try await announcements(cache))
         let watch = ServeWatch(
             databases: databases, rest: rest, verifier: verifier, hub: realtime.hub, version: request.version)

@@ -101,16 +101,16 @@ public struct PrivacyDesk: Sendable {
     }
 
     /// Compares the proof with the sealed name and birth date, in constant shape: both are looked at, always.
-    func check(_ proof: IdentityProof, of client: UUID) async throws {
-        let known = try await sealedIdentity(of: client)
+    func check(_ proof: IdentityProof, of client: UUID, in executor: any SQLExecutor) async throws {
+        let known = try await sealedIdentity(of: client, in: executor)
         let isNameRight = NameList.folded(known["nom"] ?? "") == NameList.folded(proof.lastName) && known["nom"] != nil
         let isDateRight = known["date_naissance"] == proof.birthDate
         guard isNameRight, isDateRight else { throw PrivacyError.identity(client.uuidString) }
     }
 
     /// The client's own data in clear, by field.
-    func sealedIdentity(of client: UUID) async throws -> [String: String] {
-        guard let sealed = try await RightsStore(database: database).identity(of: client) else {
+    func sealedIdentity(of client: UUID, in executor: (any SQLExecutor)? = nil) async throws -> [String: String] {
+        guard let sealed = try await RightsStore(database: executor ?? database).identity(of: client) else {
             throw PrivacyError.clientUnknown(client.uuidString)
         }
         if sealed.status == "efface" { throw PrivacyError.keyDestroyed(client.uuidString) }

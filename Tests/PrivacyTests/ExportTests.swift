@@ -150,9 +150,9 @@ private func crowd(_ database: Database, clients: Int, operations: Int) async th
             #expect(
                 operations.count > 2_000 && operations.allSatisfy { tokens.contains($0[4]) && tokens.contains($0[5]) })
             #expect(operations.allSatisfy { $0[6] == "Opération de test" })
-            #expect(clients.count == 312 - 1)
+            #expect(report.persons + report.suppressed == 312 - 1)
             let again = try await stage.desk.export(.test, to: stage.folder + "/encore", by: admin)
-            #expect(again.lines == report.lines)
+            #expect(again.persons == report.persons)
             let other = Set(
                 try String(contentsOfFile: again.files[0], encoding: .utf8).split(separator: "\n").map {
                     $0.split(separator: ",")[0]

@@ -46,7 +46,7 @@ import Web
 
     @Test("moments and durations are those of the form") func moments() {
         #expect(Moment.seconds("1970-01-01T00:00:00Z") == 0)
-        #expect(Moment.seconds("2026-11-29T02:00:00Z") == 1_795_917_600)
+        #expect(Moment.seconds("2026-11-29T02:00:00Z") == 1795917600)
         #expect(Moment.seconds("2026-11-29 02:00:00Z") == nil && Moment.seconds("2026-13-01T00:00:00Z") == nil)
         #expect(Moment.duration(3 * 86_400 + 4 * 3600 + 59 * 60 + 59) == "03:04:59")
     }
@@ -86,7 +86,8 @@ import Web
             let lateStates = Dictionary(
                 try await stage.desk.clocks(late).map { ($0.clock, $0.state) }, uniquingKeysWith: { one, _ in one })
             #expect(lateStates == ["gdpr_72h": "overdue", "dora_4h": "running", "dora_24h": "late"])
-            #expect((try JSONReader.read(try await stage.desk.breaches())).array?.count == 2)
+            let breaches = try JSONReader.read(try await stage.desk.breaches()).array ?? []
+            #expect(breaches.count == 2)
             await expectRefused("privacy_incident_unknown") {
                 _ = try await stage.desk.report("INC-0", kind: .doraFinal, by: admin)
             }

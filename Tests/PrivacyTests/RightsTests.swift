@@ -3,6 +3,7 @@ import Foundation
 import Postgres
 import TestSupport
 import Testing
+import Vault
 import Web
 
 @testable import Privacy
@@ -55,6 +56,35 @@ import Web
             let read = try JSONReader.read(json)
             #expect(read["sections"]?["operations"]?["count"]?.integer == 6)
             #expect(try await stage.journaled("privacy.access") == 1)
+        }
+    }
+
+    @Test("a client of 10,000 operations gets them all, with a PDF, each file signed") func heaviest() async throws {
+        try await PrivacyStage.run { stage in
+            try await stage.database.run("select creer_partitions(date '2025-01-01', date '2025-12-01')")
+            try await stage.database.run(
+                """
+                insert into transactions (booked_at, date_valeur, date_comptable, type, montant_minor, compte_debit_id,
+                    compte_credit_id, libelle, historique)
+                select at, at::date, at::date, 'carte', n, 3, 4, 'ACHAT ' || n || ' MAGASIN', true
+                from generate_series(1, 10000) n, lateral (
+                    select timestamptz '2025-01-01' + make_interval(mins => n * 50) as at) x
+                """)
+            let dossier = try await stage.desk.access(clientID(3), by: admin)
+            #expect(dossier.section("operations")?.rows.count == 10_006)
+            let key = try SigningKey.open(path: stage.folder + "/cle")
+            let folder = try SignedFolder(path: stage.folder + "/acces", signer: FileSigner(key: key), date: Date())
+            try folder.write("donnees.json", dossier.json.utf8)
+            let operations = try #require(dossier.section("operations"))
+            try folder.write("operations.csv", dossier.csv(operations).utf8)
+            let pdf = try #require(try await folder.writePDF("donnees", of: dossier.page))
+            #expect(try Data(contentsOf: URL(filePath: pdf)).starts(with: Data("%PDF".utf8)))
+            let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+            #expect(
+                files == [
+                    "donnees.json", "donnees.json.sig", "donnees.pdf", "donnees.pdf.sig", "operations.csv",
+                    "operations.csv.sig",
+                ])
         }
     }
 

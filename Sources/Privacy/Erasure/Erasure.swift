@@ -62,7 +62,7 @@ extension PrivacyDesk {
         let entry = try await journal.attempt(event) { tx in
             let store = ErasureStore(database: tx)
             let obstacles = try await store.obstacles(client)
-            if obstacles.first?.code != "already_erased", let proof { try await check(proof, of: client) }
+            if obstacles.first?.code != "already_erased", let proof { try await check(proof, of: client, in: tx) }
             if let first = obstacles.first {
                 throw PrivacyError.obstacles(client.uuidString, first.code, obstacles.map(\.detail))
             }

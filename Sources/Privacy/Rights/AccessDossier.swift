@@ -144,9 +144,17 @@ extension PrivacyDesk {
             throw PrivacyError.request("\(kind) is neither access nor portability")
         }
         let event = try event("privacy.\(kind)", client, ["channel": requester.channel.rawValue], requester)
+        // Gathered outside of the transaction that journals it: one connection at a time, so that many who ask at once do
+        // not wait for each other's second one.
+        let gathered: Result<AccessDossier, any Error>
+        do {
+            if let proof { try await check(proof, of: client, in: database) }
+            gathered = .success(try await dossier(of: client))
+        } catch {
+            gathered = .failure(error)
+        }
         return try await journal.attempt(event) { tx in
-            if let proof { try await check(proof, of: client) }
-            let dossier = try await dossier(of: client)
+            let dossier = try gathered.get()
             let rows = dossier.sections.reduce(0) { $0 + $1.rows.count }
             _ = try await RightsStore(database: tx).addRequest(
                 client, kind: kind, status: "done", by: requester, reason: nil, outcome: "{\"rows\":\(rows)}")
