@@ -26,6 +26,7 @@ enum Layers {
         "BankAPI": foundations.union(["Vault", "Bank", "Web", "HTTPTypes"]),
         "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Cryptography", "CZlib"],
         "Recovery": bank.union(["Salvage", "Yams"]),
+        "Continuity": bank,
         "Fraud": foundations.union(["Evidence", "Web", "CXGBoost", "CZlib", "Yams"]),
         "Detection": foundations.union(["Web", "Yams", "CZlib", "CZstd", "CRE2"]),
         "Gateway": [
@@ -39,7 +40,7 @@ enum Layers {
         ],
         "Platform": bank.union([
             "Simulator", "Salvage", "Recovery", "HTTPTypes", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI",
-            "Detection", "Gateway", "Fraud",
+            "Detection", "Gateway", "Fraud", "Continuity",
         ]),
         "Commands": ["Diagnostics", "Platform", "ArgumentParser"],
         "digitalbank": ["Commands"],
