@@ -63,19 +63,19 @@ public struct Drill: Sendable {
         }
     }
 
-    /// The living bank before the drill, when it is there.
-    private struct Living: Sendable {
-        let moment: String
-        let reference: DrillReference
-    }
-
-    private func look() async throws -> Living? {
+    /// The moment of the living bank's newest beat, when it is there: what a disaster now would have to bring back.
+    private func look() async throws -> String? {
         guard let cluster = try? Cluster.attach(desk.folder.cluster), cluster.isRunning else { return nil }
         return try await desk.withBank(cluster) { database in
             try await ContinuityStore(database: database).beat()
-            let moment = try await database.one(DrillCheckStore.now, as: String.self)
-            return Living(moment: moment, reference: try await DrillReference.take(database))
+            return try await database.one(DrillCheckStore.newestBeat, as: String.self)
         }
+    }
+
+    /// What the living bank had booked by the moment that the restored one reached.
+    private func reference(upTo moment: String) async throws -> DrillReference? {
+        guard let cluster = try? Cluster.attach(desk.folder.cluster), cluster.isRunning else { return nil }
+        return try await desk.withBank(cluster) { try await DrillReference.take($0, upTo: moment) }
     }
 
     private func label(_ request: Request) async throws -> String? {
@@ -100,7 +100,7 @@ public struct Drill: Sendable {
     // MARK: judging
 
     private func judge(
-        _ request: Request, _ id: UUID, _ started: Int64, _ restored: Restorer.Restored, _ living: Living?
+        _ request: Request, _ id: UUID, _ started: Int64, _ restored: Restorer.Restored, _ living: String?
     ) async throws -> DrillReport {
         let begun = ContinuousClock.now
         let database = Database(restored.cluster.configuration(database: desk.bank))
@@ -132,24 +132,21 @@ public struct Drill: Sendable {
     }
 
     private func check(
-        _ database: Database, _ restored: Restorer.Restored, _ request: Request, _ living: Living?
+        _ database: Database, _ restored: Restorer.Restored, _ request: Request, _ living: String?
     ) async throws -> Found {
-        // Replayed log may end before the reference moment: what is not there yet is a matter of RPO, not of truth.
-        var reference: DrillReference?
+        let beat = try await database.one(DrillCheckStore.newestBeat, as: String.self)
+        let last = [beat, restored.lastMoment ?? ""].filter { !$0.isEmpty }.max()
         var rpo: Double?
         if let living, request.target == .newest {
-            let reached = try await database.first(DrillCheckStore.newestBeat, as: String.self)
-            let last = [reached, restored.lastMoment].compactMap { $0 }.max() ?? "1970-01-01T00:00:00Z"
-            let behind = try await database.one(DrillCheckStore.secondsBetween(last, living.moment), as: Double.self)
+            let behind = try await database.one(
+                DrillCheckStore.secondsBetween(last ?? "1970-01-01T00:00:00Z", living), as: Double.self)
             rpo = max(0, behind)
-            if last >= living.reference.moment { reference = living.reference }
         }
+        var reference: DrillReference?
+        if let last { reference = try await self.reference(upTo: last) }
         let rebuilt = try await DerivedState(database: database).rebuild()
         let checker = DrillChecker(folder: desk.folder, cluster: restored.cluster, database: database)
-        var found = Found(checks: try await checker.run(reference), rpoSeconds: rpo, notes: rebuilt)
-        if living != nil, request.target == .newest, reference == nil {
-            found.notes.append("the log reached no further than before the drill: nothing to compare with the living bank")
-        }
+        let found = Found(checks: try await checker.run(reference), rpoSeconds: rpo, notes: rebuilt)
         return found
     }
 

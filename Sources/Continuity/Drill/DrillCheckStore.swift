@@ -39,17 +39,16 @@ enum DrillCheckStore {
         """
     }
 
-    static let now: Statement =
-        "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
-    static let longestTransaction: Statement = """
-        select to_char(coalesce(min(xact_start), clock_timestamp()) at time zone 'UTC',
-            'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-        from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and xact_start is not null
+    static func shortlyBefore(_ moment: String) -> Statement {
         """
+        select to_char((\(moment)::timestamptz - interval '5 seconds') at time zone 'UTC',
+            'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+        """
+    }
 
     /// The newest thing that the restored bank remembers.
     static let newestBeat: Statement = """
-        select to_char(max(at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') from continuity.beats
+        select coalesce(to_char(max(at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '') from continuity.beats
         """
 
     static func secondsBetween(_ earlier: String, _ later: String) -> Statement {
@@ -100,7 +99,7 @@ enum DrillCheckStore {
         [
             "select set_config('role', 'authenticated', true)",
             """
-            select set_config('request.jwt.claims', json_build_object('sub', \(user), 'role', 'authenticated',
+            select set_config('request.jwt.claims', json_build_object('sub', \(user)::text, 'role', 'authenticated',
                 'app_metadata', json_build_object('role', 'client'))::text, true)
             """,
         ]

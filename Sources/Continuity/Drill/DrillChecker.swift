@@ -136,9 +136,9 @@ struct DrillReference: Sendable {
     let moment: String
     let digests: [String]
 
-    /// The moment lies before every transaction that runs, so that none of them can still book before it.
-    static func take(_ live: Database) async throws -> DrillReference {
-        let moment = try await live.one(DrillCheckStore.longestTransaction, as: String.self)
+    /// - Parameter last: how far the restored bank came. Five seconds earlier, no transaction of a payment is still under way.
+    static func take(_ live: Database, upTo last: String) async throws -> DrillReference {
+        let moment = try await live.one(DrillCheckStore.shortlyBefore(last), as: String.self)
         return DrillReference(moment: moment, digests: try await read(live, moment))
     }
 

@@ -26,10 +26,15 @@ public enum RestoreTarget: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// While it reads its settings, PostgreSQL knows no names of zones, Z among them.
+    private static func numeric(_ time: String) -> String {
+        time.hasSuffix("Z") ? time.dropLast().replacing("T", with: " ") + "+00" : time.replacing("T", with: " ")
+    }
+
     var options: [String] {
         switch self {
         case .newest: ["--type=default"]
-        case .time(let text): ["--type=time", "--target=\(text)", "--target-action=promote"]
+        case .time(let text): ["--type=time", "--target=\(Self.numeric(text))", "--target-action=promote"]
         case .position(let position, let isIncluded):
             ["--type=lsn", "--target=\(position)", "--target-action=promote"]
                 + (isIncluded ? [] : ["--target-exclusive"])

@@ -55,7 +55,7 @@ public struct Restorer: Sendable {
             "restore",
             [
                 "--repo=\(set.repository)", "--set=\(set.label)", "--pg1-path=\(data)", "--archive-mode=off",
-                "--lock-path=\(request.directory)/lock",
+                "--lock-path=\(request.directory)/archive-lock",
                 "--recovery-option=restore_command=\(restoreCommand(backrest, data, log, request))",
             ] + request.target.options)
         let restored = ContinuousClock.now
@@ -143,7 +143,7 @@ public struct Restorer: Sendable {
         if let only = request.repository { repository = " --repo=\(only)" }
         let archive =
             "\(backrest.program) --config=\(desk.folder.configuration) --stanza=\(BackupSettings.stanza)"
-            + " --pg1-path=\(data) --lock-path=\(request.directory)/lock --spool-path=\(request.directory)/spool"
+            + " --pg1-path=\(data) --lock-path=\(request.directory)/archive-lock --spool-path=\(request.directory)/archive-spool"
             + "\(repository) --log-level-file=off archive-get %f \"%p\""
         guard log.holdsAny else { return archive }
         return archive + " || cp \"\(log.folder)/%f\" \"%p\" 2>/dev/null"
@@ -184,7 +184,8 @@ public struct Restorer: Sendable {
         }
         if error is ContinuityError { return error }
         return ContinuityError(
-            code: "restore_failed", message: "the restored cluster did not start: \(words)",
+            code: "restore_failed",
+            message: "the restored cluster did not start: \((error as? any Fault)?.message ?? "\(error)")\n\(words)",
             hint: "Try another set: digitalbank backup list, then --set LABEL.", exitStatus: .unsound)
     }
 

@@ -16,7 +16,7 @@ struct SavedLog: Sendable {
         var owner = stat()
         guard stat(data, &owner) == 0 else { throw ContinuityError.file("read", data, String(cString: strerror(errno))) }
         try ContinuityFolder.make(place, mode: 0o700)
-        for path in [place] + ["lock", "spool"].map({ directory + "/" + $0 }) {
+        for path in [place] + ["archive-lock", "archive-spool"].map({ directory + "/" + $0 }) {
             try ContinuityFolder.make(path, mode: 0o700)
             lchown(path, owner.st_uid, owner.st_gid)
         }
