@@ -10,7 +10,7 @@ struct DataPlace: ParsableArguments {
 struct BackupCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backup", abstract: "Back the bank up, and prove that the backups are whole.",
-        subcommands: [Initialise.self, Now.self, List.self, Verify.self, Expire.self, Pages.self])
+        subcommands: [Initialise.self, Now.self, List.self, Verify.self, Expire.self, Pages.self, Run.self, Sync.self])
 
     struct Initialise: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -116,6 +116,43 @@ struct BackupCommand: AsyncParsableCommand {
                 let (lines, isSound) = try ContinuityService.pages(dataDirectory: place.dataDir)
                 for line in lines { Terminal.output(line) }
                 return isSound ? 0 : 3
+            }
+        }
+    }
+
+    struct Run: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "run",
+            abstract: "Keep the bank backed up: receive the log, back up and drill when due, watch for ransomware.")
+
+        @OptionGroup var place: DataPlace
+
+        func run() async throws {
+            try await CommandRunner.run {
+                try await ContinuityService.run(dataDirectory: place.dataDir) { Terminal.output($0) }
+                return 0
+            }
+        }
+    }
+
+    struct Sync: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "sync", abstract: "Make commits wait until the receiver has them on disk: on or off.")
+
+        @OptionGroup var place: DataPlace
+
+        @Argument(help: "on or off.")
+        var mode: String
+
+        func validate() throws {
+            guard ["on", "off"].contains(mode) else { throw ValidationError("say on or off") }
+        }
+
+        func run() async throws {
+            try await CommandRunner.run {
+                let lines = try await ContinuityService.synchronise(dataDirectory: place.dataDir, isOn: mode == "on")
+                for line in lines { Terminal.output(line) }
+                return 0
             }
         }
     }

@@ -14,7 +14,7 @@ public struct DigitalBank: AsyncParsableCommand {
             RecoverCommand.self, SimulateCommand.self, UpCommand.self, DownCommand.self, CleanDataCommand.self,
             MigrateCommand.self, KeysCommand.self, EvidenceCommand.self, ServeCommand.self, UsersCommand.self,
             LintCommand.self, FraudCommand.self, LogsCommand.self,
-            BackupCommand.self, RestoreCommand.self, DrillCommand.self,
+            BackupCommand.self, RestoreCommand.self, DrillCommand.self, PlanCommand.self,
             DoctorCommand.self,
         ])
 

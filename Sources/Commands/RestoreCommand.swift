@@ -5,7 +5,7 @@ struct RestoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "restore",
         abstract: "Restore the bank to a moment, into a cluster beside the running one; switch over to it.",
-        subcommands: [Cluster.self, Switch.self], defaultSubcommand: Cluster.self)
+        subcommands: [Cluster.self, FindDestruction.self, Switch.self], defaultSubcommand: Cluster.self)
 
     struct Cluster: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -20,6 +20,9 @@ struct RestoreCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("To this place in the log: 0/3000060.", valueName: "lsn"))
         var toLsn: String?
 
+        @Option(help: ArgumentHelp("To just before this incident's first hostile act.", valueName: "id"))
+        var beforeIncident: String?
+
         @Flag(help: "Stop just before the place of --to-lsn.")
         var exclusive = false
 
@@ -33,7 +36,9 @@ struct RestoreCommand: AsyncParsableCommand {
         var repository: Int?
 
         func validate() throws {
-            if toTime != nil, toLsn != nil { throw ValidationError("give one of --to-time and --to-lsn") }
+            guard [toTime, toLsn, beforeIncident].compactMap({ $0 }).count <= 1 else {
+                throw ValidationError("give one of --to-time, --to-lsn and --before-incident")
+            }
             if let into, !into.hasPrefix("/") { throw ValidationError("--into takes an absolute path") }
         }
 
@@ -42,11 +47,35 @@ struct RestoreCommand: AsyncParsableCommand {
                 var order = ContinuityService.RestoreOrder(dataDirectory: place.dataDir)
                 order.time = toTime
                 order.position = toLsn
+                order.incident = beforeIncident
                 order.isPositionIncluded = !exclusive
                 order.into = into
                 order.label = set
                 order.repository = repository
                 for line in try await ContinuityService.restore(order) { Terminal.output(line) }
+                return 0
+            }
+        }
+    }
+
+    struct FindDestruction: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "find-destruction",
+            abstract: "Find drops, truncations and mass changes in the log, with the restore that stops before each.")
+
+        @OptionGroup var place: DataPlace
+
+        @Option(help: ArgumentHelp("Begin at this segment of the log, not at the newest backup.", valueName: "name"))
+        var from: String?
+
+        @Option(help: "Rows of one transaction that make a mass change.")
+        var rows = 1000
+
+        func run() async throws {
+            try await CommandRunner.run {
+                let lines = try await ContinuityService.findDestruction(
+                    dataDirectory: place.dataDir, from: from, rowsMin: rows)
+                for line in lines { Terminal.output(line) }
                 return 0
             }
         }
@@ -97,6 +126,31 @@ struct DrillCommand: AsyncParsableCommand {
                     dataDirectory: place.dataDir, scenario: scenario, label: set, keepsFailed: keepFailed)
                 for line in lines { Terminal.output(line) }
                 return passed ? 0 : 3
+            }
+        }
+    }
+}
+
+struct PlanCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan", abstract: "The continuity plan, with the evidence of the last drills.",
+        subcommands: [Export.self])
+
+    struct Export: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "export", abstract: "Write the plan as HTML and PDF, signed.")
+
+        @OptionGroup var place: DataPlace
+
+        @Option(help: ArgumentHelp("The folder to write into.", valueName: "dir"))
+        var output = "var/plan"
+
+        func run() async throws {
+            try await CommandRunner.run {
+                for line in try await ContinuityService.exportPlan(dataDirectory: place.dataDir, to: output) {
+                    Terminal.output(line)
+                }
+                return 0
             }
         }
     }

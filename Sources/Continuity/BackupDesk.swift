@@ -184,7 +184,9 @@ public struct BackupDesk: Sendable {
             }
         }
         let troubles = inventory.troubles.sorted { $0.key < $1.key }.map { "repository \($0.key): \($0.value)" }
-        return (listed.sorted { ($0.set.stoppedAt, $0.set.repository) < ($1.set.stoppedAt, $1.set.repository) }, troubles)
+        return (
+            listed.sorted { ($0.set.stoppedAt, $0.set.repository) < ($1.set.stoppedAt, $1.set.repository) }, troubles
+        )
     }
 
     /// - Parameter deep: lets pgBackRest read and decrypt everything too.
@@ -216,7 +218,8 @@ public struct BackupDesk: Sendable {
                 "archiving-changed", 0, nil,
                 "the server archives by another command: archive_mode \(archiver.mode), \(archiver.command)")
         }
-        guard let newest = archiver.archived.flatMap({ LogSegment($0) }), let current = LogSegment(archiver.current) else {
+        guard let newest = archiver.archived.flatMap({ LogSegment($0) }), let current = LogSegment(archiver.current)
+        else {
             return
         }
         if current.number > newest.number + Self.lagMax {
@@ -257,9 +260,24 @@ public struct BackupDesk: Sendable {
             }
             // With as many full sets to keep as there are, only log that is older than all of them goes.
             let left = sets.filter { $0.kind == .full }.count - expirable.count
-            try await backrest.run("expire", ["--repo=\(repository)", "--repo\(repository)-retention-full=\(max(1, left))"])
+            try await backrest.run(
+                "expire", ["--repo=\(repository)", "--repo\(repository)-retention-full=\(max(1, left))"])
         }
         return removed
+    }
+
+    /// Wraps the repositories' key by the vault's current one; nothing happens where there are no backups.
+    public func rewrapKey() async throws {
+        guard FileManager.default.fileExists(atPath: folder.sealedKey) else { return }
+        _ = try await RepositoryKey.passPhrase(folder)
+    }
+
+    /// Whether commits shall wait for the receiver. `BackupKeeper` makes it so while a receiver is there.
+    public func setSynchronous(_ isOn: Bool) async throws {
+        var settings = try BackupSettings.load(folder)
+        settings.isSynchronous = isOn
+        try settings.save(folder)
+        if !isOn { try await LogReceiver(dataDirectory: folder.dataDirectory).setSynchronous(false) }
     }
 
     // MARK: the bank

@@ -42,9 +42,34 @@ public struct BackupKeeper: Sendable {
             group.addTask { try await beat(report) }
             group.addTask { try await keep(receiver, report) }
             group.addTask { try await watch.run(report: report) }
+            group.addTask { try await guardCommits(receiver, report) }
             // None of them ends by itself.
             try await group.next()
             group.cancelAll()
+        }
+    }
+
+    /// In synchronous mode: lets commits go on without a receiver that is gone for long, and makes them wait again when it
+    /// is back.
+    private func guardCommits(_ receiver: LogReceiver, _ report: @Sendable (String) -> Void) async throws {
+        guard settings.isSynchronous == true else { return try await Task.sleep(for: .seconds(365 * 86_400)) }
+        var seen = ContinuousClock.now
+        var isOn = false
+        while true {
+            let isThere = (try? await receiver.isStreaming()) ?? false
+            if isThere { seen = .now }
+            if isThere, !isOn {
+                try? await receiver.setSynchronous(true)
+                report("commits wait for the receiver")
+                isOn = true
+            } else if isOn, !isThere, ContinuousClock.now - seen > .seconds(settings.schedule.receiverPatience) {
+                try? await receiver.setSynchronous(false)
+                report("ALARM high receiver-lost: commits no longer wait for the receiver, which is gone")
+                try await desk.journal.append(.alarm, "receiver", ["kind": "receiver-lost", "severity": "high"])
+                isOn = false
+            }
+            try Task.checkCancellation()
+            try await Task.sleep(for: .seconds(1))
         }
     }
 
@@ -96,8 +121,12 @@ public struct BackupKeeper: Sendable {
             let drill = try await Drill(desk: desk).run(Drill.Request())
             report("drill \(drill.passed ? "passed" : "FAILED"): \(drill.file)")
         }
-        for set in try await desk.expire(dryRun: false) { report("removed \(set.label) in repository \(set.repository)") }
+        for set in try await desk.expire(dryRun: false) {
+            report("removed \(set.label) in repository \(set.repository)")
+        }
         // What the oldest set that stays needs is kept twice.
-        if let oldest = sound.map(\.firstSegment).compactMap({ LogSegment($0) }).min() { receiver.prune(before: oldest) }
+        if let oldest = sound.map(\.firstSegment).compactMap({ LogSegment($0) }).min() {
+            receiver.prune(before: oldest)
+        }
     }
 }

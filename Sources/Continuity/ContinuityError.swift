@@ -65,7 +65,8 @@ public struct ContinuityError: Fault, Hashable {
     static func notReached(_ target: String, _ log: String) -> ContinuityError {
         ContinuityError(
             code: "restore_target_not_reached", message: "the log ends before \(target): \(log)",
-            hint: "A part of the log is missing or damaged: digitalbank backup verify names it; restore to an earlier moment.",
+            hint:
+                "A part of the log is missing or damaged: digitalbank backup verify names it; restore to an earlier moment.",
             exitStatus: .unsound)
     }
 

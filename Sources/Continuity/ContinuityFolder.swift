@@ -70,6 +70,8 @@ public struct BackupSettings: Codable, Sendable, Hashable {
     public var retention = Retention()
     /// Seconds between two acts of `backup run`.
     public var schedule = Schedule()
+    /// Whether a commit waits until the receiver has it on disk; nil is no.
+    public var isSynchronous: Bool?
 
     public struct Retention: Codable, Sendable, Hashable {
         /// Full sets that stay whatever their age.
@@ -86,6 +88,8 @@ public struct BackupSettings: Codable, Sendable, Hashable {
         public var incrementalEvery = 3_600
         public var drillEvery = 86_400
         public var beatEvery = 10
+        /// Seconds without a receiver after which commits no longer wait for it, with an alarm: the bank goes on.
+        public var receiverPatience = 30
 
         public init() {}
     }
@@ -107,6 +111,7 @@ public struct BackupSettings: Codable, Sendable, Hashable {
     func save(_ folder: ContinuityFolder) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try ContinuityFolder.write(String(decoding: try encoder.encode(self), as: UTF8.self) + "\n", to: folder.settings)
+        try ContinuityFolder.write(
+            String(decoding: try encoder.encode(self), as: UTF8.self) + "\n", to: folder.settings)
     }
 }

@@ -19,6 +19,8 @@ struct ContinuityStore: Sendable {
     static let forgetRecovery: [Statement] = [
         "restore_command", "recovery_target", "recovery_target_time", "recovery_target_lsn", "recovery_target_action",
         "recovery_target_inclusive", "recovery_target_timeline",
+        // It came with the backup, and would make every commit wait for a receiver that is not here.
+        "synchronous_standby_names",
     ].map { Statement(unchecked: "alter system reset \($0)") }
 
     static func synchronous(_ isOn: Bool) -> Statement {
@@ -90,6 +92,16 @@ struct ContinuityStore: Sendable {
             update continuity.sets set state = \(state), note = \(note)
             where repository = \(repository) and (label = \(label) or starts_with(label, \(label + "_")))
             """)
+    }
+
+    /// The first hostile act of an incident, as a time with its zone; nil where there is no such incident.
+    func firstAct(of incident: String) async throws -> String? {
+        guard try await database.one(DrillCheckStore.exists("detection.incidents"), as: Bool.self) else { return nil }
+        return try await database.first(
+            """
+            select to_char(first_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00')
+            from detection.incidents where id::text = \(incident)
+            """, as: String.self)
     }
 
     func record(_ drill: DrillReport) async throws {

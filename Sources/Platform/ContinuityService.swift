@@ -25,7 +25,10 @@ public enum ContinuityService {
     public static func make(dataDirectory: String, kind: String) async throws -> (lines: [String], isSound: Bool) {
         guard let kind = BackupSet.Kind(rawValue: kind) else { return (["kinds: full, diff, incr"], false) }
         let made = try await desk(dataDirectory).make(kind)
-        return (made.sets.map { "made         \(line($0))" } + made.failures.map { "NOT SOUND    \($0)" }, made.failures.isEmpty)
+        return (
+            made.sets.map { "made         \(line($0))" } + made.failures.map { "NOT SOUND    \($0)" },
+            made.failures.isEmpty
+        )
     }
 
     public static func list(dataDirectory: String) async throws -> [String] {
@@ -66,6 +69,8 @@ public enum ContinuityService {
         public var dataDirectory: String
         public var time: String?
         public var position: String?
+        /// An incident of the detection, before whose first act to stop.
+        public var incident: String?
         public var isPositionIncluded = true
         public var into: String?
         public var label: String?
@@ -78,17 +83,51 @@ public enum ContinuityService {
         let desk = desk(order.dataDirectory)
         let stamp = Date().formatted(.iso8601.dateSeparator(.omitted).timeSeparator(.omitted))
         let into = order.into ?? DataDirectory(order.dataDirectory).path + "/restored-" + stamp
-        var request = Restorer.Request(target: try target(order), directory: into)
+        var request = Restorer.Request(target: try await target(order, desk), directory: into)
         request.label = order.label
         request.repository = order.repository
         let restored = try await RestoreDesk(desk: desk).restore(request)
         return restored.lines
     }
 
-    private static func target(_ order: RestoreOrder) throws -> RestoreTarget {
+    private static func target(_ order: RestoreOrder, _ desk: BackupDesk) async throws -> RestoreTarget {
+        if let incident = order.incident { return try await RestoreDesk(desk: desk).target(before: incident) }
         if let time = order.time { return .time(time) }
         guard let text = order.position else { return .newest }
         return try RestoreTarget.position(text, isIncluded: order.isPositionIncluded)
+    }
+
+    /// What destroyed many rows, newest last, with the restore that stops before it.
+    public static func findDestruction(
+        dataDirectory: String, from segment: String?, rowsMin: Int
+    ) async throws -> [String] {
+        let found = try await DestructionFinder(desk: desk(dataDirectory)).find(from: segment, rowsMin: rowsMin)
+        guard !found.isEmpty else {
+            return ["nothing was dropped or truncated, and no transaction changed \(rowsMin) rows"]
+        }
+        return found.map { act in
+            let what =
+                act.names.isEmpty ? act.files.prefix(5).joined(separator: " ") : act.names.joined(separator: ", ")
+            return "\(act.committedAt)  \(act.kind.rawValue)\(act.rows > 0 ? " \(act.rows)" : "")  \(what)  before it: "
+                + "digitalbank restore --to-lsn \(act.commit) --exclusive"
+        }
+    }
+
+    /// Receives the log, makes backups and drills when they are due, watches; until the task is cancelled.
+    public static func run(dataDirectory: String, report: @escaping @Sendable (String) -> Void) async throws {
+        try await BackupKeeper(desk: desk(dataDirectory)).run(report: report)
+    }
+
+    public static func synchronise(dataDirectory: String, isOn: Bool) async throws -> [String] {
+        try await desk(dataDirectory).setSynchronous(isOn)
+        return [
+            isOn ? "commits wait for the receiver while digitalbank backup run is there" : "commits wait for nobody"
+        ]
+    }
+
+    /// The continuity plan with the evidence of the last drills.
+    public static func exportPlan(dataDirectory: String, to directory: String) async throws -> [String] {
+        try await PlanExport(desk: desk(dataDirectory)).write(to: directory)
     }
 
     public static func switchOver(dataDirectory: String, to directory: String) async throws -> [String] {

@@ -67,6 +67,10 @@ public enum Doctor {
                 isRequired: false
             ) { Tools.find("weasyprint") },
             Need(
+                what: "pgBackRest", purpose: "backups and point-in-time recovery",
+                install: "apt-get install --no-install-recommends pgbackrest", isRequired: false
+            ) { Tools.find("pgbackrest") },
+            Need(
                 what: "space", purpose: "at least 1 GB free here", install: "free some space", isRequired: true
             ) {
                 let attributes = try? FileManager.default.attributesOfFileSystem(forPath: ".")

@@ -29,7 +29,9 @@ final class LivingBank: Sendable {
     private static let starting = Task { try await LivingBank(repositories: 2) }
 
     init(repositories: Int) async throws {
-        data = FileManager.default.temporaryDirectory.path + "/living-" + String(UInt32.random(in: .min ... .max), radix: 36)
+        data =
+            FileManager.default.temporaryDirectory.path + "/living-"
+            + String(UInt32.random(in: .min ... .max), radix: 36)
         Litter.leave(data)
         try FileManager.default.createDirectory(atPath: data + "/keys", withIntermediateDirectories: true)
         chmod(data + "/keys", 0o700)
@@ -50,21 +52,11 @@ final class LivingBank: Sendable {
 
     private static func furnish(_ database: Database, _ data: String) async throws {
         try await Migrator(database).apply([VaultMigrations.set(), BankMigrations.set(), EvidenceMigrations.set()])
-        let vault = Vault(database: database, keyring: try await KeyFolder(data + "/keys").keyring())
-        for number in 1...accounts {
-            let client = UUID()
-            let user = UUID(uuidString: "00000000-0000-0000-0000-0000000000\(number + 10)") ?? UUID()
-            let name = try await vault.seal(
-                Array("Client \(number)".utf8), for: client,
-                at: SealedPlace(table: "clients", column: "nom", row: client.uuidString))
-            try await database.run(
-                "insert into clients (id, numero, utilisateur_id, nom_chiffre) values (\(client), \(number), \(user), \(name))")
-            try await database.run(
-                """
-                insert into comptes (id, client_id, type, solde_minor)
-                values (\(number), \(client), 'courant', \(startMinor))
-                """)
-        }
+        try await people(1...accounts, in: database, data)
+        try await database.run(
+            """
+            insert into comptes (id, client_id, type, solde_minor) select numero, id, 'courant', \(startMinor) from clients
+            """)
         try await database.run("select setval('comptes_id_seq', 1000)")
         try await database.run("select reprendre_les_soldes()")
         try await LedgerStore(database).openDay()
@@ -74,13 +66,30 @@ final class LivingBank: Sendable {
         try await sealer.seal()
     }
 
+    /// Clients with sealed names.
+    static func people(_ numbers: ClosedRange<Int>, in database: Database, _ data: String) async throws {
+        let vault = Vault(database: database, keyring: try await KeyFolder(data + "/keys").keyring())
+        for number in numbers {
+            let client = UUID()
+            let name = try await vault.seal(
+                Array("Client \(number)".utf8), for: client,
+                at: SealedPlace(table: "clients", column: "nom", row: client.uuidString))
+            try await database.run(
+                """
+                insert into clients (id, numero, utilisateur_id, nom_chiffre)
+                values (\(client), \(number), \(UUID()), \(name))
+                """)
+        }
+    }
+
     func with<Value: Sendable>(_ body: @Sendable (Database) async throws -> Value) async throws -> Value {
         try await desk.withBank(cluster, body)
     }
 
     /// Moves money once; returns the place in the log right behind its commit.
     @discardableResult
-    static func transfer(_ debit: Int64, _ credit: Int64, _ minor: Int64, _ key: String, in database: Database) async throws
+    static func transfer(_ debit: Int64, _ credit: Int64, _ minor: Int64, _ key: String, in database: Database)
+        async throws
         -> LogPosition
     {
         try await LedgerStore(database).transfer(
@@ -124,7 +133,8 @@ final class LivingBank: Sendable {
         for folder in ["keys", "continuity"] {
             try await ToolRun.run("/bin/cp", ["-a", "\(data)/\(folder)", "\(place)/\(folder)"]).checked("cp")
         }
-        let script = "sed -i 's|\(data)/|\(place)/|g' \(place)/continuity/pgbackrest.conf \(place)/continuity/settings.json"
+        let script =
+            "sed -i 's|\(data)/|\(place)/|g' \(place)/continuity/pgbackrest.conf \(place)/continuity/settings.json"
         try await ToolRun.run("/bin/sh", ["-c", script]).checked("sed")
         return BackupDesk(dataDirectory: place, bank: Self.name)
     }

@@ -131,6 +131,8 @@ private struct LossRound: Sendable {
     private func recover(_ bank: LivingBank) async throws -> Restorer.Restored? {
         guard disaster != .killed else {
             try await bank.cluster.start()
+            // Its receiver is not started again here: nothing may wait for it.
+            try await LogReceiver(dataDirectory: bank.data).setSynchronous(false)
             return nil
         }
         let root = bank.desk.folder.path + "/repository"
@@ -148,7 +150,7 @@ private struct LossRound: Sendable {
             default: break
             }
         }
-        let audit = try await bank.desk.verify(deep: false)
+        let audit = try await bank.desk.verify(deep: true)
         if disaster != .deleted, disaster != .withoutReceiver { #expect(!audit.isSound, "\(disaster.rawValue)") }
         var request = Restorer.Request(target: .newest, directory: bank.data + "/bank")
         request.usesServerLog = false

@@ -33,7 +33,8 @@ import Testing
                     debit, credit, .random(in: 1...500, using: &random), "moment \(index)", in: database)
                 try await Task.sleep(for: .milliseconds(3))
                 let time = try await database.one(
-                    "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00')", as: String.self)
+                    "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00')",
+                    as: String.self)
                 steps.append(
                     Step(position: position, time: time, balances: try await LivingBank.balances(database)))
                 try await Task.sleep(for: .milliseconds(3))
@@ -44,7 +45,8 @@ import Testing
         try await bank.archive()
         for trial in 0..<(isLongRun ? 50 : 3) {
             let step = steps[Int.random(in: 0..<(steps.count - 1), using: &random)]
-            let target = trial % 2 == 0 ? RestoreTarget.time(step.time) : try .position("\(step.position)", isIncluded: false)
+            let target =
+                trial % 2 == 0 ? RestoreTarget.time(step.time) : try .position("\(step.position)", isIncluded: false)
             var request = Restorer.Request(target: target, directory: bank.place("moment"))
             request.isScratch = true
             request.usesServerLog = false

@@ -23,7 +23,8 @@ import Testing
 
     @Test("damaged sets never push the last proved one out, however many there are")
     func damagedSetsPushNothingOut() {
-        let sets = [Self.set("A", day: 1), Self.set("B", day: 2)]
+        let sets =
+            [Self.set("A", day: 1), Self.set("B", day: 2)]
             + (3..<20).map { Self.set("C\($0)", day: $0, isBad: true) }
         let known = RetentionRule.Knowledge(proved: ["A": 86_400])
         let gone = RetentionRule.expirable(

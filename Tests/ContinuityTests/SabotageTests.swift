@@ -78,7 +78,8 @@ import Testing
     func pagesOverwritten() async throws {
         let bank = try await LivingBank(repositories: 1)
         try await bank.with { database in
-            try await database.run("create table public.lourde as select g, repeat('x', 300) t from generate_series(1, 60000) g")
+            try await database.run(
+                "create table public.lourde as select g, repeat('x', 300) t from generate_series(1, 60000) g")
             try await database.run("alter table public.lourde enable row level security")
             try await database.run("checkpoint")
         }

@@ -181,7 +181,8 @@ public struct Drill: Sendable {
             try await store.mark(
                 report.label, in: report.repository, state: report.passed ? "proved" : "damaged", note: words)
             try await EvidenceJournal.append(
-                EvidenceEvent("continuity.drill", report.id.uuidString, fields: fields, actor: "operator"), in: database)
+                EvidenceEvent("continuity.drill", report.id.uuidString, fields: fields, actor: "operator"), in: database
+            )
         }
     }
 }

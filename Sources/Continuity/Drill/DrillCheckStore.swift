@@ -4,7 +4,8 @@ internal import Postgres
 enum DrillCheckStore {
     /// Every count is of what speaks against the bank.
     static let ledgerFaults: Statement = "select count(*) from public.verifier_le_grand_livre()"
-    static let trialBalance: Statement = "select coalesce(sum(abs(somme_ecritures) + abs(somme_soldes)), 0)::bigint from public.balance_generale()"
+    static let trialBalance: Statement =
+        "select coalesce(sum(abs(somme_ecritures) + abs(somme_soldes)), 0)::bigint from public.balance_generale()"
     static let invalidConstraints: Statement = "select count(*) from pg_constraint where not convalidated"
     static let invalidIndexes: Statement = "select count(*) from pg_index where not (indisvalid and indisready)"
     static let eventTriggers: Statement = "select count(*) from pg_event_trigger"

@@ -33,7 +33,10 @@ struct DrillChecker: Sendable {
             })
         for (name, french, statement) in [
             ("the ledger proves itself", "le grand livre se prouve lui-même", DrillCheckStore.ledgerFaults),
-            ("every table has row level security", "chaque table filtre ses lignes (RLS)", DrillCheckStore.tablesWithoutRowSecurity),
+            (
+                "every table has row level security", "chaque table filtre ses lignes (RLS)",
+                DrillCheckStore.tablesWithoutRowSecurity
+            ),
             ("every constraint is validated", "chaque contrainte est validée", DrillCheckStore.invalidConstraints),
             ("every index is valid", "chaque index est valide", DrillCheckStore.invalidIndexes),
             ("no event trigger", "aucun déclencheur d’événement", DrillCheckStore.eventTriggers),
@@ -49,11 +52,16 @@ struct DrillChecker: Sendable {
         checks.append(await timed("a client sees their own accounts only", "un client ne voit que ses comptes", people))
         if let reference {
             checks.append(
-                await timed("what was booked is what the living bank booked", "ce qui fut passé est ce que la banque a passé") {
+                await timed(
+                    "what was booked is what the living bank booked", "ce qui fut passé est ce que la banque a passé"
+                ) {
                     let found = try await reference.read(database)
-                    return (found == reference.digests, found == reference.digests
-                        ? "equal up to \(reference.moment): \(found.first ?? "")"
-                        : "\(found) where the living bank has \(reference.digests)")
+                    return (
+                        found == reference.digests,
+                        found == reference.digests
+                            ? "equal up to \(reference.moment): \(found.first ?? "")"
+                            : "\(found) where the living bank has \(reference.digests)"
+                    )
                 })
         }
         checks.append(await timed("amcheck of tables and indexes", "amcheck des tables et des index", amcheck))
@@ -70,7 +78,9 @@ struct DrillChecker: Sendable {
         guard report.blockCount > 0 else { return (true, "nothing is sealed yet; \(report.unsealedCount) entries") }
         let verdict = try OfflineVerifier.verify(path: file)
         guard verdict.isValid else { return (false, verdict.lines.joined(separator: "; ")) }
-        return (true, "\(report.sealedCount) entries in \(report.blockCount) blocks, \(report.unsealedCount) not sealed")
+        return (
+            true, "\(report.sealedCount) entries in \(report.blockCount) blocks, \(report.unsealedCount) not sealed"
+        )
     }
 
     private func sealed() async throws -> (Bool, String) {
@@ -79,7 +89,8 @@ struct DrillChecker: Sendable {
         }
         let keys = KeyFolder(folder.keys)
         let vault = Vault(database: database, keyring: try await keys.keyring())
-        let names = try await database.all(DrillCheckStore.sealedNames(Self.samples), as: DrillCheckStore.SealedName.self)
+        let names = try await database.all(
+            DrillCheckStore.sealedNames(Self.samples), as: DrillCheckStore.SealedName.self)
         for name in names {
             guard let id = UUID(uuidString: name.client), let value = [UInt8](hex: name.value) else {
                 return (false, "the client \(name.client) can not be read")

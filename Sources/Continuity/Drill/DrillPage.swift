@@ -8,9 +8,11 @@ enum DrillPage {
             ("Sauvegarde / set", "\(report.label), dépôt / repository \(report.repository)"),
             ("Cible / target", report.target),
             ("RTO mesuré / measured", DrillReport.seconds(report.rtoSeconds)),
-            ("dont copie, rejeu, contrôles / of which copy, replay, checks",
+            (
+                "dont copie, rejeu, contrôles / of which copy, replay, checks",
                 [report.restoreSeconds, report.recoverySeconds, report.checkSeconds].map(DrillReport.seconds)
-                    .joined(separator: ", ")),
+                    .joined(separator: ", ")
+            ),
             ("RPO mesuré / measured", report.rpoSeconds.map(DrillReport.seconds) ?? "inconnu / unknown"),
             ("Dernier instant restauré / last moment restored", report.lastMoment ?? "—"),
             ("Position du journal / log position", report.replayed),

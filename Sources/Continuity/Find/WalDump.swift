@@ -142,18 +142,22 @@ public struct DestructionFinder: Sendable {
     private func gather(
         from first: LogSegment, _ settings: BackupSettings, _ backrest: PgBackRest, _ place: String
     ) async throws -> [LogSegment] {
-        let held = settings.repositories.reduce(into: Set<LogSegment>()) { $0.formUnion(ArchiveFolder.segments(below: $1)) }
+        let held = settings.repositories.reduce(into: Set<LogSegment>()) {
+            $0.formUnion(ArchiveFolder.segments(below: $1))
+        }
         var got: Set<LogSegment> = []
         for source in [desk.folder.receivedLog, desk.folder.cluster + "/data/pg_wal"] {
             for name in (try? FileManager.default.contentsOfDirectory(atPath: source)) ?? [] {
                 guard let segment = LogSegment(name), segment.timeline == first.timeline, segment >= first,
                     name.utf8.count == 24 || name.hasSuffix(".partial"), !got.contains(segment),
-                    (try? FileManager.default.copyItem(atPath: source + "/" + name, toPath: "\(place)/\(segment)")) != nil
+                    (try? FileManager.default.copyItem(atPath: source + "/" + name, toPath: "\(place)/\(segment)"))
+                        != nil
                 else { continue }
                 got.insert(segment)
             }
         }
-        for segment in held.sorted() where segment.timeline == first.timeline && segment >= first && !got.contains(segment) {
+        for segment in held.sorted()
+        where segment.timeline == first.timeline && segment >= first && !got.contains(segment) {
             guard got.count < Self.segmentsMax else { break }
             let answer = try await backrest.answer(
                 "archive-get", ["--no-archive-async", "\(segment)", "\(place)/\(segment)"])

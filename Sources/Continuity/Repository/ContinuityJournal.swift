@@ -89,7 +89,9 @@ struct ContinuityJournal: Sendable {
         var labels: Set<String> = []
         for entry in try entries() where entry.fields["repository"] == "\(repository)" {
             if entry.kind == .made { labels.insert(entry.subject) }
-            if entry.kind == .expired { labels = labels.filter { $0 != entry.subject && !$0.hasPrefix(entry.subject + "_") } }
+            if entry.kind == .expired {
+                labels = labels.filter { $0 != entry.subject && !$0.hasPrefix(entry.subject + "_") }
+            }
         }
         return labels
     }

@@ -36,7 +36,9 @@ struct PgBackRest: Sendable {
     }
 
     /// Runs a command as the server's user and returns whatever it answered.
-    func answer(_ command: String, _ options: [String] = [], timeMax: Duration = .seconds(6 * 3600)) async throws -> Answer {
+    func answer(_ command: String, _ options: [String] = [], timeMax: Duration = .seconds(6 * 3600)) async throws
+        -> Answer
+    {
         let run = try await ToolRun.run(
             program, [command, "--config=\(folder.configuration)", "--stanza=\(BackupSettings.stanza)"] + options,
             environment: ["PGPASSWORD": password], asServerUser: true, timeMax: timeMax)
@@ -45,7 +47,8 @@ struct PgBackRest: Sendable {
 
     /// The same; a status other than 0 is an error.
     @discardableResult
-    func run(_ command: String, _ options: [String] = [], timeMax: Duration = .seconds(6 * 3600)) async throws -> Answer {
+    func run(_ command: String, _ options: [String] = [], timeMax: Duration = .seconds(6 * 3600)) async throws -> Answer
+    {
         let answer = try await answer(command, options, timeMax: timeMax)
         try Self.check(command, answer)
         return answer

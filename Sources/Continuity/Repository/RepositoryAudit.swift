@@ -160,7 +160,9 @@ struct VerifyAnswer {
             }
             guard line.hasPrefix("missing:"), let subject else { continue }
             let counts = line.split(separator: ",").compactMap { $0.split(separator: " ").last.flatMap { Int($0) } }
-            if counts.contains(where: { $0 > 0 }) { problems.append(Problem(label: label, words: "\(subject): \(line)")) }
+            if counts.contains(where: { $0 > 0 }) {
+                problems.append(Problem(label: label, words: "\(subject): \(line)"))
+            }
         }
         if !problems.isEmpty { isOK = false }
     }

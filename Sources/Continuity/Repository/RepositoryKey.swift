@@ -56,6 +56,7 @@ struct RepositoryKey: Codable {
     private func save(_ folder: ContinuityFolder) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        try ContinuityFolder.write(String(decoding: try encoder.encode(self), as: UTF8.self) + "\n", to: folder.sealedKey)
+        try ContinuityFolder.write(
+            String(decoding: try encoder.encode(self), as: UTF8.self) + "\n", to: folder.sealedKey)
     }
 }

@@ -71,7 +71,9 @@ enum FileTree {
         var found: [String] = []
         var folders = [part]
         while let folder = folders.popLast() {
-            guard let names = try? FileManager.default.contentsOfDirectory(atPath: root + "/" + folder) else { continue }
+            guard let names = try? FileManager.default.contentsOfDirectory(atPath: root + "/" + folder) else {
+                continue
+            }
             for name in names {
                 let path = folder + "/" + name
                 var facts = stat()

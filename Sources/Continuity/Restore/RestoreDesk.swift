@@ -59,12 +59,23 @@ public struct RestoreDesk: Sendable {
         return Outcome(directory: request.directory, lines: lines, isSound: failed.isEmpty)
     }
 
+    /// The moment before an incident's first act: what the detection wrote down.
+    public func target(before incident: String) async throws -> RestoreTarget {
+        let cluster = try Cluster.attach(desk.folder.cluster)
+        let moment = try await desk.withBank(cluster) {
+            try await ContinuityStore(database: $0).firstAct(of: incident)
+        }
+        guard let moment else { throw ContinuityError.target("there is no incident \(incident) with a first act") }
+        return .time(moment)
+    }
+
     /// Puts a restored cluster in the living one's place, which is kept beside. Both are stopped meanwhile.
     public func switchOver(to directory: String) async throws -> [String] {
         let restored = try Cluster.attach(directory)
         let place = desk.folder.cluster
         let kept = try KeptCluster.load(desk.folder)
-        let stamp = Moment.text(Int64(desk.now().timeIntervalSince1970)).replacing(":", with: "").replacing("-", with: "")
+        let stamp = Moment.text(Int64(desk.now().timeIntervalSince1970)).replacing(":", with: "").replacing(
+            "-", with: "")
         let aside = place + ".before-" + stamp
         if restored.isRunning {
             for statement in [ContinuityStore.archivingAgain] {

@@ -56,7 +56,7 @@ public struct Restorer: Sendable {
             [
                 "--repo=\(set.repository)", "--set=\(set.label)", "--pg1-path=\(data)", "--archive-mode=off",
                 "--lock-path=\(request.directory)/archive-lock",
-                "--recovery-option=restore_command=\(restoreCommand(backrest, data, log, request))",
+                "--recovery-option=restore_command=\(try restoreCommand(backrest, data, settings, request))",
             ] + request.target.options)
         let restored = ContinuousClock.now
         let cluster = try await Cluster.adopt(options(request, kept), superuserPassword: kept.password)
@@ -137,17 +137,24 @@ public struct Restorer: Sendable {
         try Cluster.writeServerFile(configuration.text, to: desk.folder.configuration)
     }
 
-    /// The archive first; what it lacks or holds damaged comes from the log that was saved.
-    private func restoreCommand(_ backrest: PgBackRest, _ data: String, _ log: SavedLog, _ request: Request) -> String {
-        var repository = ""
-        if let only = request.repository { repository = " --repo=\(only)" }
+    /// A script of the restored cluster's own that brings one segment.
+    private func restoreCommand(
+        _ backrest: PgBackRest, _ data: String, _ settings: BackupSettings, _ request: Request
+    ) throws -> String {
         let archive =
-            "\(backrest.program) --config=\(desk.folder.configuration) --stanza=\(BackupSettings.stanza)"
-            + " --pg1-path=\(data) --lock-path=\(request.directory)/archive-lock --spool-path=\(request.directory)/archive-spool"
-            + "\(repository) --log-level-file=off archive-get %f \"%p\""
-        guard log.holdsAny else { return archive }
-        return archive + " || cp \"\(log.folder)/%f\" \"%p\" 2>/dev/null"
+            "\(backrest.program) --config='\(desk.folder.configuration)' --stanza=\(BackupSettings.stanza)"
+            + " --pg1-path='\(data)' --lock-path='\(request.directory)/archive-lock'"
+            + " --spool-path='\(request.directory)/archive-spool' --log-level-file=off"
+        let repositories = request.repository.map { [$0] } ?? Array(1...settings.repositories.count)
+        let script = LogFetch(
+            archive: archive, only: request.repository, repositories: repositories, roots: settings.repositories,
+            saved: request.directory + "/saved-log", refused: Self.refusals(request.directory))
+        let path = request.directory + "/saved-log/fetch-log.sh"
+        try Cluster.writeServerFile(script.text, to: path)
+        return "/bin/sh \"\(path)\" %f \"%p\""
     }
+
+    private static func refusals(_ directory: String) -> String { directory + "/saved-log/refused" }
 
     // MARK: the end
 
@@ -171,6 +178,7 @@ public struct Restorer: Sendable {
                 for statement in ContinuityStore.forgetRecovery {
                     try await cluster.withSuperuser { try await $0.run(statement) }
                 }
+                try await cluster.withSuperuser { try await $0.run(ContinuityStore.reload) }
                 return RestoreEnd(replayed: LogPosition(state.replayed) ?? LogPosition(0), moment: state.moment)
             }
             try await Task.sleep(for: .milliseconds(50))
@@ -193,14 +201,20 @@ public struct Restorer: Sendable {
     private func lost(
         after replayed: LogPosition, _ request: Request, _ inventory: Inventory, _ log: SavedLog
     ) -> [String] {
-        guard case .newest = request.target, let newest = ([inventory.newestSegment, log.newest].compactMap { $0 }).max()
-        else { return [] }
-        let reached = LogSegment(timeline: newest.timeline, holding: replayed)
-        guard newest.number > reached.number + 1 else { return [] }
-        return [
-            "the log ends at \(replayed) in segment \(reached); segments up to \(newest) are there and a hole keeps them "
-                + "from being used: what was committed after that place is lost"
-        ]
+        guard case .newest = request.target else { return [] }
+        let refused = (try? String(contentsOfFile: Self.refusals(request.directory), encoding: .utf8)) ?? ""
+        var told = Set(refused.split(separator: "\n").map(String.init)).sorted().map {
+            "every copy of the segment \($0) is damaged: what was committed from \(replayed) on is lost"
+        }
+        guard let newest = ([inventory.newestSegment, log.newest].compactMap { $0 }).max() else { return told }
+        // The place behind the last byte of a segment is the first of the next.
+        let end = LogPosition(replayed.rawValue == 0 ? 0 : replayed.rawValue - 1)
+        let reached = LogSegment(timeline: newest.timeline, holding: end)
+        guard newest.number > reached.number + 1 else { return told }
+        told.append(
+            "the log ends at \(replayed) in segment \(reached); segments up to \(newest) are there and a hole keeps "
+                + "them from being used: what was committed after that place is lost")
+        return told
     }
 }
 
@@ -213,7 +227,9 @@ enum Moment {
             let digits = text[text.index(after: dot)...].prefix { $0.isNumber }
             text.removeSubrange(dot..<digits.endIndex)
         }
-        if let sign = text.lastIndex(where: { $0 == "+" || $0 == "-" }), text.distance(from: text.startIndex, to: sign) > 10 {
+        if let sign = text.lastIndex(where: { $0 == "+" || $0 == "-" }),
+            text.distance(from: text.startIndex, to: sign) > 10
+        {
             let zone = text[text.index(after: sign)...].replacing(":", with: "")
             guard zone.count == 2 || zone.count == 4, zone.allSatisfy(\.isNumber) else { return nil }
             text = text[..<sign] + String(text[sign]) + zone.prefix(2) + ":" + (zone.count == 4 ? zone.suffix(2) : "00")

@@ -14,7 +14,9 @@ struct SavedLog: Sendable {
     ) throws -> SavedLog {
         let place = directory + "/saved-log"
         var owner = stat()
-        guard stat(data, &owner) == 0 else { throw ContinuityError.file("read", data, String(cString: strerror(errno))) }
+        guard stat(data, &owner) == 0 else {
+            throw ContinuityError.file("read", data, String(cString: strerror(errno)))
+        }
         try ContinuityFolder.make(place, mode: 0o700)
         for path in [place] + ["archive-lock", "archive-spool"].map({ directory + "/" + $0 }) {
             try ContinuityFolder.make(path, mode: 0o700)

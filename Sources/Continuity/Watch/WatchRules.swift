@@ -74,7 +74,9 @@ public enum WatchRules {
         return WatchAlarm(
             kind: isNoise ? "files-encrypted" : "pages-bad", level: isNoise ? .critical : .high, subject: scan.summary,
             words: .init(
-                fr: "\(scan.badPages) pages sur \(scan.pages) sont fausses, dont \(scan.noisePages) de bruit : \(scan.summary)",
-                en: "\(scan.badPages) of \(scan.pages) pages are bad, \(scan.noisePages) of them noise: \(scan.summary)"))
+                fr:
+                    "\(scan.badPages) pages sur \(scan.pages) sont fausses, dont \(scan.noisePages) de bruit : \(scan.summary)",
+                en: "\(scan.badPages) of \(scan.pages) pages are bad, \(scan.noisePages) of them noise: \(scan.summary)"
+            ))
     }
 }

@@ -12,6 +12,15 @@ struct WatchStore: Sendable {
         let deleted: Int64
         let bytes: Int64
 
+        init(table: String, rows: Int64, inserted: Int64, updated: Int64, deleted: Int64, bytes: Int64) {
+            self.table = table
+            self.rows = rows
+            self.inserted = inserted
+            self.updated = updated
+            self.deleted = deleted
+            self.bytes = bytes
+        }
+
         init(row: Row) throws {
             table = try row.decode(0)
             rows = try row.decode(1)
