@@ -54,7 +54,7 @@ struct WalDump {
             if description.hasPrefix("CREATE") { pending[transaction, default: Pending()].created += 1 }
         case "Database" where description.hasPrefix("DROP"):
             pending[transaction, default: Pending()].files["database " + description.dropFirst(5)] = 1
-        case "Transaction" where description.hasPrefix("COMMIT"):
+        case "Transaction" where description.hasPrefix("COMMIT 2"):
             if let position = Self.word(after: "lsn:", in: line).flatMap({ LogPosition($0) }) {
                 commit(transaction, position, description)
             }
@@ -76,7 +76,7 @@ struct WalDump {
 
     private mutating func commit(_ transaction: String, _ position: LogPosition, _ description: Substring) {
         let done = pending.removeValue(forKey: transaction) ?? Pending()
-        let at = description.dropFirst("COMMIT ".count).prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces)
+        let at = description.dropFirst(7).prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces)
         func add(_ kind: Destruction.Kind, _ files: [String], _ rows: Int) {
             found.append(
                 Destruction(
