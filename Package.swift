@@ -109,6 +109,11 @@ let package = Package(
             resources: [.copy("Migrations"), .copy("Mappings")], settings: crunching),
 
         module(
+            "Continuity",
+            ["Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank"],
+            resources: [.copy("Migrations")], settings: crunching),
+
+        module(
             "Fraud",
             [
                 "Diagnostics", "Cryptography", "Postgres", "Migrations", "Evidence", "Web", "CXGBoost", "CZlib",
@@ -208,7 +213,7 @@ let package = Package(
             [
                 "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
                 "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Detection", "Gateway",
-                "Fraud", "Monitoring", "Automation", "Console", "Privacy",
+                "Fraud", "Monitoring", "Automation", "Console", "Privacy", "Continuity",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         module(
@@ -288,6 +293,12 @@ let package = Package(
                 "Postgres",
                 "PostgresServer", "TestSupport",
             ]),
+        tests(
+            "ContinuityTests",
+            [
+                "Continuity", "Bank", "Vault", "Evidence", "Cryptography", "Migrations", "Postgres", "PostgresServer",
+                "TestSupport",
+            ], settings: crunching),
         tests(
             "FraudTests",
             [

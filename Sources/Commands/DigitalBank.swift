@@ -14,7 +14,8 @@ public struct DigitalBank: AsyncParsableCommand {
             RecoverCommand.self, SimulateCommand.self, UpCommand.self, DownCommand.self, CleanDataCommand.self,
             MigrateCommand.self, KeysCommand.self, EvidenceCommand.self, ServeCommand.self, UsersCommand.self,
             LintCommand.self, FraudCommand.self, LogsCommand.self, RespondCommand.self, MonitoringCommand.self,
-            AutomationCommand.self, PrivacyCommand.self,
+            AutomationCommand.self, PrivacyCommand.self, BackupCommand.self, RestoreCommand.self, DrillCommand.self,
+            PlanCommand.self,
             DoctorCommand.self,
         ])
 

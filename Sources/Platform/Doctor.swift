@@ -75,6 +75,7 @@ public enum Doctor {
                 let missing = MonitoringStack.needed.map(\.name).filter { Tools.find($0) == nil }
                 return missing.isEmpty ? "with Alertmanager and both exporters" : nil
             },
+            Need(
                 what: "Chromium", purpose: "runs the console's journeys in the tests",
                 install: "apt-get install chromium", isRequired: false
             ) { Tools.find("chromium") },
@@ -82,6 +83,10 @@ public enum Doctor {
                 what: "rsvg-convert", purpose: "turns charts into PNG", install: "apt-get install librsvg2-bin",
                 isRequired: false
             ) { Tools.find("rsvg-convert") },
+            Need(
+                what: "pgBackRest", purpose: "backups and point-in-time recovery",
+                install: "apt-get install --no-install-recommends pgbackrest", isRequired: false
+            ) { Tools.find("pgbackrest") },
             Need(
                 what: "space", purpose: "at least 1 GB free here", install: "free some space", isRequired: true
             ) {

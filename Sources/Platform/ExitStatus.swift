@@ -1,3 +1,4 @@
+internal import Continuity
 public import Diagnostics
 internal import Evidence
 internal import Postgres
@@ -10,6 +11,7 @@ public enum ExitStatus {
     public static func of(_ fault: any Fault) -> Int32 {
         switch fault {
         case let error as RecoveryError: error.exitStatus.rawValue
+        case let error as ContinuityError: error.exitStatus.rawValue
         case is SalvageError: RecoveryError.ExitStatus.badInput.rawValue
         case is ServerError, is PostgresError: RecoveryError.ExitStatus.environment.rawValue
         case let error as EvidenceError where error.code == "evidence_unreadable":

@@ -121,6 +121,8 @@ public enum KeysService {
                     code: "vault_key_used", message: "\(used.count) client keys are still wrapped by \(id)",
                     hint: "Re-wrap them first with: digitalbank keys rotate", exitStatus: .conflict)
             }
+            // The repositories' key may be wrapped by it still.
+            try await ContinuityService.desk(dataDirectory).rewrapKey()
             try KeyFolder(data.keys).forget(id)
             try await EvidenceTrail.record("keys.forgotten", id, [:], in: database)
             return ["the key \(id) is destroyed; backups made under it can not be opened any more"]

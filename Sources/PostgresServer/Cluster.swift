@@ -66,7 +66,7 @@ public struct Cluster: Sendable {
         access(directory + "/" + ClusterFiles.recordName, F_OK) == 0
     }
 
-    private init(
+    init(
         options: Options, binaries: PostgresBinaries, superuserPassword: String, files: ClusterFiles,
         chosenPort: Int? = nil
     ) {

@@ -170,7 +170,7 @@ extension ClusterFiles {
         if isNew, chmod(directory, 0o711) != 0 { throw Self.unusable(directory) }
     }
 
-    private static func make(_ path: String, mode: mode_t, user: ServerUser?) throws(ServerError) {
+    static func make(_ path: String, mode: mode_t, user: ServerUser?) throws(ServerError) {
         guard mkdir(path, mode) == 0 || errno == EEXIST else { throw unusable(path) }
         var facts = stat()
         guard lstat(path, &facts) == 0, facts.st_mode & S_IFMT == S_IFDIR,
@@ -184,7 +184,7 @@ extension ClusterFiles {
         try user?.own(path)
     }
 
-    private static func firstLine(_ path: String) -> String? {
+    static func firstLine(_ path: String) -> String? {
         guard let bytes = FileManager.default.contents(atPath: path) else { return nil }
         return String(decoding: bytes, as: UTF8.self).split(separator: "\n").first.map(String.init)
     }

@@ -26,6 +26,7 @@ enum Layers {
         "BankAPI": foundations.union(["Vault", "Bank", "Web", "HTTPTypes"]),
         "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Cryptography", "CZlib"],
         "Recovery": bank.union(["Salvage", "Yams"]),
+        "Continuity": bank,
         "Fraud": foundations.union(["Evidence", "Web", "CXGBoost", "CZlib", "Yams"]),
         "Privacy": bank.union(["Web"]),
         "Detection": foundations.union(["Evidence", "Web", "Yams", "CZlib", "CZstd", "CRE2"]),
@@ -43,7 +44,7 @@ enum Layers {
         ],
         "Platform": bank.union([
             "Simulator", "Salvage", "Recovery", "HTTPTypes", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI",
-            "Detection", "Gateway", "Fraud", "Monitoring", "Automation", "Console", "Privacy",
+            "Detection", "Gateway", "Fraud", "Monitoring", "Automation", "Console", "Privacy", "Continuity",
         ]),
         "Commands": ["Diagnostics", "Platform", "ArgumentParser"],
         "digitalbank": ["Commands"],

@@ -1,0 +1,108 @@
+internal import Diagnostics
+internal import Foundation
+internal import PostgresServer
+
+/// pgBackRest as a program. Its exit status is never believed alone.
+struct PgBackRest: Sendable {
+    let program: String
+    let folder: ContinuityFolder
+    /// The superuser's, which a backup needs to tell the server that it begins.
+    let password: String
+
+    static func find() throws -> String {
+        if let program = Tools.find("pgbackrest") { return program }
+        throw ContinuityError(
+            code: "pgbackrest_missing", message: "pgbackrest is not installed",
+            hint: "Install it with: apt-get install --no-install-recommends pgbackrest", exitStatus: .environment)
+    }
+
+    init(folder: ContinuityFolder, password: String = "") throws {
+        program = try Self.find()
+        self.folder = folder
+        self.password = password
+    }
+
+    /// Its words that are worth a line in a journal or a report.
+    struct Answer: Sendable {
+        let status: Int32
+        let output: String
+        let words: String
+
+        /// Lines that begin with WARN or ERROR.
+        var warnings: [String] {
+            (output + "\n" + words).split(separator: "\n").map(String.init)
+                .filter { $0.contains("WARN:") || $0.contains("ERROR:") }
+        }
+    }
+
+    /// Runs a command as the server's user and returns whatever it answered.
+    func answer(_ command: String, _ options: [String] = [], timeMax: Duration = .seconds(6 * 3600)) async throws
+        -> Answer
+    {
+        let run = try await ToolRun.run(
+            program, [command, "--config=\(folder.configuration)", "--stanza=\(BackupSettings.stanza)"] + options,
+            environment: ["PGPASSWORD": password], asServerUser: true, timeMax: timeMax)
+        return Answer(status: run.status, output: run.outputText, words: run.errorText)
+    }
+
+    /// The same; a status other than 0 is an error.
+    @discardableResult
+    func run(_ command: String, _ options: [String] = [], timeMax: Duration = .seconds(6 * 3600)) async throws -> Answer
+    {
+        let answer = try await answer(command, options, timeMax: timeMax)
+        try Self.check(command, answer)
+        return answer
+    }
+
+    static func check(_ command: String, _ answer: Answer) throws {
+        guard answer.status != 0 else { return }
+        if answer.status < 0 { throw ContinuityError.crashed(command, signal: -answer.status) }
+        let lines = answer.warnings.isEmpty ? [answer.words, answer.output] : answer.warnings
+        throw ContinuityError.program(command, answer.status, lines.joined(separator: "; ").prefix(600).description)
+    }
+
+    /// What all repositories hold. A repository that does not answer is told, not thrown.
+    func inventory() async throws -> Inventory {
+        let answer = try await run("info", ["--output=json", "--log-level-console=off"], timeMax: .seconds(300))
+        return try Inventory(json: answer.output)
+    }
+}
+
+/// The file `pgbackrest.conf`.
+struct PgBackRestConfiguration {
+    let folder: ContinuityFolder
+    let settings: BackupSettings
+    let passPhrase: String
+    let dataPath: String
+    let socket: String
+    let port: Int
+    let user: String
+
+    /// Nothing expires by itself: retention is ours. The log is never dropped when an archive lags (no
+    /// archive-push-queue-max): PostgreSQL keeps it, and the watch says so.
+    var text: String {
+        var lines = [
+            "# Written by digitalbank backup init. It holds the repositories' pass phrase.", "[global]",
+        ]
+        for (index, path) in settings.repositories.enumerated() {
+            let name = "repo\(index + 1)"
+            lines += [
+                "\(name)-path=\(path)", "\(name)-cipher-type=aes-256-cbc", "\(name)-cipher-pass=\(passPhrase)",
+                "\(name)-bundle=y", "\(name)-retention-full=9999999",
+            ]
+        }
+        lines += [
+            "log-path=\(folder.logs)", "lock-path=\(folder.locks)", "spool-path=\(folder.spool)",
+            "log-level-console=warn", "log-level-file=detail", "process-max=2", "compress-type=zst",
+            "compress-level=3", "start-fast=y", "archive-async=y", "archive-get-queue-max=128MiB", "expire-auto=n",
+            "delta=n", "checksum-page=y", "[\(BackupSettings.stanza)]", "pg1-path=\(dataPath)",
+            "pg1-socket-path=\(socket)", "pg1-port=\(port)", "pg1-user=\(user)", "pg1-database=postgres",
+        ]
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// What PostgreSQL runs for each finished segment of its log.
+    static func archiveCommand(_ folder: ContinuityFolder, program: String) -> String {
+        "\(program) --config=\(folder.configuration) --stanza=\(BackupSettings.stanza) archive-push %p"
+    }
+}
