@@ -57,6 +57,7 @@ let package = Package(
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
         .systemLibrary(name: "CXGBoost", providers: [.apt(["libxgboost-dev"])]),
+        .systemLibrary(name: "CXlsxWriter", pkgConfig: "xlsxwriter", providers: [.apt(["libxlsxwriter-dev"])]),
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
         // The C library's own, which Swift's Glibc module hides
@@ -145,11 +146,20 @@ let package = Package(
             // Checked by the compiler where it can; the checks at run time cost a third of the time per line.
             settings: crunching + [.unsafeFlags(["-enforce-exclusivity=unchecked"])]),
 
+        module(
+            "Analytics",
+            [
+                "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Tokens", "Web", "CXlsxWriter",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Yams", package: "Yams"),
+            ], resources: [.copy("Migrations"), .copy("Rules")]),
+
         // HTTP: the one place that knows a server
         module(
             "Gateway",
             [
                 "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Fraud", "CZlib",
+                "Analytics",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -173,7 +183,7 @@ let package = Package(
             [
                 "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
                 "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Detection", "Gateway",
-                "Fraud",
+                "Fraud", "Analytics",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         module(
@@ -251,6 +261,13 @@ let package = Package(
             [
                 "Fraud", "Bank", "Cryptography", "Evidence", "Migrations", "Postgres", "PostgresServer", "TestSupport",
             ], settings: crunching),
+        tests(
+            "AnalyticsTests",
+            [
+                "Analytics", "Gateway", "Bank", "Vault", "Auth", "Evidence", "Fraud", "Migrations", "Postgres",
+                "PostgresServer", "Web", "Cryptography", "Diagnostics", "TestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
         tests(
             "GatewayTests",
             [

@@ -13,7 +13,7 @@ public struct DigitalBank: AsyncParsableCommand {
         subcommands: [
             RecoverCommand.self, SimulateCommand.self, UpCommand.self, DownCommand.self, CleanDataCommand.self,
             MigrateCommand.self, KeysCommand.self, EvidenceCommand.self, ServeCommand.self, UsersCommand.self,
-            LintCommand.self, FraudCommand.self, LogsCommand.self,
+            LintCommand.self, FraudCommand.self, LogsCommand.self, BICommand.self, ReportCommand.self,
             DoctorCommand.self,
         ])
 

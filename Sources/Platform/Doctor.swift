@@ -1,3 +1,4 @@
+internal import Analytics
 internal import Diagnostics
 internal import Foundation
 internal import Fraud
@@ -66,6 +67,10 @@ public enum Doctor {
                 what: "WeasyPrint", purpose: "writes the report as PDF", install: "apt-get install weasyprint",
                 isRequired: false
             ) { Tools.find("weasyprint") },
+            Need(
+                what: "libxlsxwriter", purpose: "writes workbooks", install: "apt-get install libxlsxwriter-dev",
+                isRequired: true
+            ) { SpreadsheetLibrary.version },
             Need(
                 what: "space", purpose: "at least 1 GB free here", install: "free some space", isRequired: true
             ) {

@@ -141,11 +141,12 @@ public enum ServeService {
         let bank = BankService(
             database: api, secrets: secrets, screen: fraud.screen, clock: { Int64(Date().timeIntervalSince1970) })
         let scoring = FraudRoutes(desk: fraud.desk) { Int64(Date().timeIntervalSince1970 * 1_000_000) }
+        let figures = try await BIService.open(judging.configuration, address: request.address(port: request.port))
         let notices = try await announcements(cache)
         let server = GatewayServer(
             settings: try gatewaySettings(request),
             mounts: [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank)
-                + scoring.mounts,
+                + scoring.mounts + figures.mounts,
             sockets: [gate.socket(realtime.hub)], tokens: gate.check,
             anonymous: nil, unready: { cache.isLoaded ? nil : "the schema is not read yet" },
             readings: realtime.hub.readings,
@@ -161,6 +162,7 @@ public enum ServeService {
             beside: [
                 { try await cache.run() }, { try await auth.run() }, { try await realtime.run() },
                 { try await signing.watch(auth, verifier) }, { try await bank.run() }, { try await fraud.run() },
+                { try await figures.run() },
                 { try await AnswerCleaner(database: catalog).run() },
                 { try await ProfileFiller(database: catalog, secrets: secrets).run() },
             ])
