@@ -58,6 +58,7 @@ let package = Package(
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
         .systemLibrary(name: "CXGBoost", providers: [.apt(["libxgboost-dev"])]),
+        .systemLibrary(name: "CXlsxWriter", pkgConfig: "xlsxwriter", providers: [.apt(["libxlsxwriter-dev"])]),
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
         // The C library's own, which Swift's Glibc module hides
@@ -174,6 +175,15 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], resources: [.copy("Migrations"), .copy("Shipped")]),
 
+        module(
+            "Analytics",
+            [
+                "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Tokens", "Web",
+                "CXlsxWriter",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Yams", package: "Yams"),
+            ], resources: [.copy("Migrations"), .copy("Rules")]),
+
         // What people see: pictures of figures, pages
         module("Charts", [], settings: crunching),
         module(
@@ -189,7 +199,7 @@ let package = Package(
             "Gateway",
             [
                 "Diagnostics", "Postgres", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Fraud", "Detection",
-                "Monitoring", "Automation", "Privacy", "CZlib",
+                "Monitoring", "Automation", "Privacy", "Analytics", "CZlib",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -213,7 +223,7 @@ let package = Package(
             [
                 "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
                 "Simulator", "Recovery", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI", "Detection", "Gateway",
-                "Fraud", "Monitoring", "Automation", "Console", "Privacy", "Continuity",
+                "Fraud", "Monitoring", "Automation", "Console", "Privacy", "Continuity", "Analytics",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         module(
@@ -319,9 +329,16 @@ let package = Package(
             [
                 "Privacy", "Platform", "Gateway", "Recovery", "Simulator", "Bank", "Auth", "Fraud", "Rest", "Realtime",
                 "Vault", "Evidence", "Cryptography", "Migrations", "Postgres", "PostgresServer", "TestSupport", "Web",
-                "Diagnostics", "Detection", "Monitoring", "Automation", "Console",
+                "Diagnostics", "Detection", "Monitoring", "Automation", "Console", "Continuity", "Analytics",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ], resources: [.copy("Labelled")]),
+        tests(
+            "AnalyticsTests",
+            [
+                "Analytics", "Gateway", "Bank", "Vault", "Auth", "Evidence", "Fraud", "Migrations", "Postgres",
+                "PostgresServer", "Web", "Cryptography", "Diagnostics", "TestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
         tests(
             "GatewayTests",
             [

@@ -1,3 +1,4 @@
+internal import Analytics
 internal import Diagnostics
 internal import Foundation
 internal import Fraud
@@ -87,6 +88,10 @@ public enum Doctor {
                 what: "pgBackRest", purpose: "backups and point-in-time recovery",
                 install: "apt-get install --no-install-recommends pgbackrest", isRequired: false
             ) { Tools.find("pgbackrest") },
+            Need(
+                what: "libxlsxwriter", purpose: "writes workbooks", install: "apt-get install libxlsxwriter-dev",
+                isRequired: true
+            ) { SpreadsheetLibrary.version },
             Need(
                 what: "space", purpose: "at least 1 GB free here", install: "free some space", isRequired: true
             ) {

@@ -156,26 +156,17 @@ public enum ServeService {
         try await auth.prepare()
         let realtime = RealtimeService(database: feed, gate: gate, sessions: auth.sessions)
         let secrets = try await bankSecrets(request, catalog)
-        let fraud = try await FraudDeskService.open(judging, data: DataDirectory(request.dataDirectory))
-        let detection = try await DetectionDeskService.open(databases.rights, request)
+        let parts = try await ServeParts.open(request, databases)
         let bank = BankService(
-            database: api, secrets: secrets, screen: detection.guarding(fraud.screen),
-            clock: { Int64(Date().timeIntervalSince1970) })
-        let scoring = FraudRoutes(desk: fraud.desk) { Int64(Date().timeIntervalSince1970 * 1_000_000) }
-        let automation = try await AutomationPart.open(
-            databases.automation, data: DataDirectory(request.dataDirectory), settings: automationSettings(request))
-        let privacy = try await PrivacyDeskService.open(
-            databases.rights, keys: catalog, data: DataDirectory(request.dataDirectory))
+            database: api, secrets: secrets, screen: parts.screen, clock: { Int64(Date().timeIntervalSince1970) })
         let notices = databases.notices + (try await announcements(cache))
         let watch = ServeWatch(
             databases: databases, rest: rest, verifier: verifier, hub: realtime.hub, version: request.version)
         let mounts =
-            [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank) + scoring.mounts
-            + DetectionRoutes(desk: detection.desk).mounts + automation.routes.mounts
-            + PrivacyRoutes(desk: privacy).mounts
+            [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank) + parts.mounts
         let console = try ConsolePages.open(request, keys, api, Loopback(mounts: mounts, tokens: gate.check), gate)
         let server = GatewayServer(
-            settings: try gatewaySettings(request, detection), mounts: mounts + [ConsolePages.mount(console)],
+            settings: try gatewaySettings(request, parts.detection), mounts: mounts + [ConsolePages.mount(console)],
             sockets: [gate.socket(realtime.hub) { console.token(cookies: $0) }], tokens: gate.check,
             anonymous: nil, unready: { cache.isLoaded ? nil : "the schema is not read yet" },
             readings: watch.readings,
@@ -190,14 +181,10 @@ public enum ServeService {
         try await server.run(
             beside: [
                 { try await cache.run() }, { try await auth.run() }, { try await realtime.run() },
-                { try await signing.watch(auth, verifier) }, { try await bank.run() }, { try await fraud.run() },
-                { try await detection.run() },
-                { try await watch.run() },
-                { try await automation.engine.run() },
-                { try await privacy.reads.run() },
+                { try await signing.watch(auth, verifier) }, { try await bank.run() }, { try await watch.run() },
                 { try await AnswerCleaner(database: catalog).run() },
                 { try await ProfileFiller(database: catalog, secrets: secrets).run() },
-            ])
+            ] + parts.work)
     }
 
     /// Opens what the bank keeps sealed; `catalog` reads the vault's keys.
@@ -209,7 +196,7 @@ public enum ServeService {
         return BankSecrets(vault: vault, indexing: try KeyProvider.file(data.indexKey).key())
     }
 
-    private static func automationSettings(_ request: ServeRequest) -> AutomationSettings {
+    static func automationSettings(_ request: ServeRequest) -> AutomationSettings {
         var settings = AutomationSettings()
         settings.bank = ["name": "DigitalBank", "url": .string(request.address(port: request.port))]
         return settings

@@ -1,0 +1,34 @@
+internal import Postgres
+
+/// Calls what brings the star schema up to its sources.
+struct RefreshStore: Sendable {
+    let database: any SQLExecutor
+
+    func dimensions() async throws -> Int64 {
+        try await database.one("select bi.rafraichir_les_dimensions()", as: Int64.self)
+    }
+
+    func transactions(most: Int64) async throws -> Int64 {
+        try await database.one("select bi.rafraichir_les_transactions(\(most)::integer)", as: Int64.self)
+    }
+
+    func unknown() async throws -> Int64 {
+        try await database.one("select bi.rattraper_les_inconnus()", as: Int64.self)
+    }
+
+    func balances(days: Int64) async throws -> Int64 {
+        try await database.one("select bi.rafraichir_les_soldes(\(days)::integer)", as: Int64.self)
+    }
+
+    func alerts() async throws -> Int64 { try await database.one("select bi.rafraichir_les_alertes()", as: Int64.self) }
+
+    func security() async throws -> Int64 {
+        try await database.one("select bi.rafraichir_la_securite()", as: Int64.self)
+    }
+
+    func incidents() async throws -> Int64 {
+        try await database.one("select bi.rafraichir_les_incidents()", as: Int64.self)
+    }
+
+    func others() async throws -> Int64 { try await database.one("select bi.rafraichir_les_autres()", as: Int64.self) }
+}

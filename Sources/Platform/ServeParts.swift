@@ -1,0 +1,46 @@
+internal import Analytics
+internal import Automation
+internal import BankAPI
+internal import Detection
+internal import Foundation
+internal import Fraud
+internal import Gateway
+internal import Privacy
+
+/// The capabilities that a bank which is served has besides its API: each opened with its own pool, each with its addresses and
+/// its work.
+struct ServeParts: Sendable {
+    let fraud: FraudDeskService
+    let detection: DetectionDeskService
+    let automation: AutomationPart
+    let privacy: PrivacyDesk
+    let figures: BIService
+
+    static func open(_ request: ServeRequest, _ databases: ServeDatabases) async throws -> ServeParts {
+        let data = DataDirectory(request.dataDirectory)
+        return ServeParts(
+            fraud: try await .open(databases.judging, data: data),
+            detection: try await .open(databases.rights, request),
+            automation: try await .open(
+                databases.automation, data: data, settings: ServeService.automationSettings(request)),
+            privacy: try await PrivacyDeskService.open(databases.rights, keys: databases.catalog, data: data),
+            figures: try await .open(
+                databases.judging.configuration, address: request.address(port: request.port)))
+    }
+
+    /// What each order passes before it is executed.
+    var screen: PaymentScreen { detection.guarding(fraud.screen) }
+
+    var mounts: [Mount] {
+        FraudRoutes(desk: fraud.desk) { Int64(Date().timeIntervalSince1970 * 1_000_000) }.mounts
+            + DetectionRoutes(desk: detection.desk).mounts + automation.routes.mounts
+            + PrivacyRoutes(desk: privacy).mounts + figures.mounts
+    }
+
+    var work: [@Sendable () async throws -> Void] {
+        [
+            { try await fraud.run() }, { try await detection.run() }, { try await automation.engine.run() },
+            { try await privacy.reads.run() }, { try await figures.run() },
+        ]
+    }
+}
