@@ -13,8 +13,8 @@ struct ServeParts: Sendable {
     let fraud: FraudDeskService
     let detection: DetectionDeskService
     let automation: AutomationPart
-    let privacy: PrivacyDesk
     let figures: BIService
+    let privacy: PrivacyDesk
 
     static func open(_ request: ServeRequest, _ databases: ServeDatabases) async throws -> ServeParts {
         let data = DataDirectory(request.dataDirectory)
@@ -23,9 +23,10 @@ struct ServeParts: Sendable {
             detection: try await .open(databases.rights, request),
             automation: try await .open(
                 databases.automation, data: data, settings: ServeService.automationSettings(request)),
-            privacy: try await PrivacyDeskService.open(databases.rights, keys: databases.catalog, data: data),
             figures: try await .open(
-                databases.judging.configuration, address: request.address(port: request.port)))
+                databases.judging.configuration, address: request.address(port: request.port)),
+            // The last: it labels the columns of all the others.
+            privacy: try await PrivacyDeskService.open(databases.rights, keys: databases.catalog, data: data))
     }
 
     /// What each order passes before it is executed.
