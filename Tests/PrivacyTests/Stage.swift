@@ -1,10 +1,16 @@
+import Analytics
 import Auth
+import Automation
 import Bank
+import Console
+import Continuity
 import Cryptography
+import Detection
 import Evidence
 import Foundation
 import Fraud
 import Migrations
+import Monitoring
 import Postgres
 import Realtime
 import Rest
@@ -23,6 +29,8 @@ func fillBank(_ database: Database, clients: Int) async throws {
     try await Migrator(database).apply([
         try BankMigrations.set(), try VaultMigrations.set(), try EvidenceMigrations.set(), try AuthMigrations.set(),
         try RestMigrations.set(), try RealtimeMigrations.set(), try FraudMigrations.set(),
+        try DetectionMigrations.set(), try MonitoringMigrations.set(), try ConsoleMigrations.set(),
+        try AutomationMigrations.set(), try ContinuityMigrations.set(), try AnalyticsMigrations.set(),
     ])
     try await PrivacyMigrations.apply(to: database)
     let kek = try stageKey()
