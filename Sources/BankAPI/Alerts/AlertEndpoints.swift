@@ -1,3 +1,4 @@
+internal import Foundation
 internal import HTTPTypes
 internal import Web
 
@@ -34,7 +35,7 @@ enum AlertEndpoints {
     @Sendable private static func answer(_ call: BankCall) async throws -> ApiResponse {
         let store = AlertStore(core: call.core)
         let id = call.integer("id") ?? 0
-        guard let alert = try await store.all(id, call.caller).first else { throw unknown }
+        guard let alert = try await store.all(only: id, call.caller).first else { throw unknown }
         let isMine = call.body["answer"]?.string == "mine"
         // Whoever took a session over must not be able to vouch for what they do with it.
         guard !isMine || call.caller.level == "aal2" else {
@@ -47,7 +48,7 @@ enum AlertEndpoints {
                 503, code: "alerts_unavailable", message: "answers can not be taken now", hint: "Call the bank.")
         }
         try await hear(alert.payment, !isMine, call.caller.user.uuidString.lowercased())
-        guard let now = try await store.all(id, call.caller).first else { throw unknown }
+        guard let now = try await store.all(only: id, call.caller).first else { throw unknown }
         return .json(now.json.text)
     }
 

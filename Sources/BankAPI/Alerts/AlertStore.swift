@@ -15,7 +15,7 @@ struct AlertStore: Sendable {
     private static let verdicts = ["step-up": "proof_asked", "review": "held", "block": "refused"]
 
     /// The newest first; of one number only that one.
-    func all(_ id: Int64? = nil, _ caller: BankCaller) async throws -> [Alert] {
+    func all(only id: Int64? = nil, _ caller: BankCaller) async throws -> [Alert] {
         let accounts = try await AccountStore(core: core).all(caller).map { String($0.id) }
         let isThere = try await core.store.asBank("select to_regclass('fraud.decisions') is not null").first
         guard !accounts.isEmpty, try isThere?.decode(0, as: Bool.self) == true else { return [] }
