@@ -5,12 +5,14 @@ internal import Foundation
 internal import Gateway
 internal import Migrations
 internal import Postgres
+internal import Web
 
 /// The figures as a part of the server: schema `bi`, what fills it, and its addresses.
 struct BIService: Sendable {
     let analytics: AnalyticsService
     private let refresher: BIRefresher
     private let routes: AnalyticsRoutes
+    private let filling: Database
 
     static let refreshEvery: Duration = .seconds(60)
 
@@ -31,10 +33,22 @@ struct BIService: Sendable {
             analytics: analytics, refresher: BIRefresher(database: filling, every: refreshEvery),
             routes: AnalyticsRoutes(
                 analytics: analytics, tokens: BITokenStore(database), address: address,
-                clock: { Int64(Date().timeIntervalSince1970) }))
+                clock: { Int64(Date().timeIntervalSince1970) }), filling: filling)
     }
 
     var mounts: [Mount] { routes.mounts }
 
     func run() async throws { try await refresher.run() }
+
+    /// The report of `arguments.day`, yesterday without one: kept in the database, and as files in `folder`. Made twice it is
+    /// the same report.
+    func report(_ arguments: JSON, to folder: String) async throws -> String {
+        let asked = arguments["day"]?.string ?? ""
+        let day = asked.isEmpty ? ReportService.yesterday() : asked
+        _ = try await refresher.refresh()
+        let maker = DailyReportMaker(
+            analytics: analytics, database: filling, now: { ReportService.moment() })
+        let report = try await maker.make(day)
+        return "report of \(day): \(try report.write(to: folder).count) files in \(folder)"
+    }
 }

@@ -18,13 +18,16 @@ struct ServeParts: Sendable {
 
     static func open(_ request: ServeRequest, _ databases: ServeDatabases) async throws -> ServeParts {
         let data = DataDirectory(request.dataDirectory)
+        let figures = try await BIService.open(
+            databases.judging.configuration, address: request.address(port: request.port))
+        let reports = data.path + "/reports"
         return ServeParts(
             fraud: try await .open(databases.judging, data: data),
             detection: try await .open(databases.rights, request),
             automation: try await .open(
-                databases.automation, data: data, settings: ServeService.automationSettings(request)),
-            figures: try await .open(
-                databases.judging.configuration, address: request.address(port: request.port)),
+                databases.automation, data: data, settings: ServeService.automationSettings(request),
+                functions: ["daily-report": { arguments, _ in try await figures.report(arguments, to: reports) }]),
+            figures: figures,
             // The last: it labels the columns of all the others.
             privacy: try await PrivacyDeskService.open(databases.rights, keys: databases.catalog, data: data))
     }
