@@ -28,7 +28,7 @@ import Testing
     private static func drive(_ data: String) async throws {
         let deploy = ["DIGITALBANK_DEPLOY": root + "/deploy"]
         let up = try await Program.run(
-            "up", "--monitoring", "--clients", "40", "--days", "20", "--data-dir", data, environment: deploy)
+            "up", "--monitoring", "--clients", "12", "--days", "16", "--data-dir", data, environment: deploy)
         try #require(up.output.contains("Prometheus   http://127.0.0.1:"), "\(up.output)\(up.error)")
         let stack = Self.stack(data)
         #expect(Set(stack.keys) == Set(programs))
