@@ -54,11 +54,17 @@ import Testing
             body: #"{"list": "watch", "entity": "customer", "key": 12, "reason": "phishing"}"#,
             headers: ["Authorization": "Bearer \(token?["access_token"] ?? "")"])
         #expect(listed.status == 200, "\(listed.body)")
-        let scored = try await bank.request(
-            "POST", "/fraud/v1/score",
-            body: #"{"payment": 900001, "amount_minor": 48250, "entities": {"customer": 12, "terminal": "FR76 shop"}}"#)
-        #expect(scored.status == 200, "\(scored.body)")
-        let json = try JSONSerialization.jsonObject(with: Data(scored.body.utf8)) as? [String: Any]
-        return "\(json?["case"] ?? "")"
+        // On a busy machine a decision may come too late to open a case: the next payment does.
+        for payment in 900_001...900_030 {
+            let scored = try await bank.request(
+                "POST", "/fraud/v1/score",
+                body: """
+                    {"payment": \(payment), "amount_minor": 48250, "entities": {"customer": 12, "terminal": "FR76 shop"}}
+                    """)
+            #expect(scored.status == 200, "\(scored.body)")
+            let json = try JSONSerialization.jsonObject(with: Data(scored.body.utf8)) as? [String: Any]
+            if let number = json?["case"] as? Int { return "\(number)" }
+        }
+        throw ServedBank.Failure(words: "no payment opened a case")
     }
 }

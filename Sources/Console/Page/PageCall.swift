@@ -42,8 +42,8 @@ struct PageCall: Sendable {
     func api(
         _ method: HTTPRequest.Method, _ path: String, query: String = "", body: JSON? = nil, fields: HTTPFields = [:]
     ) async throws -> JSON {
-        let response = await raw(method, path, query: query, body: body, fields: fields)
-        return response.body.isEmpty ? .null : (try? JSONReader.read(try response.success().body)) ?? .null
+        let response = try await raw(method, path, query: query, body: body, fields: fields).success()
+        return response.body.isEmpty ? .null : try JSONReader.read(response.body)
     }
 
     /// The same with the answer's bytes as they are.

@@ -50,12 +50,9 @@ struct PageWriter {
                     "is_current": entry.name == page.section, "is_main": entry.isMain,
                 ]
             }
-            view["searches"] = Navigation.search(person.role).map { ["action": $0] as View } as Any
+            if let action = Navigation.search(person.role) { view["searches"] = ["action": action] as View }
         }
-        return view.compactMapValues { value in
-            if case Optional<Any>.none = value as Any? { return nil }
-            return value
-        }
+        return view
     }
 
     func error(_ refused: Refused) -> ApiResponse {

@@ -137,7 +137,7 @@ struct BoardCards {
     }
 
     var all: [Card] {
-        [amounts, operations, kinds, hours, departments, flows, sizes, top].filter { !$0.chart.table.rows.isEmpty }
+        [amounts, operations, kinds, hours, sizes, departments, top, flows].filter { !$0.chart.table.rows.isEmpty }
     }
 
     private var days: [String] { rows("by_day").map { call.dates.brief($0.first?.string ?? "") } }
@@ -220,8 +220,8 @@ struct BoardCards {
             name: "flows",
             chart: SankeyChart(
                 caption("flows"), layers: [lefts, middles, rights], flows: flows, unit: .money("EUR"),
-                heads: (words("board.from"), words("board.to"), words("board.amount"))), size: ChartSize(520, 340),
-            narrow: ChartSize(360, 340))
+                heads: (words("board.from"), words("board.to"), words("board.amount"))), size: ChartSize(960, 380),
+            narrow: ChartSize(360, 400), isWide: true)
     }
 
     private var sizes: Card {

@@ -140,7 +140,8 @@ enum FraudPages {
             view["reason"] = json["reason"]?.string ?? ""
         }
         if let worst {
-            view["gauge"] = call.picture(gauge(worst, call), ChartSize(280, 180), narrow: nil)
+            let isScored = worst["probability"].map { !$0.isNull } ?? false
+            if isScored { view["gauge"] = call.picture(gauge(worst, call), ChartSize(280, 180), narrow: nil) }
             if let reasons = reasons(worst, call) { view["reasons"] = reasons }
             view["worst"] = payment(worst, call)
         }
