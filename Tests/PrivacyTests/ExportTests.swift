@@ -15,7 +15,7 @@ private func crowd(_ database: Database, clients: Int, operations: Int) async th
         insert into clients (id, numero, statut, cree_le)
         select ('00000000-0000-4000-a000-' || lpad(n::text, 12, '0'))::uuid, n + 100000, 'actif',
             timestamptz '2015-01-01' + make_interval(days => n * 7 % 3000)
-        from generate_series(1, \(clients)) n
+        from generate_series(1, \(clients)::integer) n
         """)
     try await database.run(
         """
@@ -36,7 +36,7 @@ private func crowd(_ database: Database, clients: Int, operations: Int) async th
         select at, at::date, at::date, (array['virement', 'carte', 'prelevement'])[1 + n % 3],
             100 + (n::bigint * 7919) % 500000, 100001 + (n::bigint * 31) % \(clients), 100001 + (n::bigint * 31 + 1) % \(clients),
             'achat ' || n, true
-        from generate_series(1, \(operations)) n,
+        from generate_series(1, \(operations)::integer) n,
             lateral (select timestamptz '2025-01-01' + make_interval(secs => (n::bigint * 101) % 31000000) as at) x
         """)
 }
