@@ -133,7 +133,7 @@ private func crowd(_ database: Database, clients: Int, operations: Int) async th
 
     @Test("a test bank keeps its keys and knows nobody; who objects is in no set") func testBank() async throws {
         try await PrivacyStage.run { stage in
-            try await crowd(stage.database, clients: 300, operations: 3_000)
+            try await crowd(stage.database, clients: 2_000, operations: 3_000)
             let objector = UUID(uuidString: "00000000-0000-4000-a000-000000000001") ?? UUID()
             try await stage.desk.object(objector, purpose: "analysis", reason: nil, by: admin)
             let report = try await stage.desk.export(.test, to: stage.folder + "/test", by: admin)
@@ -151,7 +151,7 @@ private func crowd(_ database: Database, clients: Int, operations: Int) async th
             #expect(
                 operations.count > 2_000 && operations.allSatisfy { tokens.contains($0[4]) && tokens.contains($0[5]) })
             #expect(operations.allSatisfy { $0[6] == "Opération de test" })
-            #expect(report.persons + report.suppressed == 312 - 1)
+            #expect(report.persons + report.suppressed == 2_012 - 1)
             let again = try await stage.desk.export(.test, to: stage.folder + "/encore", by: admin)
             #expect(again.persons == report.persons)
             let other = Set(
@@ -164,7 +164,7 @@ private func crowd(_ database: Database, clients: Int, operations: Int) async th
 
     @Test("analysts' pseudonyms are the same in every set") func lasting() async throws {
         try await PrivacyStage.run { stage in
-            try await crowd(stage.database, clients: 300, operations: 500)
+            try await crowd(stage.database, clients: 2_000, operations: 500)
             let one = try await stage.desk.export(.analytics, to: stage.folder + "/un", by: admin)
             let two = try await stage.desk.export(.analytics, to: stage.folder + "/deux", by: admin)
             #expect(try Data(contentsOf: URL(filePath: one.files[0])) == Data(contentsOf: URL(filePath: two.files[0])))
