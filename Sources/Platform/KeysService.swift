@@ -1,3 +1,4 @@
+internal import Continuity
 internal import Foundation
 internal import Postgres
 internal import Recovery

@@ -5,6 +5,7 @@ internal import Detection
 internal import Foundation
 internal import Fraud
 internal import Gateway
+internal import Postgres
 internal import Privacy
 
 /// The capabilities that a bank which is served has besides its API: each opened with its own pool, each with its addresses and

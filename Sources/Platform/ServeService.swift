@@ -137,7 +137,7 @@ public enum ServeService {
         _ request: ServeRequest, _ keys: ApiKeys, _ databases: ServeDatabases,
         _ onReady: @escaping @Sendable ([String]) -> Void
     ) async throws {
-        let (api, catalog, feed, judging) = (databases.api, databases.catalog, databases.feed, databases.judging)
+        let (api, catalog, feed) = (databases.api, databases.catalog, databases.feed)
         try await Migrator(catalog).apply([
             try BankMigrations.set(), try VaultMigrations.set(), try AuthMigrations.set(), try RestMigrations.set(),
             try RealtimeMigrations.set(), try MonitoringMigrations.set(), try ConsoleMigrations.set(),

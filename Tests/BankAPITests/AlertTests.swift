@@ -3,6 +3,7 @@ import BankAPI
 import Evidence
 import Foundation
 import Fraud
+import HTTPTypes
 import Migrations
 import Postgres
 import TestSupport

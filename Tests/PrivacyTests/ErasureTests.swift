@@ -22,9 +22,8 @@ import Vault
                 as: String.self)
             let sealed = try #require([UInt8](hexText: archived))
             let place = SealedPlace(table: "clients", column: "nom", row: clientID(3).uuidString)
-            #expect(
-                String(decoding: try await stage.vault.open(sealed, of: clientID(3), at: place), as: UTF8.self)
-                    == lastName(3))
+            let opened = try await stage.vault.open(sealed, of: clientID(3), at: place)
+            #expect(String(decoding: opened, as: UTF8.self) == lastName(3))
             try await stage.expectSound()
             #expect(try await stage.journaled("privacy.erased") == 1)
             let ledger = try String(contentsOfFile: stage.folder + "/erasures.ledger", encoding: .utf8)

@@ -3,6 +3,7 @@ import Migrations
 import Postgres
 import TestSupport
 import Testing
+import Web
 
 @testable import Privacy
 

@@ -27,7 +27,7 @@ import Vault
             var options = Cluster.Options(directory: place)
             options.isRemovedWithOwner = true
             options.settings = [
-                "archive_mode": "on", "archive_command": "'cp %p \(archive)/%f'", "wal_level": "replica",
+                "archive_mode": "on", "archive_command": "cp %p \(archive)/%f", "wal_level": "replica",
                 "fsync": "off",
                 "shared_buffers": "32MB", "synchronous_commit": "on",
             ]

@@ -32,7 +32,7 @@ struct AccessStore: Sendable {
     }
 
     private static func statements(_ client: UUID) -> [(String, String, Statement)] {
-        bank(client) + orders(client) + desk(client) + account(client) + fraud(client)
+        bank(client) + books(client) + orders(client) + desk(client) + account(client) + fraud(client)
     }
 
     private static func bank(_ client: UUID) -> [(String, String, Statement)] {
@@ -75,6 +75,11 @@ struct AccessStore: Sendable {
                 order by t.booked_at, t.id
                 """
             ),
+        ]
+    }
+
+    private static func books(_ client: UUID) -> [(String, String, Statement)] {
+        [
             (
                 "postings", "public.ecritures",
                 """
