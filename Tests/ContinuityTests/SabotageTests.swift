@@ -26,7 +26,7 @@ import Testing
             case .deleted: ["file-missing"]
             case .catalogue: ["repository-unreadable", "set-vanished"]
             case .logRemoved: ["log-missing", "log-hole"]
-            case .logFlipped: ["log-changed"]
+            case .logFlipped: ["log-changed", "verify-error"]
             case .wrongKey: ["repository-unreadable"]
             case .rolledBack: ["set-vanished"]
             case .signedList: ["list-changed"]
