@@ -136,7 +136,7 @@ import Web
                 let key = entity.key.map { "\"\($0)\"::text" }.joined(separator: " || '/' || ")
                 let filter = query.contains("solde gt 0") ? "where solde > 0" : ""
                 let wanted = try await bank.database.run(
-                    Statement(unchecked: "select \(key) from bi.\"\(set)\" \(filter) order by \(order)")
+                    Statement(unchecked: "select \(key) as k from bi.\"\(set)\" \(filter) order by \(order)")
                 ).map { try $0.decode(0, as: String.self) }
                 let total = wanted.count
                 var found: [String] = []

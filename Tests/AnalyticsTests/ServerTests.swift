@@ -78,7 +78,7 @@ import Web
                 for path in ["/bi/odata", "/bi/odata/dim_heure", "/bi/v1/measures"] {
                     for (headers, status, word) in cases {
                         let answer = try await ask(served.port, path, headers)
-                        #expect(answer.status == status && answer.body.contains(word), "\(path) \(headers): \(answer)")
+                        #expect(answer.status == status && (word.isEmpty || answer.body.contains(word)), "\(path) \(headers): \(answer)")
                         if status == 401 { #expect(answer.head.contains("Basic realm=")) }
                     }
                 }

@@ -31,7 +31,7 @@ struct DailyHTML {
 
     private func tiles() -> String {
         let names = [
-            "nombre_operations", "montant_operations", "nombre_alertes", "montant_arrete", "incidents_ouverts",
+            "nombre_operations", "montant_operations", "nombre_alertes", "fraude_arretee", "incidents_ouverts",
             "taux_de_sauvegarde",
         ]
         let lines = figures.sections.flatMap(\.lines)
