@@ -136,7 +136,7 @@ import Web
                 let key = entity.key.map { "\"\($0)\"::text" }.joined(separator: " || '/' || ")
                 let filter = query.contains("solde gt 0") ? "where solde > 0" : ""
                 let wanted = try await bank.database.run(
-                    Statement(unchecked: "select \(key) from bi.\"\(set)\" \(filter) order by \(order)")
+                    Statement(unchecked: "select \(key) as k from bi.\"\(set)\" \(filter) order by \(order)")
                 ).map { try $0.decode(0, as: String.self) }
                 let total = wanted.count
                 var found: [String] = []
@@ -370,38 +370,5 @@ import Web
                 #expect(refused.status.code == 400, "\(body)")
             }
         }
-    }
-}
-
-/// Elements and their attributes, well-formedness checked by Foundation's reader in the clients' suite; here by counting tags.
-struct XMLOutline {
-    struct Element {
-        let name: String
-        let attributes: [String: String]
-    }
-    struct Broken: Error {}
-    private(set) var elements: [Element] = []
-
-    init(_ text: String) throws {
-        var open: [String] = []
-        for part in text.split(separator: "<").dropFirst() {
-            let tag = part.prefix { $0 != ">" }
-            guard tag.count < part.count else { throw Broken() }
-            if tag.hasPrefix("?") { continue }
-            if tag.hasPrefix("/") {
-                guard open.popLast() == String(tag.dropFirst()) else { throw Broken() }
-                continue
-            }
-            let name = String(tag.prefix { $0 != " " && $0 != "/" })
-            var attributes: [String: String] = [:]
-            let pieces = tag.split(separator: "\"", omittingEmptySubsequences: false)
-            for index in stride(from: 0, to: pieces.count - 1, by: 2) {
-                let key = pieces[index].split(separator: " ").last?.dropLast() ?? ""
-                attributes[String(key)] = String(pieces[index + 1])
-            }
-            elements.append(Element(name: name, attributes: attributes))
-            if !tag.hasSuffix("/") { open.append(name) }
-        }
-        guard open.isEmpty else { throw Broken() }
     }
 }

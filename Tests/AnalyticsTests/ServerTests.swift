@@ -78,7 +78,8 @@ import Web
                 for path in ["/bi/odata", "/bi/odata/dim_heure", "/bi/v1/measures"] {
                     for (headers, status, word) in cases {
                         let answer = try await ask(served.port, path, headers)
-                        #expect(answer.status == status && answer.body.contains(word), "\(path) \(headers): \(answer)")
+                        let isSaid = word.isEmpty || answer.body.contains(word)
+                        #expect(answer.status == status && isSaid, "\(path) \(headers): \(answer)")
                         if status == 401 { #expect(answer.head.contains("Basic realm=")) }
                     }
                 }

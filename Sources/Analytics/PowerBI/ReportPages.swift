@@ -26,7 +26,7 @@ struct ReportPage: Sendable {
             table: (["dim_client.departement"], ["nombre_operations", "montant_operations"])),
         page(
             "fraude", "Fraude",
-            cards: ["nombre_alertes", "montant_en_alerte", "montant_arrete", "taux_de_confirmation"],
+            cards: ["nombre_alertes", "montant_en_alerte", "fraude_arretee", "taux_de_confirmation"],
             line: ("dim_date.annee_mois", ["nombre_alertes"]), bars: ("dim_regle_fraude.regle", ["nombre_alertes"]),
             donut: ("dim_statut.statut", ["nombre_alertes"]),
             table: (["dim_client.departement"], ["nombre_alertes", "montant_en_alerte", "delai_de_cloture"])),

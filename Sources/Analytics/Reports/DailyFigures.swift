@@ -72,7 +72,7 @@ extension AnalyticsService {
                 "part_carte",
             ]
         ),
-        ("Fraude", ["nombre_alertes", "montant_en_alerte", "montant_arrete", "montant_perdu", "taux_de_confirmation"]),
+        ("Fraude", ["nombre_alertes", "montant_en_alerte", "fraude_arretee", "fraude_perdue", "taux_de_confirmation"]),
         ("Sécurité", ["evenements_securite", "nombre_incidents", "incidents_ouverts", "delai_de_detection"]),
         ("Disponibilité", ["nombre_requetes", "disponibilite", "p95_max"]),
         ("Sauvegardes", ["nombre_sauvegardes", "taux_de_sauvegarde", "rto_max", "rpo_max"]),

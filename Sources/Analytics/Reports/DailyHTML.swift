@@ -31,7 +31,7 @@ struct DailyHTML {
 
     private func tiles() -> String {
         let names = [
-            "nombre_operations", "montant_operations", "nombre_alertes", "montant_arrete", "incidents_ouverts",
+            "nombre_operations", "montant_operations", "nombre_alertes", "fraude_arretee", "incidents_ouverts",
             "taux_de_sauvegarde",
         ]
         let lines = figures.sections.flatMap(\.lines)
@@ -83,21 +83,28 @@ struct DailyHTML {
         for (index, value) in values.enumerated() {
             let height = Int((value / largest * 120).rounded())
             let day = figures.series[index].day
-            let kind = index == values.count - 1 ? "now" : day.weekday > 4 ? "weekend" : "bar"
-            bars +=
-                "<rect class=\"\(kind)\" x=\"\(40 + index * 22)\" y=\"\(130 - height)\" width=\"17\" height=\"\(height)\">"
-                + "<title>\(FrenchText.day(day)) : \(FrenchText.figure(figures.series[index].value, unit: "nombre"))</title></rect>"
+            let fill = index == values.count - 1 ? "#1f4e8c" : day.weekday > 4 ? "#dbe1e8" : "#a9c1de"
+            let place = 66 + index * 21
+            bars += "<rect fill=\"\(fill)\" x=\"\(place)\" y=\"\(130 - height)\" width=\"16\" height=\"\(height)\">"
+            bars += "<title>\(FrenchText.day(day)) : "
+            bars += "\(FrenchText.figure(figures.series[index].value, unit: "nombre"))</title></rect>"
             if (values.count - 1 - index) % 7 == 0 {
-                bars += "<text x=\"\(48 + index * 22)\" y=\"146\" text-anchor=\"middle\">\(day.day)/\(day.month)</text>"
+                bars += Self.label(place + 8, 146, "middle", "\(day.day)/\(day.month)")
             }
         }
         let top = FrenchText.decimal("\(Int(largest))", decimals: 0) ?? ""
         return """
             <figure><svg viewBox="0 0 710 152" role="img" aria-label="Nombre d’opérations par jour sur trente jours">\
-            <line x1="36" y1="130" x2="704" y2="130"/><line class="grid" x1="36" y1="10" x2="704" y2="10"/>\
-            <text x="32" y="14" text-anchor="end">\(top)</text><text x="32" y="133" text-anchor="end">0</text>\(bars)</svg>\
+            <line x1="62" y1="130" x2="704" y2="130" stroke="#8a97a6"/>\
+            <line x1="62" y1="10" x2="704" y2="10" stroke="#dbe1e8"/>\
+            \(Self.label(56, 14, "end", top))\(Self.label(56, 133, "end", "0"))\(bars)</svg>\
             <figcaption>Nombre d’opérations par jour ; le jour du rapport est plein, les week-ends sont clairs.</figcaption></figure>
             """
+    }
+
+    /// Text with its colour and size as attributes: WeasyPrint gives style sheets no say inside a picture.
+    private static func label(_ x: Int, _ y: Int, _ anchor: String, _ text: String) -> String {
+        "<text x=\"\(x)\" y=\"\(y)\" text-anchor=\"\(anchor)\" font-size=\"10\" fill=\"#5b6877\">\(text)</text>"
     }
 
     /// `+12,5 %` of the value before; nil when one is missing or zero.
@@ -137,8 +144,8 @@ struct DailyHTML {
         main{max-width:960px;margin:0 auto;padding:28px 20px 48px} h1{font-size:28px;line-height:1.2;margin:0 0 4px}
         h2{font-size:18px;margin:28px 0 8px;padding-bottom:4px;border-bottom:2px solid var(--accent)} h3{font-size:14px;margin:14px 0 4px}
         p{margin:4px 0} .soft{color:var(--soft)} .kicker{color:var(--accent);font-weight:600;letter-spacing:.04em;text-transform:uppercase;font-size:12px}
-        .tiles{display:grid;grid-template-columns:repeat(3,1fr);gap:10px;margin:18px 0}
-        .tile{background:var(--tint);border:1px solid var(--line);border-radius:8px;padding:10px 14px}
+        .tiles{display:flex;flex-wrap:wrap;margin:14px -4px}
+        .tile{flex:1 1 29%;margin:4px;background:var(--tint);border:1px solid var(--line);border-radius:8px;padding:10px 14px}
         .tile span{display:block;color:var(--soft);font-size:13px} .tile b{display:block;font-size:21px;font-variant-numeric:tabular-nums}
         .tile small{color:var(--soft);font-size:12px}
         table{border-collapse:collapse;width:100%;font-size:13.5px} th{text-align:left;color:var(--soft);font-weight:600;border-bottom:1px solid var(--line);padding:5px 8px}
