@@ -143,7 +143,8 @@ public enum ServeService {
             database: api, secrets: secrets, screen: fraud.screen, clock: { Int64(Date().timeIntervalSince1970) })
         let scoring = FraudRoutes(desk: fraud.desk) { Int64(Date().timeIntervalSince1970 * 1_000_000) }
         let automation = try await AutomationPart.open(
-            judging, data: DataDirectory(request.dataDirectory), settings: automationSettings(request))
+            Database(judging.configuration), data: DataDirectory(request.dataDirectory),
+            settings: automationSettings(request))
         let notices = try await announcements(cache)
         let server = GatewayServer(
             settings: try gatewaySettings(request),
