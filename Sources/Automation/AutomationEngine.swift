@@ -55,8 +55,13 @@ public final class AutomationEngine: Sendable {
             let (columns, operations) = Self.union(triggers)
             let wanted = (columns + ["|"] + operations).joined(separator: ",")
             guard known.withLock({ $0[table] != wanted }) else { continue }
-            let isThere = try await store.watch(table, columns: columns, operations: operations)
-            if isThere { known.withLock { $0[table] = wanted } }
+            do {
+                let isThere = try await store.watch(table, columns: columns, operations: operations)
+                if isThere { known.withLock { $0[table] = wanted } }
+            } catch let error as PostgresError where error.kind == .server {
+                // A table that has other columns, or that is not ours, is no reason to stop the rest.
+                problem.withLock { $0 = "\(table): \(error.message)" }
+            }
         }
         let named = Set(Self.tables(scenarios).map(\.table))
         for table in try await store.watched() where !named.contains(table) {

@@ -308,6 +308,7 @@ import Web
             #expect(
                 try await bench.count("select count(*) from evidence.entries where kind = 'automation.case_opened'")
                     == 1)
+            #expect(try await bench.count("select count(*) from automation.lanes") == 0)
         }
     }
 

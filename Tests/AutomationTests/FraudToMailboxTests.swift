@@ -35,6 +35,10 @@ import Web
                                 """)
                             try await Task.sleep(for: .milliseconds(isLongRun ? 100 : 20))
                         }
+                        try await bench.wait {
+                            try await bench.count("select count(*) from automation.deliveries where status = 'sent'")
+                                == 2 * rounds
+                        }
                         try await bench.wait { mail.mails.count == rounds && hook.requests.count == rounds }
                     }
                     times = try await bench.database.all(

@@ -77,8 +77,10 @@ struct Channels: Sendable {
                 let words = try await ActionStore(database: tx).perform(action, payload, key: delivery.key)
                 let settlement = courier.settlement(
                     delivery, .sent(detail: words), RetryPolicy(), begin.duration(to: .now))
-                try await DeliveryStore(database: tx).settle(
+                let settled = try await DeliveryStore(database: tx).settle(
                     "bank", owner: courier.owner, lanes: [], [settlement], trips: 1000, restSeconds: 1, disables: nil)
+                // Another server has done it meanwhile: what was done here is undone.
+                guard settled == 1 else { throw SendProblem(words: "done by another server") }
             }
             return nil
         } catch let error as AutomationError {

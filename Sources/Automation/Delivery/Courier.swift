@@ -29,10 +29,14 @@ struct Courier: Sendable {
             let lanes = Dictionary(grouping: claimed, by: \.lane)
             let deadline = ContinuousClock.now + .seconds(settings.leaseSeconds)
             let settlements = try await deliver(lanes, to: target, until: deadline)
-            try await store.settle(
-                name, owner: owner, lanes: Array(lanes.keys), settlements, trips: settings.failuresThatTrip,
-                restSeconds: settings.circuitRestSeconds,
-                disables: settlements.lazy.compactMap(\.outcome.disables).first)
+            let written = Array(lanes.keys)
+            // Not cancelled when the server ends: what was sent is written down. Ends with its one statement.
+            _ = try await Task { [owner, settings] in
+                try await store.settle(
+                    name, owner: owner, lanes: written, settlements, trips: settings.failuresThatTrip,
+                    restSeconds: settings.circuitRestSeconds,
+                    disables: settlements.lazy.compactMap(\.outcome.disables).first)
+            }.value
             settled += settlements.count
         }
         return settled

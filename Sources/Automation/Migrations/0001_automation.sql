@@ -371,17 +371,19 @@ begin
     ), by_lane as (
         select u.lane, count(*) filter (where c.status <> 'pending')::integer as done,
             max(c.pause) filter (where c.status = 'pending') as pause
-        from unnest(p_lanes) u (lane) left join changed c using (lane) group by u.lane
+        from (select unnest(p_lanes) as lane union select c.lane from changed c) u
+        left join changed c using (lane) group by u.lane
     ), given_back as (
-        -- A lane that has gone to another server meanwhile stays with it.
+        -- A lane that has gone to another server meanwhile stays with it; one that is not given back stays leased.
         update automation.lanes l
         set waiting = l.waiting - s.done,
             next_at = case
-                when l.owner is distinct from p_owner then l.next_at
+                when l.owner is distinct from p_owner or not l.lane = any (p_lanes) then l.next_at
                 when s.pause is null then v_now
                 else v_now + make_interval(secs => s.pause) end,
-            leased_until = case when l.owner = p_owner then null else l.leased_until end,
-            owner = case when l.owner = p_owner then null else l.owner end
+            leased_until = case
+                when l.owner = p_owner and l.lane = any (p_lanes) then null else l.leased_until end,
+            owner = case when l.owner = p_owner and l.lane = any (p_lanes) then null else l.owner end
         from by_lane s where l.lane = s.lane
     ), told as (
         insert into automation.outbox (source, operation, payload)
