@@ -25,7 +25,9 @@ import Testing
     @Test func `ban once, for a time, over a restart, and can be taken back`() throws {
         try Logs.withFolder([:]) { folder in
             let first = try Self.desk(folder)
-            #expect(first.decide(Self.finding("203.0.113.7")).act == .ban("203.0.113.7", seconds: 3600, rule: "ssh-takeover"))
+            #expect(
+                first.decide(Self.finding("203.0.113.7")).act
+                    == .ban("203.0.113.7", seconds: 3600, rule: "ssh-takeover"))
             #expect(first.decide(Self.finding("203.0.113.7")).act == nil)
             #expect(first.decide(Self.finding("203.0.113.8")).decision == "banned")
             let again = try Self.desk(folder, now: 3_601_000_000)

@@ -1,6 +1,7 @@
 """Makes the Postman collection out of the served OpenAPI document, and runs a collection's requests in order."""
 
 import json
+import random
 import re
 import time
 import uuid
@@ -19,7 +20,7 @@ CAPTURES = {
 # Which variable a path's {id} stands for.
 IDS = {
     "/accounts": "account_id", "/transfers": "transfer_id", "/beneficiaries": "beneficiary_id", "/cards": "card_id",
-    "/standing-orders": "standing_order_id", "/reveals": "$guid",
+    "/standing-orders": "standing_order_id", "/reveals": "$guid", "/alerts": "$randomInt",
 }
 
 # Order of the requests within the bank's folders: what is made comes before what uses it.
@@ -27,11 +28,12 @@ ORDER = [
     "listAccounts", "getAccount", "listHolds", "getStatement", "trustBeneficiary", "listBeneficiaries",
     "previewTransfer", "authorizeTransfer", "orderTransfer", "getTransfer", "orderTransfers", "sendPaymentFile",
     "createStandingOrder", "listStandingOrders", "changeStandingOrder", "endStandingOrder", "listCards", "limitCard",
-    "blockCard", "unblockCard", "removeBeneficiary", "revealDatum", "getReveal", "getOpenAPI",
+    "blockCard", "unblockCard", "removeBeneficiary", "revealDatum", "getReveal", "listAlerts",
+    "answerAlert", "getOpenAPI",
 ]
 
 # What a client is refused: these are for admins.
-REFUSED = {"revealDatum": [403], "getReveal": [404]}
+REFUSED = {"revealDatum": [403], "getReveal": [404], "answerAlert": [404]}
 
 # Values of examples that only the bank at hand knows.
 EXAMPLE_IBAN = "FR7630006000011234567890189"
@@ -174,6 +176,8 @@ class Runner:
             name = match.group(1)
             if name == "$guid":
                 return str(uuid.uuid4())
+            if name == "$randomInt":
+                return str(random.randint(1, 1000))
             return str(int(time.time())) if name == "$timestamp" else str(self.variables[name])
         return re.sub(r"\{\{([^}]+)\}\}", value, text)
 

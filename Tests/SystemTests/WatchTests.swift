@@ -22,20 +22,7 @@ import Testing
             }
             #expect(try await status(from: "203.0.113.7") == 200)
             try await Self.expectGuarded(bank)
-            // Thirty guesses and a way in, from an attacker and from a network that is never banned.
-            var text = ""
-            let form = DateFormatter()
-            (form.locale, form.timeZone, form.dateFormat) = (
-                Locale(identifier: "en_US_POSIX"), TimeZone(identifier: "Europe/Paris"), "MMM d HH:mm:ss"
-            )
-            for address in ["203.0.113.7", "192.0.2.9"] {
-                for second in 0..<30 {
-                    let time = form.string(from: Date().addingTimeInterval(Double(second) - 60))
-                    text += "\(time) srv sshd[7]: Failed password for root from \(address) port 4000 ssh2\n"
-                }
-                let time = form.string(from: Date().addingTimeInterval(-5))
-                text += "\(time) srv sshd[7]: Accepted password for root from \(address) port 4000 ssh2\n"
-            }
+            let text = Self.guesses(from: ["203.0.113.7", "192.0.2.9"])
             let file = URL(filePath: logs + "/auth.log")
             let start = ContinuousClock.now
             try Data(text.utf8).write(to: file)
@@ -80,6 +67,24 @@ import Testing
                 "respond", "do", "ban_address", "10.0.0.1", "--reason", "a mistake", "--data-dir", bank.data)
             #expect(refused.status != 0 && refused.error.contains("bank's own networks"), "\(refused.error)")
         }
+    }
+
+    /// Thirty guesses and a way in, from each address.
+    private static func guesses(from addresses: [String]) -> String {
+        let form = DateFormatter()
+        (form.locale, form.timeZone, form.dateFormat) = (
+            Locale(identifier: "en_US_POSIX"), TimeZone(identifier: "Europe/Paris"), "MMM d HH:mm:ss"
+        )
+        var text = ""
+        for address in addresses {
+            for second in 0..<30 {
+                let time = form.string(from: Date().addingTimeInterval(Double(second) - 60))
+                text += "\(time) srv sshd[7]: Failed password for root from \(address) port 4000 ssh2\n"
+            }
+            let time = form.string(from: Date().addingTimeInterval(-5))
+            text += "\(time) srv sshd[7]: Accepted password for root from \(address) port 4000 ssh2\n"
+        }
+        return text
     }
 
     /// Attacks in address, body and header are refused, ordinary requests are not, and no payload is kept.

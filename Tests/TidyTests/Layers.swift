@@ -45,7 +45,8 @@ enum Layers {
         ],
         "Platform": bank.union([
             "Simulator", "Salvage", "Recovery", "HTTPTypes", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI",
-            "Detection", "Gateway", "Fraud", "Monitoring", "Automation", "Console", "Privacy", "Continuity", "Analytics",
+            "Detection", "Gateway", "Fraud", "Monitoring", "Automation", "Console", "Privacy", "Continuity",
+            "Analytics",
         ]),
         "Commands": ["Diagnostics", "Platform", "ArgumentParser"],
         "digitalbank": ["Commands"],

@@ -114,7 +114,9 @@ import Testing
         let alerts = DocumentRules.captures(#"- alert: (\w+)"#, in: rules.text)
         #expect(alerts.count > 40)
         let pages = files.filter { $0.path.hasPrefix("docs/runbooks/") && $0.name != "README.md" }
-        #expect(Set(pages.map { String($0.name.dropLast(3)) }) == alerts)
+        // Pages of alerts are named as they are; those of disasters begin with a small letter.
+        let named = pages.map { String($0.name.dropLast(3)) }.filter { $0.first?.isUppercase == true }
+        #expect(Set(named) == alerts)
         for alert in alerts.sorted() {
             #expect(tests.text.contains("name: \(alert) fires"), "\(alert)")
             #expect(tests.text.components(separatedBy: "alertname: \(alert)\n").count > 2, "\(alert)")

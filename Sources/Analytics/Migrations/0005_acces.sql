@@ -33,11 +33,11 @@ create table bi.rapports (
 create view bi.indicators as
     select 'digitalbank_bi_refresh_timestamp_seconds' as name, jsonb_build_object('source', source) as labels,
         coalesce(extract(epoch from rafraichi_le), 0)::double precision as value,
-        'When this source was last read into the star schema' as help
+        'When this source was last read into the star schema.' as help
     from bi.reperes
     union all
     select 'digitalbank_bi_rows_total', jsonb_build_object('source', source), lignes::double precision,
-        'Rows that refreshes have written'
+        'Rows that refreshes have written.'
     from bi.reperes;
 
 alter table bi.jetons enable row level security;
