@@ -44,7 +44,7 @@ private func crowd(_ database: Database, clients: Int, operations: Int) async th
 @Suite("exports that show nobody") struct ExportTests {
     @Test(
         "the public set keeps its promise against somebody who knows a person and their payments",
-        .timeLimit(.minutes(5)))
+        .timeLimit(.minutes(15)))
     func attack() async throws {
         try await PrivacyStage.run { stage in
             try await crowd(stage.database, clients: 2_000, operations: isLongRun ? 1_000_000 : 30_000)

@@ -98,7 +98,7 @@ import Web
                 where kind in ('r', 'p') and column_name in ('client_id', 'donneur_id', 'compte_id', 'compte_debit_id', 'user_id')
                     and schema_name || '.' || table_name not in (
                         'privacy.archives', 'privacy.holds', 'public.comptes_internes', 'vault.data_keys', 'auth.flow_state',
-                        'auth.one_time_tokens')
+                        'auth.one_time_tokens', 'bi.lien_client', 'bi.lien_compte')
                 order by 1
                 """, as: String.self)
             let dossier = try await stage.desk.dossier(of: clientID(3))

@@ -39,11 +39,22 @@ struct PgBackRest: Sendable {
     func answer(_ command: String, _ options: [String] = [], timeMax: Duration = .seconds(6 * 3600)) async throws
         -> Answer
     {
-        let run = try await ToolRun.run(
-            program, [command, "--config=\(folder.configuration)", "--stanza=\(BackupSettings.stanza)"] + options,
-            environment: ["PGPASSWORD": password], asServerUser: true, timeMax: timeMax)
-        return Answer(status: run.status, output: run.outputText, words: run.errorText)
+        let deadline = ContinuousClock.now + Self.lockWaitMax
+        while true {
+            let run = try await ToolRun.run(
+                program, [command, "--config=\(folder.configuration)", "--stanza=\(BackupSettings.stanza)"] + options,
+                environment: ["PGPASSWORD": password], asServerUser: true, timeMax: timeMax)
+            // One backup at a time: a second one waits for the first, as the scheduled and the asked-for one meet.
+            guard run.status == Self.lockTaken, ContinuousClock.now < deadline else {
+                return Answer(status: run.status, output: run.outputText, words: run.errorText)
+            }
+            try await Task.sleep(for: .seconds(1))
+        }
     }
+
+    /// pgBackRest's LockAcquireError.
+    private static let lockTaken: Int32 = 50
+    private static let lockWaitMax: Duration = .seconds(600)
 
     /// The same; a status other than 0 is an error.
     @discardableResult
