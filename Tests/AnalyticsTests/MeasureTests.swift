@@ -37,8 +37,8 @@ import Web
                 path.contains("/")
                 ? "\(entity.link(String(path.split(separator: "/")[0]))?.target ?? "").\(column.name)"
                 : "\(entity.name).\(column.name)"
-            let found = values[key] ?? [nil]
-            let value = found[Int.random(in: 0..<max(1, found.count), using: &generator)]
+            // A table may be empty, or a sample of it.
+            let value = (values[key] ?? []).randomElement(using: &generator) ?? nil
             let (word, sign) = [("eq", "="), ("ne", "<>"), ("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">=")][
                 Int.random(in: 0..<6, using: &generator)]
             guard let value else {
