@@ -38,9 +38,12 @@ import Web
             try Data(text.utf8).write(to: URL(filePath: folder + "/nginx.conf"))
             let server = Process()
             server.executableURL = URL(filePath: program)
+            server.standardOutput = FileHandle.nullDevice
+            server.standardError = FileHandle.nullDevice
             server.arguments = ["-c", folder + "/nginx.conf", "-p", folder]
             try server.run()
-            defer { server.terminate() }
+            // Without a master, nginx does not end by being asked.
+            defer { kill(server.processIdentifier, SIGKILL) }
             try await Task.sleep(for: .milliseconds(500))
             return try await body("http://127.0.0.1:\(port)/hook")
         }
