@@ -124,8 +124,9 @@ import Web
             #expect(try await ask(served.adminPort, "GET", "/live").body == "alive\n")
             #expect(try await ask(served.adminPort, "GET", "/ready").body == "ready\n")
             let metrics = try await ask(served.adminPort, "GET", "/metrics").body
-            #expect(metrics.contains("digitalbank_http_requests_total{mount=\"/rest/v1\",route=\"/rpc/who\",method=\"GET\",status=\"200\"} 1"))
-            #expect(metrics.contains("_bucket{mount=\"/rest/v1\",route=\"/rpc/who\",method=\"GET\",le=\"+Inf\"} 1"))
+            let route = #"mount="/rest/v1",route="/rpc/who",method="GET""#
+            #expect(metrics.contains("digitalbank_http_requests_total{\(route),status=\"200\"} 1"))
+            #expect(metrics.contains("_bucket{\(route),le=\"+Inf\"} 1"))
         }
     }
 
