@@ -73,7 +73,12 @@ import Testing
         #expect(keys.contains("api.json") && keys.contains("index.key"))
         // Without a token nobody is served; Realtime, which may not replicate here, does not keep the rest from it.
         #expect(try await ask(port, "GET", "/rest/v1/comptes").status == 401)
-        let metrics = try await ask(adminPort, "GET", "/metrics").body
+        // The first figures are read a moment after the server is ready.
+        var metrics = ""
+        for _ in 0..<600 where !metrics.contains("digitalbank_indicators_up{schema=\"monitoring\"} 1") {
+            metrics = try await ask(adminPort, "GET", "/metrics").body
+            try await Task.sleep(for: .milliseconds(50))
+        }
         #expect(metrics.contains("digitalbank_indicators_up{schema=\"monitoring\"} 1"))
         #expect(metrics.contains("digitalbank_realtime_reading 0"))
     }
