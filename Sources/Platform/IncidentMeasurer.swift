@@ -4,7 +4,7 @@ internal import Privacy
 internal import Recovery
 internal import Web
 
-/// What an attack came to, measured from the logs and from what the recovery found in the rows. Nobody types a figure.
+/// What an attack came to, from the logs and from what the recovery found in the rows. What was read is assumed, not counted.
 enum IncidentMeasurer {
     struct Measured {
         var facts: IncidentFacts
