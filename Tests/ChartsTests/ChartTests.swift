@@ -26,10 +26,15 @@ import Testing
                 let text = chart.svg(size, theme: theme, variant: "narrow")
                 let document = try XMLDocument(xmlString: text)
                 let element = try #require(document.rootElement())
-                #expect(element.attribute(forName: "role")?.stringValue == "img")
+                func attribute(_ name: String) throws -> String? {
+                    try element.nodes(forXPath: "@\(name)").first?.stringValue
+                }
+                #expect(try attribute("role") == "img")
                 let ids = try element.nodes(forXPath: ".//@id").compactMap(\.stringValue)
                 #expect(Set(ids).count == ids.count, "\(name): an id twice")
-                for id in element.attribute(forName: "aria-labelledby")?.stringValue?.split(separator: " ") ?? [] {
+                let named = try attribute("aria-labelledby")?.split(separator: " ") ?? []
+                #expect(named.count == 2)
+                for id in named {
                     #expect(ids.contains(String(id)), "\(name): \(id)")
                 }
                 #expect(!text.contains("style=") && !text.contains("<script") && !text.contains("nan"))
