@@ -35,4 +35,15 @@ enum ApiRolesStore {
             Statement(unchecked: "grant anon, authenticated, service_role to \(name)"),
         ]
     }
+
+    /// Whether the figures can have a reader of their own: the role is there and ours to become, or may be made.
+    static func mayReadFigures(_ database: Database) async throws -> Bool {
+        try await database.one(
+            """
+            select case when exists (select from pg_roles where rolname = 'bi_reader')
+                then (select pg_has_role(current_user, oid, 'member') from pg_roles where rolname = 'bi_reader')
+                else false end
+                or (select rolcreaterole or rolsuper from pg_roles where rolname = current_user)
+            """, as: Bool.self)
+    }
 }

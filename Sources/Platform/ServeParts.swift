@@ -14,20 +14,25 @@ struct ServeParts: Sendable {
     let fraud: FraudDeskService
     let detection: DetectionDeskService
     let automation: AutomationPart
-    let figures: BIService
+    /// Nil on a server where no role can be made for those who read them.
+    let figures: BIService?
     let privacy: PrivacyDesk
 
     static func open(_ request: ServeRequest, _ databases: ServeDatabases) async throws -> ServeParts {
         let data = DataDirectory(request.dataDirectory)
-        let figures = try await BIService.open(
-            databases.judging.configuration, address: request.address(port: request.port))
+        let figures =
+            try await ApiRolesStore.mayReadFigures(databases.judging)
+            ? try await BIService.open(
+                databases.judging.configuration, address: request.address(port: request.port)) : nil
         let reports = data.path + "/reports"
         return ServeParts(
             fraud: try await .open(databases.judging, data: data),
             detection: try await .open(databases.rights, request),
             automation: try await .open(
                 databases.automation, data: data, settings: ServeService.automationSettings(request),
-                functions: ["daily-report": { arguments, _ in try await figures.report(arguments, to: reports) }]),
+                functions: figures.map { figures in
+                    ["daily-report": { arguments, _ in try await figures.report(arguments, to: reports) }]
+                } ?? [:]),
             figures: figures,
             // The last: it labels the columns of all the others.
             privacy: try await PrivacyDeskService.open(databases.rights, keys: databases.catalog, data: data))
@@ -39,13 +44,13 @@ struct ServeParts: Sendable {
     var mounts: [Mount] {
         FraudRoutes(desk: fraud.desk) { Int64(Date().timeIntervalSince1970 * 1_000_000) }.mounts
             + DetectionRoutes(desk: detection.desk).mounts + automation.routes.mounts
-            + PrivacyRoutes(desk: privacy).mounts + figures.mounts
+            + PrivacyRoutes(desk: privacy).mounts + (figures?.mounts ?? [])
     }
 
     var work: [@Sendable () async throws -> Void] {
         [
             { try await fraud.run() }, { try await detection.run() }, { try await automation.engine.run() },
-            { try await privacy.reads.run() }, { try await figures.run() },
-        ]
+            { try await privacy.reads.run() },
+        ] + (figures.map { figures in [{ try await figures.run() }] } ?? [])
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Postgres
 import PostgresServer
 import TestSupport
 import Testing
@@ -18,8 +19,9 @@ import Testing
         try #require(made.status == 0, "\(made.errorText)")
         let folder = made.outputText.trimmingCharacters(in: .whitespacesAndNewlines)
         try await ServedBank.run { bank in
+            let clients = try await Self.clients(bank)
             for (email, role, client) in [
-                ("ada@example.com", "client", "1"), ("bruno@example.com", "client", "2"),
+                ("ada@example.com", "client", clients[0]), ("bruno@example.com", "client", clients[1]),
                 ("anna@example.com", "analyst", ""), ("alix@example.com", "admin", ""),
             ] {
                 var arguments = ["users", "add", "--data-dir", bank.data, "--email", email, "--role", role]
@@ -41,6 +43,22 @@ import Testing
             #expect(run.status == 0, "\(run.outputText.suffix(6000))\(run.errorText.suffix(2000))")
             #expect(run.outputText.contains(", 0 faults"))
         }
+    }
+
+    /// Numbers of two clients who can pay each other: the first with money and a card.
+    private static func clients(_ bank: ServedBank) async throws -> [String] {
+        let database = Database(bank.cluster.configuration(database: "digitalbank_restored"))
+        let found = try await database.all(
+            """
+            select c.numero::text from clients c cross join lateral (
+                select * from comptes where client_id = c.id order by id limit 1) k
+            where k.type = 'courant' and k.statut = 'actif' and k.solde_minor > 60000 and k.iban_index is not null
+                and exists (select from cartes t where t.compte_id = k.id and t.statut = 'active')
+            order by c.numero limit 2
+            """, as: String.self)
+        await database.close()
+        guard found.count == 2 else { throw ServedBank.Failure(words: "no two clients with money and a card") }
+        return found
     }
 
     /// Payments of a watched customer: a case in the queue.

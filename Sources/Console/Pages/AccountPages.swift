@@ -117,10 +117,10 @@ enum AccountPages {
         let label = json["label"]?.string.flatMap { $0.isEmpty ? nil : $0 } ?? call.kind(kind)
         let isDebit = minor.hasPrefix("-")
         return [
-            "number": String(json["number"]?.integer ?? 0), "label": label, "kind": call.kind(kind),
+            "label": label, "kind": call.kind(kind),
             "day": call.dates.day(json["day"]?.string ?? ""), "brief": call.dates.brief(json["day"]?.string ?? ""),
             "amount": call.signed(minor: minor, currency), "is_credit": !isDebit,
-            "after": call.money(minor: json["after_minor"]?.string ?? "0", currency),
+            "after": json["after_minor"]?.string.map { call.money(minor: $0, currency) } ?? "–",
             "icon": kind == "carte" ? "card" : isDebit ? "up" : "down",
             "sense": call.words(isDebit ? "statement.debit" : "statement.credit"),
         ]
@@ -141,7 +141,12 @@ enum AccountPages {
             filter[keyPath: path] = text
         }
         filter.direction = call.asked("sens").flatMap { ["in", "out"].contains($0) ? $0 : nil }
-        filter.before = call.asked("avant").flatMap { Int64($0) }
+        if let text = call.asked("avant") {
+            guard let cursor = ConsoleStore.Cursor(text) else {
+                throw Refused(400, "parameter_invalid", "avant is a place in the statement")
+            }
+            filter.before = cursor
+        }
         return filter
     }
 
@@ -170,7 +175,7 @@ enum AccountPages {
                 ]
             },
         ]
-        if rows.count > Int(filter.size), let last = rows[Int(filter.size) - 1]["number"]?.integer {
+        if rows.count > Int(filter.size), let last = rows[Int(filter.size) - 1]["position"]?.string {
             view["next"] = "/comptes/\(id)?" + query(call, before: last)
         }
         if filter.before != nil { view["first"] = "/comptes/\(id)?" + query(call, before: nil) }
@@ -191,7 +196,7 @@ enum AccountPages {
                 "statement", title: call.words("statement.title"), section: "accounts", view, watches: watched))
     }
 
-    private static func query(_ call: PageCall, before: Int64?) -> String {
+    private static func query(_ call: PageCall, before: String?) -> String {
         let kept = call.query.filter { ["q", "du", "au", "sens"].contains($0.name) && !$0.value.isEmpty }
         let parts =
             kept.map { "\($0.name)=\(PercentEncoding.encode($0.value))" } + (before.map { ["avant=\($0)"] } ?? [])

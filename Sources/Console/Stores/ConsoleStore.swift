@@ -29,55 +29,91 @@ struct ConsoleStore: Sendable {
 
     // MARK: Clients
 
+    /// Behind which operation a page begins.
+    struct Cursor: Sendable, Hashable {
+        /// Since 1970.
+        let microseconds: Int64
+        let operation: Int64
+
+        var text: String { "\(microseconds).\(operation)" }
+
+        init?(_ text: String) {
+            let parts = text.split(separator: ".").map { Int64($0) }
+            // Within what PostgreSQL's timestamps hold.
+            guard parts.count == 2, let time = parts[0], let operation = parts[1], abs(time) < 1 << 57 else {
+                return nil
+            }
+            microseconds = time
+            self.operation = operation
+        }
+    }
+
     struct Filter: Sendable {
         var words: String?
         var from: String?
         var to: String?
         /// `in`, `out`
         var direction: String?
-        var before: Int64?
+        var before: Cursor?
         var size: Int64 = 25
     }
 
-    /// Postings of the caller's account, the newest first; one more than a page when there are more.
+    /// What moved on accounts: postings, and below them the operations from before the restore, which have none. The balance
+    /// beside those is not known: it would be our guess.
+    private static let moves: Statement = """
+        select e.compte_id, e.transaction_id as operation, e.booked_at, e.montant_minor, e.solde_apres_minor,
+            coalesce(t.type, 'reprise') as type, t.libelle, t.reference, t.carte_id, t.date_comptable
+        from public.ecritures e
+            left join public.transactions t on t.id = e.transaction_id and t.booked_at = e.booked_at
+        union all
+        select t.compte_debit_id, t.id, t.booked_at, -t.montant_minor, null, t.type, t.libelle, t.reference, t.carte_id,
+            t.date_comptable
+        from public.transactions t where t.historique
+        union all
+        select t.compte_credit_id, t.id, t.booked_at, t.montant_minor, null, t.type, t.libelle, t.reference, t.carte_id,
+            t.date_comptable
+        from public.transactions t where t.historique
+        """
+
+    /// What moved on the caller's account, the newest first; one more than a page when there are more.
     func statement(_ account: Int64, _ filter: Filter, as actor: Actor) async throws -> [JSON] {
         let pattern = filter.words.map { "%" + Self.literal($0) + "%" }
+        let (time, operation) = (filter.before?.microseconds, filter.before?.operation)
         return try await json(
             """
             select coalesce(json_agg(r), '[]')::text from (
-                select e.numero as number, e.booked_at, e.montant_minor::text as minor,
-                    e.solde_apres_minor::text as after_minor, t.type as kind, t.libelle as label,
-                    t.reference, t.carte_id is not null as by_card,
-                    coalesce(t.date_comptable, (e.booked_at at time zone 'Europe/Paris')::date) as day, k.devise as currency
-                from public.ecritures e
-                    join public.comptes k on k.id = e.compte_id
-                    left join public.transactions t on t.id = e.transaction_id and t.booked_at = e.booked_at
-                where e.compte_id = \(account) and e.compte_id in (select public.mes_comptes())
-                    and (\(filter.before)::bigint is null or e.numero < \(filter.before))
-                    and (\(filter.from)::date is null or e.booked_at >= \(filter.from)::date::timestamp at time zone 'Europe/Paris')
+                select (extract(epoch from m.booked_at) * 1000000)::bigint || '.' || m.operation as position,
+                    m.montant_minor::text as minor, m.solde_apres_minor::text as after_minor, m.type as kind,
+                    m.libelle as label, m.reference, m.carte_id is not null as by_card,
+                    coalesce(m.date_comptable, (m.booked_at at time zone 'Europe/Paris')::date) as day,
+                    k.devise as currency
+                from (\(fragment: Self.moves)) m join public.comptes k on k.id = m.compte_id
+                where m.compte_id = \(account) and m.compte_id in (select public.mes_comptes())
+                    and (\(time)::bigint is null or (m.booked_at, m.operation)
+                        < ('epoch'::timestamptz + \(time)::bigint * interval '1 microsecond', \(operation)::bigint))
+                    and (\(filter.from)::date is null
+                        or m.booked_at >= \(filter.from)::date::timestamp at time zone 'Europe/Paris')
                     and (\(filter.to)::date is null
-                        or e.booked_at < (\(filter.to)::date + 1)::timestamp at time zone 'Europe/Paris')
-                    and (\(filter.direction)::text is null or (e.montant_minor > 0) = (\(filter.direction) = 'in'))
-                    and (\(pattern)::text is null or t.libelle ilike \(pattern) or t.reference ilike \(pattern)
-                        or abs(e.montant_minor)::text like replace(replace(\(pattern), ',', ''), '.', ''))
-                order by e.numero desc limit \(filter.size + 1)) r
+                        or m.booked_at < (\(filter.to)::date + 1)::timestamp at time zone 'Europe/Paris')
+                    and (\(filter.direction)::text is null or (m.montant_minor > 0) = (\(filter.direction) = 'in'))
+                    and (\(pattern)::text is null or m.libelle ilike \(pattern) or m.reference ilike \(pattern)
+                        or abs(m.montant_minor)::text like replace(replace(\(pattern), ',', ''), '.', ''))
+                order by m.booked_at desc, m.operation desc limit \(filter.size + 1)) r
             """, as: actor
         ).array ?? []
     }
 
-    /// What came in and went out of the caller's accounts of one currency by month, the oldest first.
+    /// What came in and went out of the caller's accounts of one currency by month, the oldest first. What a balance began
+    /// with is neither.
     func months(_ count: Int64, _ currency: String, as actor: Actor) async throws -> [JSON] {
         try await json(
             """
             select coalesce(json_agg(r order by r.month), '[]')::text from (
-                select to_char(date_trunc('month', e.booked_at at time zone 'Europe/Paris'), 'YYYY-MM') as month,
-                    coalesce(sum(e.montant_minor) filter (where e.montant_minor > 0), 0)::text as in_minor,
-                    coalesce(-sum(e.montant_minor) filter (where e.montant_minor < 0), 0)::text as out_minor
-                from public.ecritures e join public.comptes k on k.id = e.compte_id
-                where e.compte_id in (select public.mes_comptes()) and k.devise = \(currency)
-                    and e.booked_at >= (
-                        select date_trunc('month', max(x.booked_at)) - \(count - 1) * interval '1 month'
-                        from public.ecritures x where x.compte_id in (select public.mes_comptes()))
+                select to_char(date_trunc('month', m.booked_at at time zone 'Europe/Paris'), 'YYYY-MM') as month,
+                    coalesce(sum(m.montant_minor) filter (where m.montant_minor > 0), 0)::text as in_minor,
+                    coalesce(-sum(m.montant_minor) filter (where m.montant_minor < 0), 0)::text as out_minor
+                from (\(fragment: Self.moves)) m join public.comptes k on k.id = m.compte_id
+                where m.compte_id in (select public.mes_comptes()) and k.devise = \(currency) and m.type <> 'reprise'
                 group by 1 order by 1 desc limit \(count)) r
             """, as: actor
         ).array ?? []
@@ -101,13 +137,14 @@ struct ConsoleStore: Sendable {
         try await json(
             """
             select coalesce(json_agg(r order by r.minor desc), '[]')::text from (
-                select case when t.carte_id is not null then 'carte' else t.type end as kind,
-                    sum(-e.montant_minor)::bigint as minor, count(*) as operations
-                from public.ecritures e join public.comptes k on k.id = e.compte_id
-                    join public.transactions t on t.id = e.transaction_id and t.booked_at = e.booked_at
-                where e.compte_id in (select public.mes_comptes()) and e.montant_minor < 0 and k.devise = \(currency)
-                    and e.booked_at >= (\(month) || '-01')::date::timestamp at time zone 'Europe/Paris'
-                    and e.booked_at < ((\(month) || '-01')::date + interval '1 month')::timestamp at time zone 'Europe/Paris'
+                select case when m.carte_id is not null then 'carte' else m.type end as kind,
+                    sum(-m.montant_minor)::bigint as minor, count(*) as operations
+                from (\(fragment: Self.moves)) m join public.comptes k on k.id = m.compte_id
+                where m.compte_id in (select public.mes_comptes()) and m.montant_minor < 0 and k.devise = \(currency)
+                    and m.type <> 'reprise'
+                    and m.booked_at >= (\(month) || '-01')::date::timestamp at time zone 'Europe/Paris'
+                    and m.booked_at
+                        < ((\(month) || '-01')::date + interval '1 month')::timestamp at time zone 'Europe/Paris'
                 group by 1) r
             """, as: actor
         ).array ?? []
