@@ -51,13 +51,20 @@ public struct ContinuityFolder: Sendable {
 
     /// Writes beside, flushes, renames: whole or not at all, for our user only.
     static func write(_ text: String, to path: String) throws {
-        let aside = path + ".new"
+        // A name of its own: two that write at once must not take each other's file.
+        let aside = path + ".\(UInt64.random(in: .min ... .max)).new"
         let descriptor = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw ContinuityError.file("write", path, String(cString: strerror(errno))) }
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        try handle.write(contentsOf: Data(text.utf8))
-        try handle.synchronize()
+        do {
+            try handle.write(contentsOf: Data(text.utf8))
+            try handle.synchronize()
+        } catch {
+            unlink(aside)
+            throw ContinuityError.file("write", path, error.localizedDescription)
+        }
         guard rename(aside, path) == 0 else {
+            unlink(aside)
             throw ContinuityError.file("write", path, String(cString: strerror(errno)))
         }
     }

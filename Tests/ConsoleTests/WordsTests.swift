@@ -24,7 +24,8 @@ import Testing
         #expect(french.keys == english.keys)
         for key in french.keys {
             let places = [french, english].map { words in
-                Set(words(key).split(separator: "{", omittingEmptySubsequences: false).dropFirst().map { $0.prefix { $0 != "}" } })
+                let pieces = words(key).split(separator: "{", omittingEmptySubsequences: false).dropFirst()
+                return Set(pieces.map { $0.prefix { $0 != "}" } })
             }
             #expect(places[0] == places[1], "\(key)")
             #expect(!french(key).isEmpty && !english(key).isEmpty, "\(key)")
