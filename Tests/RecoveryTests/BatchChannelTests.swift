@@ -47,6 +47,20 @@ import Testing
         #expect(await iterator.next() == true)
     }
 
+    @Test func `what a task has left over at its end goes into a full channel without blocking its thread`()
+        async throws
+    {
+        let channel = BatchChannel<Int>(capacity: 2)
+        #expect(channel.send(1) && channel.send(2))
+        #expect(channel.sendLast(3))
+        channel.finish()
+        var received: [Int] = []
+        for try await number in channel { received.append(number) }
+        #expect(received == [1, 2, 3])
+        channel.cancel()
+        #expect(!channel.sendLast(4))
+    }
+
     @Test func `a cancelled receiver stops waiting`() async throws {
         let channel = BatchChannel<Int>(capacity: 1)
         let task = Task {

@@ -18,10 +18,17 @@ final class BatchChannel<Element: Sendable>: AsyncSequence, @unchecked Sendable 
 
     init(capacity: Int) { self.capacity = capacity }
 
-    /// Blocks while the buffer is full. False when the receiver has gone.
-    func send(_ element: Element) -> Bool {
+    /// Blocks while the buffer is full: for a thread of its own, never for a task, whose thread the receiver may need.
+    /// False when the receiver has gone.
+    func send(_ element: Element) -> Bool { put(element, waits: true) }
+
+    /// What a task has left over at its end: never blocks, and may exceed the capacity by this one element.
+    @discardableResult
+    func sendLast(_ element: Element) -> Bool { put(element, waits: false) }
+
+    private func put(_ element: Element, waits: Bool) -> Bool {
         condition.lock()
-        while buffer.count - head >= capacity, !isCancelled { condition.wait() }
+        while waits, buffer.count - head >= capacity, !isCancelled { condition.wait() }
         guard !isCancelled else {
             condition.unlock()
             return false

@@ -106,7 +106,7 @@ struct Pump: Sendable {
                 guard channel.send(state.take()) else { throw ReceiverGone() }
             }
         }
-        if state.chunk.count > 0 { _ = channel.send(state.take()) }
+        if state.chunk.count > 0 { channel.sendLast(state.take()) }
     }
 
     private func receive(_ channel: BatchChannel<Chunk>) async throws -> Int64 {
