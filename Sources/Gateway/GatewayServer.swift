@@ -86,9 +86,11 @@ public struct GatewayServer: Sendable {
             services.append(Work { try await certificates.watch(every: pause) })
         }
         services += work.map { Work(body: $0) }
-        let group = ServiceGroup(
-            configuration: .init(
-                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        var configuration = ServiceGroupConfiguration(
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        // What has not ended in order by then is cancelled: a server that is told to stop always does.
+        configuration.maximumGracefulShutdownDuration = settings.limits.shutdownTimeMax
+        let group = ServiceGroup(configuration: configuration)
         defer { log.flush() }
         // Ends with the group, which cancelling asks to end in order: connections that were just taken are let go too.
         let running = Task { try await group.run() }

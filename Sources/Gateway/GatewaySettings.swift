@@ -44,6 +44,8 @@ public struct GatewaySettings: Sendable {
         /// From the head of a request to its last byte; also how long a connection may say nothing.
         public var requestTimeMax: Duration = .seconds(30)
         public var idleTimeMax: Duration = .seconds(75)
+        /// How long a server that is told to stop may finish what is under way; longer than any request.
+        public var shutdownTimeMax: Duration = .seconds(40)
         /// How often the certificate's files are looked at.
         public var certificateCheckPause: Duration = .seconds(5)
         /// Smaller bodies are not compressed.

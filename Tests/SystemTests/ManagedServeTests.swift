@@ -57,10 +57,7 @@ import Testing
             ],
             environment: ProcessInfo.processInfo.environment.merging(environment) { $1 }, directory: nil,
             streams: ChildProcess.Streams(output: .file(log, append: false), error: .file(log, append: true)))
-        defer {
-            kill(process.identifier, SIGTERM)
-            process.wait()
-        }
+        defer { process.end(by: SIGTERM) }
         for _ in 0..<1200 where process.statusIfEnded() == nil {
             if (try? await ask(adminPort, "GET", "/ready"))?.status == 200 { break }
             try await Task.sleep(for: .milliseconds(50))

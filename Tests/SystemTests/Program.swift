@@ -1,5 +1,6 @@
 import Foundation
 import TestSupport
+import Testing
 
 @testable import PostgresServer
 
@@ -45,6 +46,20 @@ enum Program {
             if let status = process.statusIfEnded() { return status == -SIGKILL }
             try await Task.sleep(for: .milliseconds(5))
         }
+    }
+}
+
+extension ChildProcess {
+    /// Sends the signal and waits for the end: a program that does not end in two minutes is an issue, and is killed.
+    func end(by number: Int32) {
+        kill(identifier, number)
+        for _ in 0..<24_000 {
+            if statusIfEnded() != nil { return }
+            usleep(5000)
+        }
+        Issue.record("process \(identifier) did not end two minutes after signal \(number)")
+        kill(identifier, SIGKILL)
+        wait()
     }
 }
 

@@ -27,10 +27,7 @@ import Testing
                 folder + "/server.pem",
                 "--private-key", folder + "/server.key", "--client-ca", folder + "/sender.pem",
             ], environment: ProcessInfo.processInfo.environment, directory: nil, streams: ChildProcess.Streams())
-        defer {
-            Foundation.kill(process.identifier, SIGKILL)
-            while process.statusIfEnded() == nil { usleep(5000) }
-        }
+        defer { process.end(by: SIGKILL) }
         let send = "openssl s_client -quiet -no_ign_eof -connect 127.0.0.1:\(port) -CAfile server.pem"
         var text = ""
         for _ in 0..<200 where !text.contains("second") {

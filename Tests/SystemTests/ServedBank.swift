@@ -66,8 +66,7 @@ final class ServedBank: @unchecked Sendable {
     /// Sends the signal and waits until the process is gone.
     func kill(_ signal: Int32) {
         guard let process else { return }
-        Foundation.kill(process.identifier, signal)
-        while process.statusIfEnded() == nil { usleep(5000) }
+        process.end(by: signal)
         self.process = nil
     }
 
