@@ -59,6 +59,9 @@ struct FrameText {
         isProven = false
     }
 
+    /// Something is to be said of these bytes of the stream; the text is as it should be.
+    mutating func note(_ range: Range<Int>, _ what: String) { wounds.append((range, what)) }
+
     /// What was decoded of the open frame's text from `start` on is not above doubt.
     mutating func doubt(from start: Int) { raise(start..<bytes.count, to: .doubtful) }
 
