@@ -65,6 +65,9 @@ struct FrameText {
     /// What was decoded of the open frame's text from `start` on is not above doubt.
     mutating func doubt(from start: Int) { raise(start..<bytes.count, to: .doubtful) }
 
+    /// The open frame's text.
+    var frameBytes: [UInt8] { Array(bytes[frameStart...]) }
+
     /// The checksum of the open frame's text.
     var frameSum: UInt32 { XXHash32.of(bytes[frameStart...]) }
 
