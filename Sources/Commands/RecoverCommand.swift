@@ -56,6 +56,9 @@ struct RecoverCommand: AsyncParsableCommand {
         @Flag(help: "Do not make and prove a first backup.")
         var noBackup = false
 
+        @Flag(help: "Do not typeset the report as PDF.")
+        var noPdf = false
+
         @Flag(help: "Progress as JSON lines and the report as a last JSON object, on standard output.")
         var json = false
 
@@ -75,6 +78,7 @@ struct RecoverCommand: AsyncParsableCommand {
                 request.repairPlan = plan
                 request.appliesRepairs = yes
                 request.makesBackup = !noBackup
+                request.typesetsReport = !noPdf
                 request.restarts = restart
                 return try await RecoverOutput.follow(json: json) { progress in
                     try await RecoverService.recover(request, progress: progress)
@@ -89,6 +93,9 @@ struct RecoverCommand: AsyncParsableCommand {
 
         @Option(help: ArgumentHelp("The data directory of the interrupted recovery.", valueName: "dir"))
         var dataDir: String = "var"
+
+        @Flag(help: "Do not typeset the report as PDF.")
+        var noPdf = false
 
         @Flag(help: "Progress as JSON lines and the report as a last JSON object, on standard output.")
         var json = false

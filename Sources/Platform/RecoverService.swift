@@ -20,6 +20,7 @@ public struct RecoverRequest: Sendable {
     public var repairPlan: String?
     public var appliesRepairs = false
     public var makesBackup = true
+    public var typesetsReport = true
     public var restarts = false
 
     public init(dump: String, dataDirectory: String) {
@@ -83,6 +84,7 @@ public enum RecoverService {
         options.legacyKeyFile = request.legacyKeyFile.map(absolute)
         options.appliesRepairs = request.appliesRepairs
         options.makesBackup = request.makesBackup
+        if !request.typesetsReport { options.typesetsReport = false }
         if let into = request.into { options.target = .server(connectionString: into) }
         return options
     }

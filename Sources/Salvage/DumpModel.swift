@@ -158,6 +158,24 @@ public struct TableSummary: Sendable {
 public struct ReadReport: Sendable {
     public var tables: [TableSummary] = []
     public var damage: [Damage] = []
+    /// Objects outside all tables. They may carry anything: they are counted, and never loaded.
+    public var largeObjects = LargeObjects()
 
     public init() {}
+}
+
+/// The large objects of a dump, and the bytes that they take in it.
+public struct LargeObjects: Sendable, Hashable, Codable {
+    public var count = 0
+    public var bytes: Int64 = 0
+
+    public init() {}
+
+    mutating func add(_ size: Int) {
+        count += 1
+        bytes += Int64(size)
+    }
+
+    /// The name of a file or member that holds one: `blob_16410.dat`.
+    static func isFile(_ name: String) -> Bool { name.hasPrefix("blob_") && name.contains(".dat") }
 }

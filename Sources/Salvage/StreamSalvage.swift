@@ -8,6 +8,7 @@ struct StreamSalvage {
         switch reader.codec {
         case .zlib, .gzip:
             let stream = try StreamBytes(feed)
+            if reader.codec == .gzip, let saved = try FrameSalvage(reader: reader).read(stream) { return saved }
             let kind: DeflateWrapper.Kind = reader.codec == .zlib ? .zlib : .gzip
             let wrapper =
                 DeflateWrapper.read(stream.bytes[...], kind: kind)
@@ -16,7 +17,10 @@ struct StreamSalvage {
         case .none:
             let stream = try StreamBytes(feed)
             if let saved = try readHeaderless(stream) { return saved }
-        case .zstd, .lz4: return try FrameSalvage(reader: reader).read(feed)
+        case .zstd, .lz4:
+            let stream = try StreamBytes(feed)
+            return try FrameSalvage(reader: reader).read(stream)
+                ?? (TableSummary(table: reader.table), stream.framing.map { [$0] } ?? [])
         }
         var damage: [Damage] = []
         var text: [UInt8] = []

@@ -4,6 +4,7 @@ import Foundation
 import Postgres
 import PostgresServer
 import Simulator
+import Synchronization
 import TestSupport
 import Vault
 
@@ -76,6 +77,7 @@ struct RecoveredBank {
         options.target = .server(
             connectionString: target.connectionString + " password='\(target.password ?? "")'")
         options.makesBackup = false
+        options.typesetsReport = false
         options.legacyKeyFile = files.legacyKey
         change(&options, files)
         let vault = try keys()
@@ -84,5 +86,41 @@ struct RecoveredBank {
             key: SigningKey.open(path: folder + "/\(name).cle"), vault: vault, progress: { _ in })
         let (report, _) = try await engine.recover()
         return RecoveredBank(files: files, truth: truth, report: report, run: engine.run, database: database)
+    }
+}
+
+/// Attacked banks of 300 clients, recovered with their certain repairs once a process: several tests look at each.
+struct RepairedBank: Sendable {
+    let truth: GroundTruth
+    let findings: [RowFinding]
+    let plan: RepairPlan
+    let reconciled: Reconciled?
+    let report: RecoveryReport
+    let journal: String
+    let quarantine: String
+
+    private static let banks = Mutex<[UInt64: Task<RepairedBank, any Error>]>([:])
+
+    static func of(seed: UInt64) async throws -> RepairedBank {
+        let task = banks.withLock { banks in
+            // Ends with its recovery; every test that needs the bank waits for it.
+            let task = banks[seed] ?? Task { try await make(seed) }
+            banks[seed] = task
+            return task
+        }
+        return try await task.value
+    }
+
+    private static func make(_ seed: UInt64) async throws -> RepairedBank {
+        try await withTemporaryDirectory { folder in
+            let bank = try await RecoveredBank.make(in: folder, seed: seed) { options, _ in
+                options.appliesRepairs = true
+            }
+            let quarantine = bank.run.quarantineDirectory + "/reconcile.jsonl"
+            return RepairedBank(
+                truth: bank.truth, findings: try bank.findings(), plan: try bank.plan(), reconciled: bank.reconciled,
+                report: bank.report, journal: try String(contentsOfFile: bank.run.journalFile, encoding: .utf8),
+                quarantine: try String(contentsOfFile: quarantine, encoding: .utf8))
+        }
     }
 }

@@ -4,7 +4,7 @@ import Salvage
 import TestSupport
 import Testing
 
-/// Damaged zstd and LZ4 data, made by the real `zstd` and `lz4`.
+/// Damaged zstd and LZ4 data and gzip files of several members, made by the real `zstd`, `lz4` and `gzip`.
 struct FrameSalvageTests {
     struct Tool: Sendable, CustomTestStringConvertible {
         let name: String
@@ -13,7 +13,7 @@ struct FrameSalvageTests {
         var frameBytes: Int?
         /// What at least must come back when one byte in the middle is changed.
         let leastShare: Double
-        var suffix: String { name == "zstd" ? ".zst" : ".lz4" }
+        var suffix: String { ["zstd": ".zst", "lz4": ".lz4", "gzip": ".gz"][name] ?? "" }
         var testDescription: String {
             "\(name) \(arguments.joined(separator: " "))\(frameBytes == nil ? "" : ", frames")"
         }
@@ -38,6 +38,7 @@ struct FrameSalvageTests {
         Tool(name: "zstd", arguments: ["--check"], leastShare: 0.0),
         Tool(name: "zstd", arguments: ["--check"], frameBytes: 50_000, leastShare: 0.9),
         Tool(name: "zstd", arguments: ["--no-check"], frameBytes: 50_000, leastShare: 0.9),
+        Tool(name: "gzip", arguments: ["-6"], frameBytes: 50_000, leastShare: 0.85),
         Tool(name: "lz4", arguments: ["-B4"], leastShare: 0.75),
         Tool(name: "lz4", arguments: ["-B4", "-BX"], leastShare: 0.75),
         Tool(name: "lz4", arguments: ["-B4", "-BD"], leastShare: 0.4),
@@ -84,6 +85,42 @@ struct FrameSalvageTests {
                 let rest = Double(outcome.recovered - (campaign.truth.total - 9000)) / 9000
                 #expect(rest >= tool.leastShare * (name == "cut" ? 0.7 : 1), "\(name): \(rest)")
             }
+        }
+    }
+
+    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/zstd")))
+    func `behind a damaged block of one zstd frame likely rows come back, and none is called intact`() async throws {
+        let campaign = try await Campaign(seed: 1)
+        let source = try #require(campaign.all.dumps[.directory])
+        try await withTemporaryDirectory { folder in
+            let tool = Tool(name: "zstd", arguments: ["--no-check"], leastShare: 0)
+            let (sound, largest) = try await Self.dump(source, tool, folder)
+            let size = sound.files[largest].bytes.count
+            var changed = sound
+            for index in (size / 2)..<(size / 2 + 8) { changed.files[largest].bytes[index] ^= 0x5A }
+            let outcome = try Outcome(changed.write(to: folder), truth: campaign.truth, intact: [:])
+            #expect(outcome.falseProven == [] && outcome.falseIntact == [])
+            #expect(outcome.heldTrue > 0 && outcome.inferred >= outcome.heldTrue)
+        }
+    }
+
+    @Test func `behind a damaged gzip member a script goes on at the next, and a member that holds is proven`()
+        async throws
+    {
+        let campaign = try await Campaign(seed: 1)
+        let source = try #require(campaign.all.dumps[.plain])
+        try await withTemporaryDirectory { folder in
+            let tool = Tool(name: "gzip", arguments: [], frameBytes: 100_000, leastShare: 0)
+            var dump = source
+            dump.files[0].bytes = try await tool.press(source.files[0].bytes, in: folder)
+            let whole = try Outcome(dump.write(to: folder), truth: campaign.truth, intact: [:])
+            #expect(whole.recovered == campaign.truth.total && whole.damage.map(\.explanation) == [])
+            let size = dump.files[0].bytes.count
+            for index in (size / 2)..<(size / 2 + 8) { dump.files[0].bytes[index] ^= 0x5A }
+            let outcome = try Outcome(dump.write(to: folder), truth: campaign.truth, intact: [:])
+            #expect(outcome.falseProven == [] && outcome.falseIntact == [] && !outcome.damage.isEmpty)
+            #expect(
+                outcome.recovered * 10 >= campaign.truth.total * 8, "\(outcome.recovered) of \(campaign.truth.total)")
         }
     }
 }

@@ -90,7 +90,8 @@ import Testing
             try Data(dump.utf8).write(to: URL(fileURLWithPath: folder + "/bank.sql"))
             let data = folder + "/data"
             let run = try await Program.run(
-                "recover", folder + "/bank.sql", "--data-dir", data, "--mapping", mapping, "--no-backup")
+                "recover", folder + "/bank.sql", "--data-dir", data, "--mapping", mapping, "--no-backup",
+                "--no-pdf")
             #expect(run.status == 3, "\(run.error)")
             let bytes = try Data(contentsOf: URL(fileURLWithPath: data + "/report/report.json"))
             let report = try JSONSerialization.jsonObject(with: bytes) as? [String: Any]

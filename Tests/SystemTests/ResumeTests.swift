@@ -89,14 +89,14 @@ import Testing
     private func arguments(_ bank: SmallBank.Files, _ data: String) -> [String] {
         [
             "recover", bank.dump, "--data-dir", data, "--legacy-key-file", bank.key, "--baseline", bank.baseline,
-            "--yes",
+            "--yes", "--no-pdf",
         ]
     }
 
     private func recover(_ bank: SmallBank.Files, _ data: String) async throws -> Program.Result {
         let run = try await Program.run(
             "recover", bank.dump, "--data-dir", data, "--legacy-key-file", bank.key, "--baseline", bank.baseline,
-            "--yes")
+            "--yes", "--no-pdf")
         return run
     }
 

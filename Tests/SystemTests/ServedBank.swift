@@ -19,7 +19,7 @@ final class ServedBank: @unchecked Sendable {
         defer { try? FileManager.default.removeItem(atPath: data) }
         let recovered = try await Program.run(
             "recover", files.dump, "--data-dir", data, "--legacy-key-file", files.key, "--baseline", files.baseline,
-            "--yes")
+            "--yes", "--no-pdf")
         // A dump that lost rows ends with a status of its own; the bank is there all the same.
         guard FileManager.default.fileExists(atPath: data + "/bank/data/PG_VERSION") else {
             throw Failure(words: recovered.output + recovered.error)

@@ -7,6 +7,8 @@ internal import Postgres
 struct Pump: Sendable {
     let source: Database
     let target: Database
+    /// Begins the target's transaction, when there is one.
+    var emptying: Statement?
     let copy: Statement
     /// The source's line of a row that the target refused, and why.
     let refuse: @Sendable ([UInt8], PostgresError) throws -> Void
@@ -113,6 +115,7 @@ struct Pump: Sendable {
         try await target.withConnection { connection in
             try await connection.run(CleanRoomStore.begin)
             do {
+                if let emptying { try await connection.run(emptying) }
                 var copied: Int64 = 0
                 for try await chunk in channel { copied += try await load(chunk, connection) }
                 try await connection.run(CleanRoomStore.commit)

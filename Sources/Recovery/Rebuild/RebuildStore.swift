@@ -8,6 +8,9 @@ enum RebuildStore {
         return Statement(unchecked: "copy \(schema)\(table) (\(list)) from stdin")
     }
 
+    /// A table that is empty, in files that are new to the transaction: with the least WAL its rows need none.
+    static func empty(_ table: String) -> Statement { Statement(unchecked: "truncate public.\(table)") }
+
     /// Tables and other relations of the user that stand in the database already.
     static let occupants: Statement = """
         select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -69,6 +72,9 @@ enum RebuildStore {
     static func internalAccount(_ role: String, _ currency: String) -> Statement {
         "select public.compte_interne(\(role), \(currency))"
     }
+
+    /// As `pg_amcheck --install-missing` would.
+    static let installAmcheck: Statement = "create extension if not exists amcheck with schema pg_catalog"
 
     static let takeOverBalances: Statement = "select public.reprendre_les_soldes()"
 

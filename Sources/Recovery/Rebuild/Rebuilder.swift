@@ -60,7 +60,10 @@ final class Rebuilder: Sendable {
         progress(ProgressUpdate(stage: Stage.rebuild.rawValue, subject: table, done: 0, total: nil, unit: "rows"))
         let query = SourceQuery(target: source)
         let opened = opening(legacyFields(of: source, columns), of: table, before: transform)
-        let pump = Pump(source: room, target: target, copy: RebuildStore.copy(table, targetColumns)) { [self] in
+        let pump = Pump(
+            source: room, target: target, emptying: RebuildStore.empty(table),
+            copy: RebuildStore.copy(table, targetColumns)
+        ) { [self] in
             withdraw(table, $0)
             try refuse(table, $0, $1.message)
         }

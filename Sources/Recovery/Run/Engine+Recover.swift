@@ -52,14 +52,17 @@ extension RecoveryEngine {
         }
         let disinfected = try await perform(.disinfect) { try disinfect(inspected.objects, tables: mapping.shapes) }
         let reconciled = try await perform(.reconcile) { try await reconcile(salvaged, inspected, mapping, in: room) }
+        var backup: FirstBackup?
         let rebuilt = try await perform(.rebuild) {
             var kept = salvaged
             kept.tables.removeAll { disinfected.tablesLeftBehind.contains($0.name) }
-            return try await rebuild(kept, mapping, from: room, into: place)
+            let (rebuilt, taken) = try await rebuild(kept, mapping, from: room, into: place)
+            backup = taken
+            return rebuilt
         }
         var protection: Protection?
         if options.makesBackup {
-            protection = try await perform(.protect) { try await protect(place.configuration, in: room) }
+            protection = try await perform(.protect) { try await protect(place.configuration, in: room, backup) }
         }
         return try await report(intake, inspected, salvaged, disinfected, reconciled, rebuilt, protection, mapping)
     }

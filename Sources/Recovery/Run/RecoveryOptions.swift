@@ -23,6 +23,8 @@ public struct RecoveryOptions: Codable, Sendable, Equatable {
     public var manifest: String?
     /// Whether a first backup is made and proved at the end.
     public var makesBackup: Bool
+    /// Whether the report is typeset as PDF, too; nil for yes.
+    public var typesetsReport: Bool?
 
     public enum Target: Codable, Sendable, Equatable {
         /// A cluster of ours below the data directory.

@@ -5,7 +5,7 @@ internal import PostgresServer
 
 extension RecoveryEngine {
     /// Asks the restored bank itself whether it is sound.
-    func check(_ target: Database, _ place: RebuildTarget) async throws -> [CheckResult] {
+    func check(_ target: Database) async throws -> [CheckResult] {
         let counts: [(BilingualText, Statement)] = [
             (
                 BilingualText(fr: "les soldes égalent leurs écritures", en: "balances equal their postings"),
@@ -51,12 +51,11 @@ extension RecoveryEngine {
                 let sum = try await target.one(RebuildStore.trialBalance, as: Int64.self)
                 return (sum == 0, "\(sum) minor units")
             })
-        if place.cluster != nil { results.append(try await amcheck(place)) }
         return results
     }
 
     /// Every B-tree and heap page, and every heap row in its index, by PostgreSQL's own verifier.
-    private func amcheck(_ place: RebuildTarget) async throws -> CheckResult {
+    func amcheck(_ place: RebuildTarget) async throws -> CheckResult {
         try await timed(BilingualText(fr: "amcheck des tables et des index", en: "amcheck of tables and indexes")) {
             let run = try await ToolRun.run(
                 binaries.path(of: "pg_amcheck"),
@@ -66,6 +65,17 @@ extension RecoveryEngine {
                 ], environment: ["PGPASSWORD": place.configuration.password ?? ""])
             let words = (run.outputText + run.errorText).trimmingCharacters(in: .whitespacesAndNewlines)
             return (run.status == 0, run.status == 0 ? "no corruption" : String(words.prefix(500)))
+        }
+    }
+
+    func installAmcheck(_ cluster: Cluster, _ database: String) async throws {
+        let superuser = Database(cluster.configuration(database: database))
+        do {
+            try await superuser.run(RebuildStore.installAmcheck)
+            await superuser.close()
+        } catch {
+            await superuser.close()
+            throw error
         }
     }
 

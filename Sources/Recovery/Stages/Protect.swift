@@ -6,25 +6,48 @@ internal import Postgres
 internal import PostgresServer
 internal import Salvage
 
+/// A backup that is not proved yet, and what the bank held when it was made, by table.
+struct FirstBackup: Sendable {
+    let path: String
+    let digests: [String: String]
+    let seconds: Double
+}
+
 extension RecoveryEngine {
-    /// Makes the first backup of the restored bank and proves it: restores it into the clean room and compares every
-    /// table, row by row, through a digest that does not depend on order.
-    func protect(_ target: DatabaseConfiguration, in room: CleanRoom) async throws -> Protection {
+    /// Makes the first backup of the bank, and takes the digests of what it holds.
+    ///
+    /// The rebuild calls it while its checks run: nothing writes to the bank any more, so that what is read beside the dump
+    /// is what the dump holds.
+    func takeBackup(of target: DatabaseConfiguration) async throws -> FirstBackup {
         let startedAt = ContinuousClock.now
         let folder = options.dataDirectory + "/backups"
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         let path = folder + "/first.dump"
         let aside = path + ".new"
-        // Nothing writes to the bank yet: what is read beside the dump is what the dump holds.
-        async let original = BackupProofStore.digests(of: target)
-        async let prepared: Void = prepareProof(in: room)
+        async let digests = BackupProofStore.digests(of: target)
         try await dump(target, to: aside)
         guard rename(aside, path) == 0 else { throw DurableFile.failure("rename", path) }
+        return FirstBackup(
+            path: path, digests: try await digests, seconds: (ContinuousClock.now - startedAt) / .seconds(1))
+    }
+
+    /// Proves the first backup of the restored bank: restores it into the clean room and compares every table, row by
+    /// row, through a digest that does not depend on order.
+    ///
+    /// - Parameter taken: the backup that this run has made; nil when the rebuild ended in an earlier run.
+    func protect(
+        _ target: DatabaseConfiguration, in room: CleanRoom, _ taken: FirstBackup?
+    ) async throws -> Protection {
+        let startedAt = ContinuousClock.now
+        async let prepared: Void = prepareProof(in: room)
+        let backup: FirstBackup
+        if let taken { backup = taken } else { backup = try await takeBackup(of: target) }
+        let path = backup.path
         let manifest = path + ".manifest.json"
         try await prepared
         async let manifested: Void = writeManifest(of: path, to: manifest)
-        let differences = try await differencesAfterRestoring(path, of: try await original, in: room)
+        let differences = try await differencesAfterRestoring(path, of: backup.digests, in: room)
         try await manifested
         var hash = try SHA256()
         let size = try FileBytes.read(path) { hash.update($0) }
@@ -32,10 +55,10 @@ extension RecoveryEngine {
             differences.isEmpty
             ? "restored into a second cluster, every table equal"
             : "differs after restore: \(differences.joined(separator: ", "))"
+        let seconds = (ContinuousClock.now - startedAt) / .seconds(1)
         return Protection(
             path: path, manifest: manifest, bytes: size, sha256: hash.finalize().hex, isProved: differences.isEmpty,
-            detail: detail,
-            seconds: (ContinuousClock.now - startedAt) / .seconds(1))
+            detail: detail, seconds: seconds + (taken?.seconds ?? 0))
     }
 
     /// A signed digest of every block of rows, so that the next damage to this backup is located and its rows proved.

@@ -26,7 +26,7 @@ extension RecoveryEngine {
     /// The canonical bank, made of the clean room's rows: schema, rows, then keys and indexes, then checks.
     func rebuild(
         _ salvaged: Salvaged, _ mapping: Mapping, from room: CleanRoom, into place: RebuildTarget
-    ) async throws -> Rebuilt {
+    ) async throws -> (Rebuilt, FirstBackup?) {
         try await place.empty(hasBegun: run.hasBegunRebuild)
         try run.markRebuildBegun()
         try setHeadsAside()
@@ -48,7 +48,7 @@ extension RecoveryEngine {
 
     private func rebuild(
         _ salvaged: Salvaged, _ mapping: Mapping, _ source: Database, _ target: Database, _ place: RebuildTarget
-    ) async throws -> Rebuilt {
+    ) async throws -> (Rebuilt, FirstBackup?) {
         let bank = try BankMigrations.set()
         let tables = MigrationSet(
             owner: bank.owner, migrations: Array(bank.migrations.prefix(BankMigrations.beforeBulkLoad)))
@@ -60,17 +60,28 @@ extension RecoveryEngine {
         for statement in RebuildStore.synchroniseSequences { try await target.run(statement) }
         try await target.run(RebuildStore.openDay)
         try await beginJournal(salvaged, mapping, target)
-        try await analyze(target)
+        // From here on the bank is only read (amcheck's extension has to be in the backup): it is backed up meanwhile.
+        if let cluster = place.cluster { try await installAmcheck(cluster, place.databaseName) }
+        async let backup: FirstBackup? = options.makesBackup ? takeBackup(of: place.configuration) : nil
+        let checks = try await analyzeAndCheck(target, place)
         let (rows, refused, notes) = rebuilder.state.withLock { ($0.rows, $0.refused, $0.notes) }
         let closed = rebuilder.state.withLock { $0.closed }.sorted { $0.key < $1.key }
             .map { ClosedCount(place: $0.key, count: Int64($0.value.count)) }
         let balance = try await target.one(RebuildStore.trialBalance, as: Int64.self)
-        return Rebuilt(
+        let rebuilt = Rebuilt(
             bank: RestoredBank(
                 database: place.databaseName,
                 serverVersion: try await target.one(RebuildStore.serverVersion, as: String.self),
                 connectionLine: place.connectionLine, mapping: mapping.name, rows: rows, trialBalanceMinor: balance),
-            checks: try await check(target, place), refused: refused, notes: notes, closed: closed)
+            checks: checks, refused: refused, notes: notes, closed: closed)
+        return (rebuilt, try await backup)
+    }
+
+    /// The server's own verifier needs no statistics: it runs while they are made.
+    private func analyzeAndCheck(_ target: Database, _ place: RebuildTarget) async throws -> [CheckResult] {
+        async let verified: [CheckResult] = place.cluster == nil ? [] : [amcheck(place)]
+        try await analyze(target)
+        return try await check(target) + verified
     }
 
     /// Copies the bank's tables one after the other, as they refer to each other, and beside them those that refer to

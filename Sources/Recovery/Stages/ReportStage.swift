@@ -2,6 +2,7 @@ internal import Cryptography
 internal import Diagnostics
 internal import Evidence
 internal import Foundation
+internal import Salvage
 
 extension RecoveryEngine {
     /// Puts together what the stages found, writes it in every form and signs it.
@@ -17,7 +18,8 @@ extension RecoveryEngine {
             dump: inspected.summary, outcome: .complete, tables: tables(salvaged, rebuilt, mapping),
             damage: salvaged.damage,
             objects: disinfected?.findings ?? [],
-            findings: (reconciled?.findings ?? []) + (rebuilt.map(Self.notes) ?? []),
+            findings: (reconciled?.findings ?? []) + (rebuilt.map(Self.notes) ?? [])
+                + (salvaged.largeObjects?.findings ?? []),
             attack: reconciled?.attack, checks: rebuilt?.checks ?? [],
             restored: rebuilt?.bank, protection: protection, timings: try timings(),
             ruleSeconds: reconciled?.seconds,
@@ -27,8 +29,10 @@ extension RecoveryEngine {
         report.outcome = Self.outcome(of: report)
         let final = report
         let files = try await perform(.report) {
-            try await ReportWriter(directory: options.reportDirectory, signer: FileSigner(key: key), now: now())
-                .write(final)
+            let writer = ReportWriter(
+                directory: options.reportDirectory, signer: FileSigner(key: key), now: now(),
+                typesets: options.typesetsReport ?? true)
+            return try await writer.write(final)
         }
         return (final, files)
     }
@@ -76,5 +80,21 @@ extension RecoveryEngine {
             && report.tables.allSatisfy { $0.quarantined == 0 && ($0.lost ?? 0) == 0 }
             && report.checks.allSatisfy(\.passed) && report.protection?.isProved != false
         return isWhole ? .complete : .partial
+    }
+}
+
+extension LargeObjects {
+    /// What the dump holds beside its tables is said, never loaded.
+    var findings: [DataFinding] {
+        guard count > 0 else { return [] }
+        return [
+            DataFinding(
+                rule: "large-objects-left", severity: "low", table: "pg_largeobject", rowCount: Int64(count),
+                samples: [],
+                reason: BilingualText(
+                    fr: "objets binaires du dump (\(bytes) octets) : ils restent dans le dump, rien n’en est repris",
+                    en: "large objects of the dump (\(bytes) bytes): they stay in the dump, none is taken over"),
+                repair: nil, repaired: 0)
+        ]
     }
 }

@@ -9,6 +9,8 @@ struct Salvaged: Codable, Sendable {
     var damage: [DamageItem]
     /// Source table to column names, as loaded.
     var columns: [String: [String]]
+    /// Nil in results of earlier versions.
+    var largeObjects: LargeObjects?
 }
 
 extension RecoveryEngine {
@@ -22,7 +24,8 @@ extension RecoveryEngine {
         try await completeTables(shapes, in: database)
         await database.close()
         return Salvaged(
-            tables: Self.merge(tables, with: report), damage: report.damage.map(Self.item), columns: columns)
+            tables: Self.merge(tables, with: report), damage: report.damage.map(Self.item), columns: columns,
+            largeObjects: report.largeObjects)
     }
 
     /// The mapping speaks of tables and columns that a damaged dump may have lost: they are there, empty.

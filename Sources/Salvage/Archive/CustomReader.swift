@@ -78,7 +78,7 @@ struct CustomReader {
             guard let block = try nextBlock(at: &position, &blocks, seen, &report) else { break }
             let isCopy = !seen.insert(block.dumpID).inserted && !anchors.isEmpty
             if block.isLargeObjects {
-                position = try skipLargeObjects(block, &blocks)
+                position = skipLargeObjects(block, &blocks, &report.largeObjects)
                 continue
             }
             var isBroken = false
@@ -206,13 +206,18 @@ struct CustomReader {
     // MARK: Parts
 
     /// Large objects: for each an id and chunks; ended by id 0. They are not rows: nothing of them is loaded.
-    private func skipLargeObjects(_ block: CustomBlocks.BlockStart, _ blocks: inout CustomBlocks) throws -> Int {
+    private func skipLargeObjects(
+        _ block: CustomBlocks.BlockStart, _ blocks: inout CustomBlocks, _ found: inout LargeObjects
+    ) -> Int {
         var cursor = blocks.cursor
         cursor.offset = block.dataOffset
         while let id = try? cursor.int(), id != 0 {
+            var size = 0
             while let length = try? cursor.int(), length > 0, length <= file.size - cursor.offset {
                 cursor.offset += length
+                size += length
             }
+            found.add(size)
         }
         return max(cursor.offset, block.dataOffset)
     }

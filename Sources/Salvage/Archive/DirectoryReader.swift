@@ -34,8 +34,12 @@ struct DirectoryReader {
             (Self.number(of: $0), $0) < (Self.number(of: $1), $1)
         }
         var members: [(name: String, head: StreamCatalog.Head)] = []
-        for name in present where name != "toc.dat" && name.contains(".dat") && !name.hasPrefix("blob") {
+        for name in present where name != "toc.dat" && name.contains(".dat") {
             guard let file = try? DumpFile(path: path + "/" + name) else { continue }
+            guard !LargeObjects.isFile(name) else {
+                report.largeObjects.add(file.size)
+                continue
+            }
             let entry = entries.first { $0.kind == "TABLE DATA" && Self.names(of: $0).contains(name) }
             let id = entry?.dumpID ?? -Self.number(of: name)
             let head = try file.read(at: 0, count: StreamCatalog.headBytes)

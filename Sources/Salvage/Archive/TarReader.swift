@@ -47,7 +47,10 @@ struct TarReader {
             uniquingKeysWith: { first, _ in first })
         var sources: [UncheckedRun.Source] = []
         var seen: Set<String> = []
-        let data = members.filter { $0.name.hasSuffix(".dat") && $0.name != "toc.dat" && !$0.name.hasPrefix("blob") }
+        for member in members where LargeObjects.isFile(member.name) { report.largeObjects.add(member.range.count) }
+        let data = members.filter {
+            $0.name.hasSuffix(".dat") && $0.name != "toc.dat" && !LargeObjects.isFile($0.name)
+        }
         let named = Set(data.map(\.name))
         var heads: [StreamCatalog.Head] = []
         for member in data {

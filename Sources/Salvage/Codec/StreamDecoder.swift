@@ -18,12 +18,16 @@ struct CodecFailure: Error {
     let reason: String
 }
 
-/// zlib and gzip streams, by zlib.
+/// zlib streams, and gzip files of one or several members, by zlib.
 final class InflateDecoder: StreamDecoder {
     private var stream = z_stream()
     private let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 256 << 10)
     private var consumed = 0
     private(set) var isFinished = false
+    /// Told by the stream's first byte; zlib verifies header and checksum of each member.
+    private var isGzip: Bool?
+    /// Behind the last member only zeros may follow, as tapes add them.
+    private var isPadding = false
     let hasChecksum = true
 
     init?() {
@@ -38,36 +42,54 @@ final class InflateDecoder: StreamDecoder {
     }
 
     func decode(_ input: UnsafeBufferPointer<UInt8>, _ output: (UnsafeBufferPointer<UInt8>) throws -> Void) throws {
-        guard !isFinished, let start = input.baseAddress else {
-            if !input.isEmpty {
-                throw CodecFailure(inputOffset: consumed, reason: "bytes behind the end of the stream")
-            }
-            return
-        }
+        guard let start = input.baseAddress, let first = input.first else { return }
+        if isGzip == nil { isGzip = first == 0x1F }
         stream.next_in = UnsafeMutablePointer(mutating: start)
         stream.avail_in = UInt32(input.count)
+        defer { consumed += input.count - Int(stream.avail_in) }
         while true {
-            stream.next_out = buffer.baseAddress
-            stream.avail_out = UInt32(buffer.count)
-            let status = inflate(&stream, Z_NO_FLUSH)
-            let filled = buffer.count - Int(stream.avail_out)
-            if filled > 0 { try output(UnsafeBufferPointer(rebasing: buffer[..<filled])) }
-            if status == Z_STREAM_END {
-                isFinished = true
-                consumed += input.count - Int(stream.avail_in)
-                if stream.avail_in > 0 {
-                    throw CodecFailure(inputOffset: consumed, reason: "bytes behind the end of the stream")
-                }
-                return
+            if isFinished {
+                let left = input.suffix(Int(stream.avail_in))
+                guard try beginMember(left, at: consumed + input.count - left.count) else { return }
             }
-            guard status == Z_OK || status == Z_BUF_ERROR else {
-                let reason = stream.msg.map { String(cString: $0) } ?? "zlib status \(status)"
-                throw CodecFailure(inputOffset: consumed + input.count - Int(stream.avail_in), reason: reason)
-            }
-            if stream.avail_in == 0, stream.avail_out > 0 { break }
-            if status == Z_BUF_ERROR, filled == 0 { break }
+            guard try inflateSome(input, output) else { return }
         }
-        consumed += input.count
+    }
+
+    /// False when nothing but padding is left.
+    private func beginMember(_ left: Slice<UnsafeBufferPointer<UInt8>>, at offset: Int) throws -> Bool {
+        guard let first = left.first else { return false }
+        if isGzip == true {
+            if first == 0 { isPadding = true }
+            if isPadding, left.allSatisfy({ $0 == 0 }) { return false }
+            // 15 + 16: a gzip header and no other.
+            if !isPadding, inflateReset2(&stream, 15 + 16) == Z_OK {
+                isFinished = false
+                return true
+            }
+        }
+        throw CodecFailure(inputOffset: offset, reason: "bytes behind the end of the stream")
+    }
+
+    /// False when more input is needed.
+    private func inflateSome(
+        _ input: UnsafeBufferPointer<UInt8>, _ output: (UnsafeBufferPointer<UInt8>) throws -> Void
+    ) throws -> Bool {
+        stream.next_out = buffer.baseAddress
+        stream.avail_out = UInt32(buffer.count)
+        let status = inflate(&stream, Z_NO_FLUSH)
+        let filled = buffer.count - Int(stream.avail_out)
+        if filled > 0 { try output(UnsafeBufferPointer(rebasing: buffer[..<filled])) }
+        if status == Z_STREAM_END {
+            isFinished = true
+            return true
+        }
+        guard status == Z_OK || status == Z_BUF_ERROR else {
+            let reason = stream.msg.map { String(cString: $0) } ?? "zlib status \(status)"
+            throw CodecFailure(inputOffset: consumed + input.count - Int(stream.avail_in), reason: reason)
+        }
+        if stream.avail_in == 0, stream.avail_out > 0 { return false }
+        return status != Z_BUF_ERROR || filled > 0
     }
 }
 

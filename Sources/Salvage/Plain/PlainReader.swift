@@ -36,10 +36,13 @@ struct PlainReader {
     func read(progress: (Int) -> Void, emit: @escaping (ReadEvent) throws -> Void) throws -> ReadReport {
         if codec == .none { return try readUnchecked(.file(file), progress, emit) }
         if inspection.damage.contains(where: { $0.kind == .compressedData || $0.kind == .truncated }) {
-            if codec == .gzip, let rescue = try PlainRescue(file, catalog) {
+            if let report = try readFrames(emit) { return report }
+            if codec == .gzip,
+                let rescue = DeflateRescue(
+                    try file.read(at: 0, count: file.size), judge: LineJudge(script: catalog))
+            {
                 return try readRescued(rescue, emit)
             }
-            if codec != .gzip, let report = try readFrames(emit) { return report }
             var text: [UInt8] = []
             _ = try Self.decode(file, try codec.decoder(), progress: progress) { text.append(contentsOf: $0) }
             return try readUnchecked(.memory(text), { _ in }, emit)
@@ -92,7 +95,7 @@ struct PlainReader {
     }
 
     private func readRescued(
-        _ rescue: PlainRescue, _ emit: @escaping (ReadEvent) throws -> Void
+        _ rescue: DeflateRescue, _ emit: @escaping (ReadEvent) throws -> Void
     ) throws -> ReadReport {
         var heldBack: [String: Int] = [:]
         var report = try readUnchecked(.memory(rescue.text), { _ in }) { event in
@@ -116,7 +119,7 @@ struct PlainReader {
         return report
     }
 
-    /// A damaged script of zstd or LZ4 frames: whatever can be decoded, and of what is in doubt no row but as inferred.
+    /// A damaged script of zstd or LZ4 frames, or of several gzip members: whatever can be decoded, and of what is in doubt no row but as inferred.
     private func readFrames(_ emit: @escaping (ReadEvent) throws -> Void) throws -> ReadReport? {
         let input = try file.read(at: 0, count: file.size)
         guard var text = FrameSalvage.text(of: input, codec) else { return nil }

@@ -3,6 +3,7 @@ struct LineJudge {
     private enum Kind {
         case rows(RowGrammar)
         case script(StreamCatalog)
+        case piece
     }
 
     private enum Place {
@@ -10,6 +11,8 @@ struct LineJudge {
         /// Behind COPY's terminator in a table's stream: only empty lines.
         case behind
         case statements
+        /// The rest of a line that began elsewhere.
+        case rest
     }
 
     private let kind: Kind
@@ -24,6 +27,11 @@ struct LineJudge {
         kind = .script(catalog)
         place = .statements
     }
+
+    private init(_ kind: Kind, _ place: Place) { (self.kind, self.place) = (kind, place) }
+
+    /// Any piece of COPY text or of a script: it may begin within a line.
+    static let piece = LineJudge(.piece, .rest)
 
     /// The grammar for a table about which nothing is known but its text: as many fields as most of the first lines
     /// have. Also for a table whose declared types its own first lines do not keep to.
@@ -49,9 +57,16 @@ struct LineJudge {
     mutating func accepts(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
         switch place {
         case .behind: return line.isEmpty
+        case .rest:
+            place = .rows(nil)
+            return true
         case .rows(let grammar):
             if line.count == 2, line[0] == UInt8(ascii: "\\"), line[1] == UInt8(ascii: ".") {
-                if case .script = kind { place = .statements } else { place = .behind }
+                switch kind {
+                case .rows: place = .behind
+                case .script: place = .statements
+                case .piece: break
+                }
                 return true
             }
             return grammar.map { $0.check(line) == .good } ?? Self.isText(line)

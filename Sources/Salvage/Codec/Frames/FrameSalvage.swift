@@ -1,4 +1,4 @@
-/// Saves the rows of a damaged stream of zstd or LZ4 frames.
+/// Saves the rows of a damaged stream of zstd or LZ4 frames, or of several gzip members.
 struct FrameSalvage {
     let reader: StreamReader
 
@@ -6,14 +6,19 @@ struct FrameSalvage {
     static let doubtfulScore = 0.5
 
     static func text(of input: [UInt8], _ codec: Codec) -> FrameText? {
-        codec == .zstd ? ZstdFrames.read(input) : LZ4Frames.read(input)
+        switch codec {
+        case .zstd: ZstdFrames.read(input)
+        case .lz4: LZ4Frames.read(input)
+        case .gzip: GzipMembers.read(input)
+        case .none, .zlib: nil
+        }
     }
 
-    func read(_ feed: StreamReader.Feed) throws -> (TableSummary, [Damage]) {
-        let stream = try StreamBytes(feed)
+    /// Nil when the stream can not be taken apart: no memory, or a single gzip member.
+    func read(_ stream: StreamBytes) throws -> (TableSummary, [Damage])? {
         var damage = stream.framing.map { [$0] } ?? []
         var summary = TableSummary(table: reader.table)
-        guard var text = Self.text(of: stream.bytes, reader.codec) else { return (summary, damage) }
+        guard var text = Self.text(of: stream.bytes, reader.codec) else { return nil }
         for wound in text.wounds {
             damage.append(
                 Damage(

@@ -59,8 +59,14 @@ struct FrameText {
         isProven = false
     }
 
+    /// Something is to be said of these bytes of the stream; the text is as it should be.
+    mutating func note(_ range: Range<Int>, _ what: String) { wounds.append((range, what)) }
+
     /// What was decoded of the open frame's text from `start` on is not above doubt.
     mutating func doubt(from start: Int) { raise(start..<bytes.count, to: .doubtful) }
+
+    /// The open frame's text.
+    var frameBytes: [UInt8] { Array(bytes[frameStart...]) }
 
     /// The checksum of the open frame's text.
     var frameSum: UInt32 { XXHash32.of(bytes[frameStart...]) }

@@ -1,27 +1,25 @@
-internal import CZstd
-
 /// Decodes zstd frames one after the other; behind damage it goes on at the next frame.
 ///
-/// Blocks of a frame copy from those before them and share their tables: behind a damaged one, the rest of the frame is
-/// lost. zstd itself, pg_dump among its users, writes one frame; pzstd and appended files have many.
+/// Blocks of a frame copy from those before them and share their tables: behind a damaged one only what does neither is
+/// likely, and nothing is sure (`ZstdResume`). zstd itself, pg_dump among its users, writes one frame; pzstd and appended
+/// files have many.
 struct ZstdFrames {
     private let input: [UInt8]
-    private let context: OpaquePointer
-    private var output = [UInt8](repeating: 0, count: 256 << 10)
+    private let context: ZstdContext
     private(set) var text = FrameText()
 
     static let magic: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD]
+    /// Damaged blocks of a frame behind which reading goes on.
+    private static let resumesMax = 16
 
     static func read(_ input: [UInt8]) -> FrameText? {
-        guard let context = ZSTD_createDCtx() else { return nil }
-        defer { ZSTD_freeDCtx(context) }
-        ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, 27)
+        guard let context = ZstdContext() else { return nil }
         var frames = ZstdFrames(input: input, context: context)
         frames.read()
         return frames.text
     }
 
-    private init(input: [UInt8], context: OpaquePointer) {
+    private init(input: [UInt8], context: ZstdContext) {
         self.input = input
         self.context = context
     }
@@ -53,22 +51,22 @@ struct ZstdFrames {
     /// Where the frame at `start` ends; nil when nothing of it can be read. A damaged magic number is taken as it should be.
     private mutating func frame(_ start: Int) -> Int? {
         guard let header = header(start) else { return nil }
-        ZSTD_DCtx_reset(context, ZSTD_reset_session_only)
+        context.reset()
         let head = Self.magic + input[(start + 4)..<header.end]
         guard step(head) == .more else { return nil }
         text.beginFrame()
         var at = header.end
+        var isRegular = true
         while true {
             text.beginBlock()
-            guard let block = block(at) else {
-                text.endFrame(areLinked: true, holds: nil, at: at)
-                let next = nextFrame(at)
-                text.tear(at..<next, at + 3 > input.count ? "the compressed data ends too early" : "a block is damaged")
-                return next
-            }
+            let start = text.count
+            guard let block = ZstdBlocks.block(input, at) else { return breakOff(at, nil, header, isRegular) }
             let isLastPart = block.isLast && !header.hasChecksum
             let state = step(Array(input[at..<block.end]))
-            guard state == (isLastPart ? .ended : .more) else { return breakOff(at, block.end) }
+            guard state == (isLastPart ? .ended : .more) else {
+                return breakOff(at, block.end, header, isRegular && text.count == start)
+            }
+            if text.count - start != ZstdBlocks.textBytesMax { isRegular = false }
             at = block.end
             guard block.isLast else { continue }
             guard header.hasChecksum else {
@@ -82,56 +80,77 @@ struct ZstdFrames {
         }
     }
 
-    private mutating func breakOff(_ at: Int, _ end: Int) -> Int {
-        text.endFrame(areLinked: true, holds: nil, at: at)
-        let next = nextFrame(at + 1)
-        text.tear(at..<next, "a block is damaged: what copies from it is lost")
+    /// Ends a frame in which the block at `place` is damaged, with what can be read behind; returns where to go on.
+    ///
+    /// - Parameters:
+    ///   - end: where the block's header says that it ends.
+    ///   - isRegular: every block before held 128 KiB of text.
+    private mutating func breakOff(_ place: Int, _ end: Int?, _ header: Header, _ isRegular: Bool) -> Int {
+        var history = isRegular ? text.frameBytes : []
+        text.endFrame(areLinked: true, holds: nil, at: place)
+        var (at, end) = (place, end)
+        for _ in 0..<Self.resumesMax {
+            var chain = end.flatMap { ZstdBlocks(input, from: $0, hasChecksum: header.hasChecksum) }
+            if chain == nil {
+                chain = ZstdBlocks.search(input, behind: at, hasChecksum: header.hasChecksum)
+                history = []
+            }
+            guard let chain, let first = chain.firstIndependent(input) else { break }
+            history += [UInt8](repeating: 0, count: (first + 1) * ZstdBlocks.textBytesMax)
+            history.removeFirst(max(history.count - header.windowBytes, 0))
+            text.tear(at..<chain.blocks[first].start, "a block is damaged: what copies from it is lost")
+            guard let stop = readOn(chain.blocks[first...], header, &history) else { return chain.end }
+            (at, end) = (stop.start, stop.end)
+        }
+        let next = nextFrame(max(at, place + 1))
+        text.tear(at..<next, at + 3 > input.count ? "the compressed data ends too early" : "a block is damaged")
         return next
     }
 
-    private enum State { case more, ended, failed }
+    /// Takes what can be read of `blocks`; returns the block that stops it.
+    private mutating func readOn(
+        _ blocks: ArraySlice<ZstdBlocks.Block>, _ header: Header, _ history: inout [UInt8]
+    ) -> ZstdBlocks.Block? {
+        guard let resume = ZstdResume(before: history, windowByte: header.windowByte) else { return blocks.first }
+        text.beginFrame()
+        defer { text.endFrame(areLinked: true, holds: nil, at: blocks.last?.end ?? 0) }
+        for block in blocks {
+            guard let found = resume.text(of: Array(input[block.start..<block.end])) else { return block }
+            text.beginBlock()
+            for byte in found { text.append(byte, (byte == 0 ? FrameText.Grade.unknown : .doubtful).rawValue) }
+            history += found
+        }
+        return nil
+    }
 
-    /// Feeds one part, whole, and takes all the text that it gives.
-    private mutating func step(_ part: [UInt8]) -> State {
-        var source = 0
-        while true {
-            var written = 0
-            let status = part.withUnsafeBytes { part in
-                output.withUnsafeMutableBytes { output in
-                    var from = ZSTD_inBuffer(src: part.baseAddress, size: part.count, pos: source)
-                    var to = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
-                    let status = ZSTD_decompressStream(context, &to, &from)
-                    (source, written) = (from.pos, to.pos)
-                    return status
-                }
-            }
-            guard ZSTD_isError(status) == 0 else { return .failed }
-            output.withUnsafeBufferPointer { text.append(UnsafeBufferPointer(rebasing: $0[..<written]), .intact) }
-            if status == 0 { return source == part.count ? .ended : .failed }
-            if source == part.count, written < output.count { return .more }
-            if written == 0, source < part.count { return .failed }
+    private mutating func step(_ part: [UInt8]) -> ZstdContext.State {
+        context.step(part) { text.append($0, .intact) }
+    }
+
+    private struct Header {
+        let end: Int
+        let hasChecksum: Bool
+        /// The window descriptor; for a frame without one, that of a window of 8 MiB.
+        let windowByte: UInt8
+
+        /// RFC 8878, 3.1.1.1.2; not more than we ever look back.
+        var windowBytes: Int {
+            let base = 1 << (10 + Int(windowByte >> 3))
+            return min(max(base + base / 8 * Int(windowByte & 7), ZstdBlocks.textBytesMax), 8 << 20)
         }
     }
 
     /// RFC 8878, 3.1.1.1: the descriptor says which fields follow.
-    private func header(_ start: Int) -> (end: Int, hasChecksum: Bool)? {
+    private func header(_ start: Int) -> Header? {
         guard start + 6 <= input.count else { return nil }
         let descriptor = input[start + 4]
         guard descriptor & 0x08 == 0 else { return nil }
         let isSingleSegment = descriptor & 0x20 != 0
         let sizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][Int(descriptor >> 6)]
         let end = start + 5 + (isSingleSegment ? 0 : 1) + [0, 1, 2, 4][Int(descriptor & 3)] + sizeBytes
-        return end <= input.count ? (end, descriptor & 0x04 != 0) : nil
-    }
-
-    /// RFC 8878, 3.1.1.2: three bytes with the last-block bit, the type and the size; at most 128 KiB.
-    private func block(_ at: Int) -> (end: Int, isLast: Bool)? {
-        guard at + 3 <= input.count else { return nil }
-        let head = Int(input[at]) | Int(input[at + 1]) << 8 | Int(input[at + 2]) << 16
-        let (type, size) = (head >> 1 & 3, head >> 3)
-        guard type != 3, size <= 128 << 10 else { return nil }
-        let end = at + 3 + (type == 1 ? 1 : size)
-        return end <= input.count ? (end, head & 1 == 1) : nil
+        guard end <= input.count else { return nil }
+        let windowByte = isSingleSegment ? 13 << 3 : min(input[start + 5], 17 << 3)
+        return Header(end: end, hasChecksum: descriptor & 0x04 != 0, windowByte: windowByte)
     }
 }
 

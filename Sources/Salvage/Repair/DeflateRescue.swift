@@ -1,17 +1,18 @@
-/// The text of a script whose gzip stream is damaged: repaired when the stream's own checksum proves it, otherwise cut
-/// at the first sign of damage.
-struct PlainRescue {
+/// The text of a damaged gzip stream: repaired when the stream's own checksum proves it, otherwise cut at the first sign
+/// of damage.
+struct DeflateRescue {
     let text: [UInt8]
     let damage: [Damage]
     /// Lines that begin here or behind may be damaged.
     let doubtfulFrom: Int
+    /// Whether the checksum holds.
+    let isProven: Bool
 
     /// Nil when the stream is not gzip.
-    init?(_ file: DumpFile, _ catalog: StreamCatalog) throws {
-        let bytes = try file.read(at: 0, count: file.size)
+    init?(_ bytes: [UInt8], judge: LineJudge) {
         guard let wrapper = DeflateWrapper.read(bytes[...], kind: .gzip) else { return nil }
         let input = DeflateInput(bytes)
-        let repair = BitRepair(input, wrapper, judge: LineJudge(script: catalog))
+        let repair = BitRepair(input, wrapper, judge: judge)
         let first = repair.scan.run()
         let isCut = first.map { $0.failure == .inputEnds && $0.bit + 64 >= input.bitCount } ?? false
         let zeros = first.flatMap { DamagePlace.zeros(before: $0, input) }
@@ -22,10 +23,12 @@ struct PlainRescue {
                 text = Self.bytes(inflater, count: inflater.state.count)
                 damage = flips.map { Self.item($0.byte * 8 + $0.bit, "and the checksum then holds") }
                 doubtfulFrom = .max
+                isProven = true
                 return
             }
             for bit in repair.likely { input.flip(bit) }
         }
+        isProven = false
         let scan = TextScan(input, wrapper, repair.judge)
         let evidence = scan.run()
         let place = DamagePlace(scan, evidence, zeros: zeros, isCut: isCut, turned: repair.likely, repair.equals)
