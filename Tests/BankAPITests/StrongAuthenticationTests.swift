@@ -34,8 +34,9 @@ import Web
         "select virer_lot('[{\"cle\": \"k\", \"debit\": 1, \"credit\": 2, \"montant\": 50001}]'::jsonb)",
         "select executer_fichier('m', sha256('x'), array[null]::text[], array['e'], array[1]::bigint[], array[2]::bigint[], array[50001]::bigint[], array[null]::text[], 'EUR')",
         "select virer_pour(array['00000000-0000-0000-0000-000000000001']::uuid[], array['aal2'], array[null]::uuid[], array['k'], array[1]::bigint[], array[2]::bigint[], array[50001]::bigint[], array[null]::text[], 'EUR', 'api')",
-        "select executer_lot(array['k'], array[1]::bigint[], array[2]::bigint[], array[50001]::bigint[])",
-        "select executer_lot_sauf(null, array['k'], array[1]::bigint[], array[2]::bigint[], array[50001]::bigint[], 'continuer', null, 'EUR', 'api', null)",
+        "select executer_ordres(null, null, null, array['k'], array[1]::bigint[], array[2]::bigint[], array[50001]::bigint[], 'continuer', null, 'EUR', 'api', null)",
+        "select oublier_petits_paiements(array['00000000-0000-0000-0000-000000000001']::uuid[], 'EUR')",
+        "update petits_paiements set cumul_minor = 0",
         "insert into autorisations_virement (utilisateur_id, compte_debit_id, compte_credit_id, montant_minor, devise) values (gen_random_uuid(), 1, 2, 50001, 'EUR')",
         "update seuils_authentification set montant_minor = 999999999", "select autoriser_virement(1, 2, 50001, 'EUR')",
         "select ajouter_beneficiaire('00000000-0000-0000-0000-000000000001', 'aal2', 1, null, 'x', 'x', '1', null)",
@@ -70,6 +71,60 @@ import Web
             }
             #expect(forged == 0)
         }
+    }
+
+    @Test func `orders without the second factor add up until one has it, whichever way they come in`() async throws {
+        try await BankStage.run { stage in
+            try await stage.database.run(
+                "update seuils_authentification set cumul_minor = 10000, nombre_max = 5 where devise = 'EUR'")
+            #expect(await stage.pay("60.00", key: "first").status == 201)
+            let refused = await stage.pay("40.01")
+            #expect(refused.status == 403 && refused.code == "insufficient_aal", "\(refused.text)")
+            #expect(await stage.pay("60.00", key: "first").json["replayed"]?.bool == true, "a replay counts nothing")
+            #expect(await stage.pay("90.00", to: 101).status == 201, "one's own account")
+            #expect(await stage.pay("40.00").status == 201)
+            #expect(await stage.pay("0.01").status == 403)
+            #expect(await ownCall(stage, 1, key: "rpc") == "LV024")
+            #expect(await stage.pay("0.01", level: "aal2").status == 201)
+            #expect(await ownCall(stage, 1000, key: "rpc") == nil, "counting has begun again")
+            for _ in 0..<4 { #expect(await stage.pay("0.01").status == 201) }
+            #expect(await stage.pay("0.01").status == 403, "the sixth of five")
+            let counted = try await stage.database.run("select cumul_minor, nombre from petits_paiements")
+            #expect(
+                try counted.map { try [$0.decode(0, as: Int64.self), Int64($0.decode(1, as: Int32.self))] } == [
+                    [1004, 5]
+                ])
+            try await stage.expectSound()
+        }
+    }
+
+    @Test func `of many orders at once, those without the second factor that pass the sum are refused`() async throws {
+        try await BankStage.run { stage in
+            try await stage.database.run("update seuils_authentification set cumul_minor = 500 where devise = 'EUR'")
+            let statuses = await withTaskGroup(of: Int.self) { group in
+                for index in 0..<20 {
+                    group.addTask { await stage.pay("1.00", key: "a\(index)").status }
+                }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(statuses.count { $0 == 201 } == 5 && statuses.count { $0 == 403 } == 15, "\(statuses)")
+            #expect(try await stage.balance(1) == startMinor - 500)
+            try await stage.expectSound()
+        }
+    }
+
+    /// The SQLSTATE with which a client's own call of `virer` is refused.
+    private func ownCall(_ stage: BankStage, _ minor: Int64, key: String) async -> String? {
+        let claims = BankStage.actor(1).claims
+        do {
+            try await stage.database.transaction { tx in
+                try await tx.run(
+                    "select set_config('role', 'authenticated', true), set_config('request.jwt.claims', \(claims), true)"
+                )
+                try await tx.run("select virer(1, 2, \(minor), \(key))")
+            }
+            return nil
+        } catch { return (error as? PostgresError)?.sqlState ?? "\(error)" }
     }
 
     private func authorize(
