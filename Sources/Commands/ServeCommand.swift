@@ -8,7 +8,8 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Serve one part: rest serves any database as PostgREST does, by PostgREST's settings.", valueName: "part"))
+            "Serve one part: rest serves any database as PostgREST does, by PostgREST's settings; fraud only scores payments.",
+            valueName: "part"))
     var only: String?
 
     @Option(help: ArgumentHelp("PostgREST's configuration file, for --only rest.", valueName: "file"))
@@ -93,6 +94,9 @@ struct ServeCommand: AsyncParsableCommand {
     var protect: [String] = []
 
     func validate() throws {
+        guard only == nil || only == "rest" || only == "fraud" else {
+            throw ValidationError("--only takes: rest or fraud")
+        }
         guard !respond || !watch.isEmpty else { throw ValidationError("--respond needs --watch") }
         for text in ceiling where RoleCeiling(text) == nil {
             throw ValidationError(
@@ -117,8 +121,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await CommandRunner.run {
-            if let only {
-                guard only == "rest" else { throw ValidationError("--only takes: rest") }
+            if only == "rest" {
                 try await RestOnlyService.serve(configuration: config, accessLog: accessLog) { lines in
                     for line in lines { Terminal.output(line) }
                 }
@@ -142,6 +145,10 @@ struct ServeCommand: AsyncParsableCommand {
             if let smtp { request.mailRelay = try relay(smtp) }
             if !watch.isEmpty {
                 request.watching = ServeRequest.Watching(places: watch, responds: respond, protected: protect)
+            }
+            if only == "fraud" {
+                try await FraudOnlyService.serve(request) { lines in for line in lines { Terminal.output(line) } }
+                return 0
             }
             if waf != "off" { request.inspection = ServeRequest.Inspection(refuses: waf == "block", log: wafLog) }
             try await ServeService.serve(request) { lines in

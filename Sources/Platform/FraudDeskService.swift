@@ -30,27 +30,42 @@ struct FraudDeskService: Sendable {
         return service
     }
 
-    /// Judges the orders of clients: the debited account stands for the client, the credited one for the terminal.
+    /// Judges the orders of clients and the payments by their cards: the account stands for the client, whom it pays or the
+    /// merchant's terminal for the terminal.
     var screen: PaymentScreen {
         PaymentScreen(
             isOn: { [desk] in desk.current.champion != nil },
             hear: { [desk] payment, isFraud, author in
                 _ = try await desk.label(payment, isFraud: isFraud, source: .client, author: author)
-            }
-        ) { [desk] order, tx in
-            let key = "virement \(order.debit.rawValue) \(order.key.rawValue)"
-            let decision = try await desk.decide(
-                PaymentRequest(
-                    payment: PaymentRequest.number(of: key), key: String(key.prefix(200)),
-                    time: Int64(Date().timeIntervalSince1970 * 1_000_000), minor: order.amount.minor,
-                    entities: ["customer": order.debit.rawValue, "terminal": order.credit.rawValue], keepsTime: false),
-                in: tx)
-            switch decision.verdict {
-            case .allow: return .pass
-            case .stepUp: return .proof
-            case .review: return .held
-            case .block: return .refused
-            }
+            },
+            judgeCard: { [desk] payment, account, tx in
+                let entities = [
+                    "customer": account.rawValue, "terminal": PaymentRequest.number(of: "terminal \(payment.terminal)"),
+                ]
+                return try await Self.judge(
+                    desk, "carte \(account.rawValue) \(payment.key.rawValue)", payment.amount, entities, tx)
+            },
+            judge: { [desk] order, tx in
+                try await Self.judge(
+                    desk, "virement \(order.debit.rawValue) \(order.key.rawValue)", order.amount,
+                    ["customer": order.debit.rawValue, "terminal": order.credit.rawValue], tx)
+            })
+    }
+
+    private static func judge(
+        _ desk: FraudDesk, _ key: String, _ amount: Money, _ entities: [String: Int64], _ tx: Transaction
+    ) async throws -> PaymentScreen.Verdict {
+        let decision = try await desk.decide(
+            PaymentRequest(
+                payment: PaymentRequest.number(of: key), key: String(key.prefix(200)),
+                time: Int64(Date().timeIntervalSince1970 * 1_000_000), minor: amount.minor, entities: entities,
+                keepsTime: false),
+            in: tx)
+        switch decision.verdict {
+        case .allow: return .pass
+        case .stepUp: return .proof
+        case .review: return .held
+        case .block: return .refused
         }
     }
 
