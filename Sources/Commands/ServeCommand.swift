@@ -87,6 +87,12 @@ struct ServeCommand: AsyncParsableCommand {
             "Follow these logs: incidents, anonymised lines, responses; may be repeated.", valueName: "dir"))
     var watch: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "Every so many days train a fraud model on the bank's own decisions; it challenges if it is no worse.",
+            valueName: "days"))
+    var fraudRetrain: Int?
+
     @Flag(help: "Do what follows from findings; otherwise it is only written down.")
     var respond = false
 
@@ -96,6 +102,9 @@ struct ServeCommand: AsyncParsableCommand {
     func validate() throws {
         guard only == nil || only == "rest" || only == "fraud" else {
             throw ValidationError("--only takes: rest or fraud")
+        }
+        guard fraudRetrain.map({ (1...365).contains($0) }) ?? true else {
+            throw ValidationError("--fraud-retrain takes 1 to 365 days")
         }
         guard !respond || !watch.isEmpty else { throw ValidationError("--respond needs --watch") }
         for text in ceiling where RoleCeiling(text) == nil {
@@ -142,6 +151,7 @@ struct ServeCommand: AsyncParsableCommand {
             request.redirects = redirect
             request.breachedPasswords = breachedPasswords
             request.ceilings = ceiling.compactMap { RoleCeiling($0) }
+            request.fraudRetrainingDays = fraudRetrain
             if let smtp { request.mailRelay = try relay(smtp) }
             if !watch.isEmpty {
                 request.watching = ServeRequest.Watching(places: watch, responds: respond, protected: protect)

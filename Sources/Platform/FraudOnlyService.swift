@@ -54,7 +54,7 @@ public enum FraudOnlyService {
         _ request: ServeRequest, _ data: DataDirectory, _ keys: ApiKeys, _ database: Database,
         _ onReady: @escaping @Sendable ([String]) -> Void
     ) async throws {
-        let desk = try await FraudDeskService.open(database, data: data)
+        let desk = try await FraudDeskService.open(database, data: data, retrainingDays: request.fraudRetrainingDays)
         let verifier = TokenVerifier(
             keys: KeySet(keys.signingKey.map { [$0] } ?? []), audience: nil,
             clock: { Int64(Date().timeIntervalSince1970) })

@@ -72,6 +72,9 @@ public struct ServeRequest: Sendable {
     /// Who takes our mail; without one each message is a file below `mail`.
     public var mailRelay: MailRelay?
 
+    /// Every so many days a fraud model is trained on the bank's own decisions; nil: never.
+    public var fraudRetrainingDays: Int?
+
     /// In place of the bank's own, for the roles that are named.
     public var ceilings: [RoleCeiling] = []
 
