@@ -28,6 +28,11 @@ public final class Scorer: Sendable {
         isolation = model.isolation.trees.isEmpty ? nil : FlatForest(model.isolation.model)
     }
 
+    /// A model that this process has just trained itself; files are opened by `ModelFile`, which asks for a signature.
+    public static func trusted(_ model: TrainedModel, _ plan: FeaturePlan) throws(FraudError) -> Scorer {
+        try Scorer(model, plan: plan)
+    }
+
     /// Log odds; without labels the length of the ways through all trees.
     public func margin(_ row: UnsafeBufferPointer<Float>) -> Float { forest.margin(row) }
 

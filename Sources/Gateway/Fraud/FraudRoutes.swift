@@ -34,6 +34,9 @@ public struct FraudRoutes: Sendable {
         ]
     }
 
+    /// The OpenAPI document.
+    public static var document: String { FraudDocument.text }
+
     /// Answers one request; what is refused is an answer too.
     public func handle(_ request: ApiRequest, actor: Actor) async -> ApiResponse {
         do {
