@@ -22,7 +22,19 @@ struct FraudCommand: AsyncParsableCommand {
         var protocolName = "handbook"
 
         @Argument(help: ArgumentHelp("The folder of transactions.csv.gz.", valueName: "dir"))
-        var folder: String
+        var folder: String?
+
+        @Flag(help: "Judge a simulated bank under attack instead: what is stopped, kind by kind.")
+        var simulated = false
+
+        @Option(help: "Clients of the simulated bank.")
+        var clients = 2_000
+
+        @Option(help: "Days of the simulated bank.")
+        var days = 120
+
+        @Option(help: ArgumentHelp("Share of frauds that clients tell of within a day, 0 to 1.", valueName: "share"))
+        var answers = 0.0
 
         @Option(help: "Days to train on.")
         var trainDays = 28
@@ -46,14 +58,25 @@ struct FraudCommand: AsyncParsableCommand {
 
         func validate() throws {
             guard protocolName == "handbook" else { throw ValidationError("the only protocol is: handbook") }
+            guard simulated != (folder != nil) else { throw ValidationError("give a folder, or --simulated") }
+            guard (0...1).contains(answers) else { throw ValidationError("--answers takes a share from 0 to 1") }
         }
 
         func run() async throws {
             try await CommandRunner.run(json: json) {
-                let report = try FraudEvaluation.handbook(
-                    .init(
-                        folder: folder, trainDays: trainDays, labelDelay: labelDelay, tests: tests, columns: columns,
-                        seed: seed))
+                guard let folder else {
+                    for line in try FraudSimulation.run(
+                        clients: clients, days: days, seed: UInt64(bitPattern: Int64(seed)))
+                    {
+                        Terminal.output(line)
+                    }
+                    return 0
+                }
+                var request = FraudEvaluation.Request(
+                    folder: folder, trainDays: trainDays, labelDelay: labelDelay, tests: tests, columns: columns,
+                    seed: seed)
+                request.answers = answers
+                let report = try FraudEvaluation.handbook(request)
                 if json { Terminal.output(report.json) } else { for line in report.lines { Terminal.output(line) } }
                 return 0
             }

@@ -65,10 +65,15 @@ extension FraudCommand {
     }
 
     struct Score: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Score every transaction of a folder.")
+        static let configuration = CommandConfiguration(
+            abstract: "Score every payment of a file.",
+            discussion: """
+                CSV with a header (payment, time, customer, terminal, amount) or JSON lines as POST /fraud/v1/score takes
+                them, plain or compressed; or a folder in the handbook's form. Answers come in the order of the file.
+                """)
 
-        @Argument(help: ArgumentHelp("The folder of transactions.csv.gz.", valueName: "dir"))
-        var folder: String
+        @Argument(help: ArgumentHelp("A file of payments, or a folder of transactions.csv.gz.", valueName: "file"))
+        var file: String
 
         @Option(help: ArgumentHelp("A signed model.", valueName: "file"))
         var model = "fraud-model.json"
@@ -81,7 +86,7 @@ extension FraudCommand {
 
         func run() async throws {
             try await CommandRunner.run {
-                try FraudService.score(folder: folder, model: model, asCSV: csv, dataDirectory: dataDir) {
+                try FraudService.score(path: file, model: model, asCSV: csv, dataDirectory: dataDir) {
                     Terminal.output($0)
                 }
                 return 0

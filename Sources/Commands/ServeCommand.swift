@@ -8,7 +8,8 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Serve one part: rest serves any database as PostgREST does, by PostgREST's settings.", valueName: "part"))
+            "Serve one part: rest serves any database as PostgREST does, by PostgREST's settings; fraud only scores payments.",
+            valueName: "part"))
     var only: String?
 
     @Option(help: ArgumentHelp("PostgREST's configuration file, for --only rest.", valueName: "file"))
@@ -86,6 +87,12 @@ struct ServeCommand: AsyncParsableCommand {
             "Follow these logs: incidents, anonymised lines, responses; may be repeated.", valueName: "dir"))
     var watch: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "Every so many days train a fraud model on the bank's own decisions; it challenges if it is no worse.",
+            valueName: "days"))
+    var fraudRetrain: Int?
+
     @Flag(help: "Do what follows from findings; otherwise it is only written down.")
     var respond = false
 
@@ -93,6 +100,12 @@ struct ServeCommand: AsyncParsableCommand {
     var protect: [String] = []
 
     func validate() throws {
+        guard only == nil || only == "rest" || only == "fraud" else {
+            throw ValidationError("--only takes: rest or fraud")
+        }
+        guard fraudRetrain.map({ (1...365).contains($0) }) ?? true else {
+            throw ValidationError("--fraud-retrain takes 1 to 365 days")
+        }
         guard !respond || !watch.isEmpty else { throw ValidationError("--respond needs --watch") }
         for text in ceiling where RoleCeiling(text) == nil {
             throw ValidationError(
@@ -117,8 +130,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await CommandRunner.run {
-            if let only {
-                guard only == "rest" else { throw ValidationError("--only takes: rest") }
+            if only == "rest" {
                 try await RestOnlyService.serve(configuration: config, accessLog: accessLog) { lines in
                     for line in lines { Terminal.output(line) }
                 }
@@ -139,9 +151,14 @@ struct ServeCommand: AsyncParsableCommand {
             request.redirects = redirect
             request.breachedPasswords = breachedPasswords
             request.ceilings = ceiling.compactMap { RoleCeiling($0) }
+            request.fraudRetrainingDays = fraudRetrain
             if let smtp { request.mailRelay = try relay(smtp) }
             if !watch.isEmpty {
                 request.watching = ServeRequest.Watching(places: watch, responds: respond, protected: protect)
+            }
+            if only == "fraud" {
+                try await FraudOnlyService.serve(request) { lines in for line in lines { Terminal.output(line) } }
+                return 0
             }
             if waf != "off" { request.inspection = ServeRequest.Inspection(refuses: waf == "block", log: wafLog) }
             try await ServeService.serve(request) { lines in

@@ -97,7 +97,7 @@ struct DetectionDeskService: Sendable {
 }
 
 /// Runs what blocks its thread on a thread of its own.
-private final class QueueExecutor: TaskExecutor {
+final class QueueExecutor: TaskExecutor {
     private let queue: DispatchQueue
 
     init(_ name: String) { queue = DispatchQueue(label: name) }

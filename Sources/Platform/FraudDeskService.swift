@@ -12,56 +12,123 @@ struct FraudDeskService: Sendable {
     let desk: FraudDesk
     private let rules: String
     private let tests: String
+    private let key: SigningKey
+    /// How often a candidate is trained on the bank's own decisions; nil: only by hand.
+    private let retrainingDays: Int?
 
     static let lookEvery: Duration = .seconds(5)
+    private static let driftSeconds: Int64 = 900
 
     /// - Parameter database: owns schema `fraud`.
-    static func open(_ database: Database, data: DataDirectory) async throws -> FraudDeskService {
+    static func open(
+        _ database: Database, data: DataDirectory, retrainingDays: Int? = nil
+    ) async throws -> FraudDeskService {
         try await Migrator(database).apply([try EvidenceMigrations.set(), try FraudMigrations.set()])
         let plan = try FeaturePlan(.shipped(), set: "own")
         let key = try SigningKey.open(path: data.evidenceKey)
         let desk = FraudDesk(database: database, plan: plan, trusted: [key.publicKey])
         let rules = try Rulebook.shippedPath()
         let service = FraudDeskService(
-            desk: desk, rules: rules, tests: String(rules.dropLast(".yml".count)) + ".tests.yml")
+            desk: desk, rules: rules, tests: String(rules.dropLast(".yml".count)) + ".tests.yml", key: key,
+            retrainingDays: retrainingDays)
         try service.desk.reloadRules(path: service.rules, testsPath: service.tests)
         // A model that is refused must not keep the bank from opening: the fallback decides until another is there.
         try? await desk.reloadModels()
         return service
     }
 
-    /// Judges the orders of clients: the debited account stands for the client, the credited one for the terminal.
+    /// Judges the orders of clients and the payments by their cards: the account stands for the client, whom it pays or the
+    /// merchant's terminal for the terminal.
     var screen: PaymentScreen {
         PaymentScreen(
             isOn: { [desk] in desk.current.champion != nil },
             hear: { [desk] payment, isFraud, author in
                 _ = try await desk.label(payment, isFraud: isFraud, source: .client, author: author)
-            }
-        ) { [desk] order, tx in
-            let key = "virement \(order.debit.rawValue) \(order.key.rawValue)"
-            let decision = try await desk.decide(
-                PaymentRequest(
-                    payment: PaymentRequest.number(of: key), key: String(key.prefix(200)),
-                    time: Int64(Date().timeIntervalSince1970 * 1_000_000), minor: order.amount.minor,
-                    entities: ["customer": order.debit.rawValue, "terminal": order.credit.rawValue], keepsTime: false),
-                in: tx)
-            switch decision.verdict {
-            case .allow: return .pass
-            case .stepUp: return .proof
-            case .review: return .held
-            case .block: return .refused
-            }
+            },
+            judgeCard: { [desk] payment, account, tx in
+                let entities = [
+                    "customer": account.rawValue, "terminal": PaymentRequest.number(of: "terminal \(payment.terminal)"),
+                ]
+                return try await Self.judge(
+                    desk, "carte \(account.rawValue) \(payment.key.rawValue)", payment.amount, entities, tx)
+            },
+            judge: { [desk] order, tx in
+                try await Self.judge(
+                    desk, "virement \(order.debit.rawValue) \(order.key.rawValue)", order.amount,
+                    ["customer": order.debit.rawValue, "terminal": order.credit.rawValue], tx)
+            })
+    }
+
+    private static func judge(
+        _ desk: FraudDesk, _ key: String, _ amount: Money, _ entities: [String: Int64], _ tx: Transaction
+    ) async throws -> PaymentScreen.Verdict {
+        let decision = try await desk.decide(
+            PaymentRequest(
+                payment: PaymentRequest.number(of: key), key: String(key.prefix(200)),
+                time: Int64(Date().timeIntervalSince1970 * 1_000_000), minor: amount.minor, entities: entities,
+                keepsTime: false),
+            in: tx)
+        switch decision.verdict {
+        case .allow: return .pass
+        case .stepUp: return .proof
+        case .review: return .held
+        case .block: return .refused
         }
     }
 
-    /// Takes new models and rules into service and makes up for late decisions, until the task is cancelled. What is
-    /// refused leaves what was before in service.
+    /// Begins the first day, takes new models and rules into service, makes up for late decisions, and does what one server
+    /// of many does; until the task is cancelled. What is refused leaves what was before in service.
     func run() async throws {
+        let holder = "\(ProcessInfo.processInfo.hostName) \(ProcessInfo.processInfo.processIdentifier)"
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await look() }
+            // Training keeps a thread busy for minutes: one of its own.
+            group.addTask(executorPreference: QueueExecutor("digitalbank.fraud")) {
+                // Without a history, or while the database is away, rules and lists decide.
+                _ = try? await DayOne(desk: desk, key: key.key).begin()
+                try await watch(holder)
+            }
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func look() async throws {
         while !Task.isCancelled {
             try await Task.sleep(for: Self.lookEvery)
             try? await desk.reloadModels()
             try? desk.reloadRules(path: rules, testsPath: tests)
             _ = try? await desk.catchUp()
+        }
+    }
+
+    /// Drift every quarter of an hour, retraining as often as was asked for.
+    private func watch(_ holder: String) async throws {
+        let monitor = DriftMonitor(desk: desk)
+        while !Task.isCancelled {
+            if (try? await monitor.turn(.drift, holder: holder, everySeconds: Self.driftSeconds)) == true {
+                let count = try? await monitor.measure()
+                try? await monitor.done(.drift, holder: holder, result: count.map { "\($0 ?? 0) paiements" })
+            }
+            if let retrainingDays,
+                (try? await monitor.turn(
+                    .retraining, holder: holder, everySeconds: Int64(retrainingDays) * 86_400)) == true
+            {
+                let words = await retrain()
+                try? await monitor.done(.retraining, holder: holder, result: words)
+            }
+            try await Task.sleep(for: .seconds(60))
+        }
+    }
+
+    private func retrain() async -> String {
+        do {
+            guard let outcome = try await Retraining(desk: desk, key: key.key).run() else { return "aucune décision" }
+            return outcome.model.map { "modèle \($0) à l'essai" } ?? "candidat écarté"
+        } catch let error as FraudError {
+            return error.code
+        } catch {
+            return "interrompu"
         }
     }
 }

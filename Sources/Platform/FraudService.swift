@@ -48,19 +48,33 @@ public enum FraudService {
         return (try FeatureTable(plan, over: table, held: held), days)
     }
 
-    /// Every transaction of a folder with its score, as JSON lines or as CSV with a header.
+    /// Every payment of a file, or of a folder in the handbook's form, with its score, as JSON lines or as CSV with a header;
+    /// in the order of the file. The columns come from the file's own earlier payments.
     public static func score(
-        folder: String, model path: String, asCSV: Bool, dataDirectory: String,
-        line: (String) -> Void
+        path: String, model: String, asCSV: Bool, dataDirectory: String, line: (String) -> Void
     ) throws {
-        let scorer = try open(path, dataDirectory)
-        let table = try HandbookReader.read(folder: folder)
+        let scorer = try open(model, dataDirectory)
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            throw FraudProblem.make(
+                "fraud_data_unreadable", "there is nothing at \(path)", "Give a file of payments: CSV or JSON lines.")
+        }
+        let table: TransactionTable
+        var rows: [Int]?
+        if isFolder.boolValue {
+            table = try HandbookReader.read(folder: path)
+        } else {
+            let payments = try PaymentFileReader.read(path: path)
+            table = payments.table
+            rows = payments.rows
+        }
         let features = try FeatureTable(scorer.plan, over: table, held: 0..<table.count)
         let policy = scorer.model.policy
         if asCSV { line("transaction,probability,verdict") }
         for start in stride(from: 0, to: table.count, by: 10_000) {
-            let rows = start..<min(start + 10_000, table.count)
-            for (row, probability) in zip(rows, scorer.probabilities(features.picking(rows))) {
+            let places = start..<min(start + 10_000, table.count)
+            let part = rows.map { rows in places.map { rows[$0] } } ?? Array(places)
+            for (row, probability) in zip(part, scorer.probabilities(features.picking(part))) {
                 let verdict = policy.verdict(probability, minor: table.minor[row]).rawValue
                 line(
                     asCSV

@@ -26,7 +26,7 @@ struct ServeParts: Sendable {
                 databases.judging.configuration, address: request.address(port: request.port)) : nil
         let reports = data.path + "/reports"
         return ServeParts(
-            fraud: try await .open(databases.judging, data: data),
+            fraud: try await .open(databases.judging, data: data, retrainingDays: request.fraudRetrainingDays),
             detection: try await .open(databases.rights, request),
             automation: try await .open(
                 databases.automation, data: data, settings: ServeService.automationSettings(request),

@@ -72,6 +72,9 @@ public struct ServeRequest: Sendable {
     /// Who takes our mail; without one each message is a file below `mail`.
     public var mailRelay: MailRelay?
 
+    /// Every so many days a fraud model is trained on the bank's own decisions; nil: never.
+    public var fraudRetrainingDays: Int?
+
     /// In place of the bank's own, for the roles that are named.
     public var ceilings: [RoleCeiling] = []
 
@@ -164,6 +167,7 @@ public enum ServeService {
             databases: databases, rest: rest, verifier: verifier, hub: realtime.hub, version: request.version)
         let mounts =
             [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank) + parts.mounts
+            + [.cards(CardNetwork(database: api, screen: parts.screen))]
         let console = try ConsolePages.open(request, keys, api, Loopback(mounts: mounts, tokens: gate.check), gate)
         let server = GatewayServer(
             settings: try gatewaySettings(request, parts.detection), mounts: mounts + [ConsolePages.mount(console)],
@@ -273,7 +277,7 @@ public enum ServeService {
     /// The address and the standing keys as lines of an environment file.
     public static func environment(dataDirectory: String, url: String?) throws -> [String] {
         let data = DataDirectory(dataDirectory)
-        guard Cluster.exists(in: data.cluster) else {
+        guard Cluster.exists(in: data.cluster) || FileManager.default.fileExists(atPath: data.keys + "/api.json") else {
             throw RecoveryError(
                 code: "bank_not_found", message: "there is no bank in \(data.path)",
                 hint: "Make one with: digitalbank up, or digitalbank recover DUMP --data-dir \(data.path)",

@@ -17,16 +17,20 @@ public struct PaymentScreen: Sendable {
     let isOn: @Sendable () -> Bool
     /// Runs as the bank itself.
     let judge: @Sendable (TransferOrder, Transaction) async throws -> Verdict
+    /// The same of a payment by card, with the account that the card draws on; nil judges none.
+    let judgeCard: (@Sendable (CardPayment, AccountID, Transaction) async throws -> Verdict)?
     /// Told what a client says of a payment that was judged: its number, whether it is fraud, who says so.
     let hear: (@Sendable (Int64, Bool, String) async throws -> Void)?
 
     public init(
         isOn: @escaping @Sendable () -> Bool,
         hear: (@Sendable (Int64, Bool, String) async throws -> Void)? = nil,
+        judgeCard: (@Sendable (CardPayment, AccountID, Transaction) async throws -> Verdict)? = nil,
         judge: @escaping @Sendable (TransferOrder, Transaction) async throws -> Verdict
     ) {
         self.isOn = isOn
         self.hear = hear
+        self.judgeCard = judgeCard
         self.judge = judge
     }
 
@@ -36,10 +40,16 @@ public struct PaymentScreen: Sendable {
     public func asking(
         isAny: @escaping @Sendable () -> Bool, needsProof: @escaping @Sendable (Int64) -> Bool
     ) -> PaymentScreen {
-        PaymentScreen(isOn: { isAny() || isOn() }, hear: hear) { order, tx in
-            let verdict = isOn() ? try await judge(order, tx) : .pass
-            return verdict == .pass && needsProof(order.debit.rawValue) ? .proof : verdict
-        }
+        PaymentScreen(
+            isOn: { isAny() || isOn() }, hear: hear,
+            judgeCard: { payment, account, tx in
+                let verdict = isOn() ? try await judgeCard?(payment, account, tx) ?? .pass : .pass
+                return verdict == .pass && needsProof(account.rawValue) ? .proof : verdict
+            },
+            judge: { order, tx in
+                let verdict = isOn() ? try await judge(order, tx) : .pass
+                return verdict == .pass && needsProof(order.debit.rawValue) ? .proof : verdict
+            })
     }
 }
 

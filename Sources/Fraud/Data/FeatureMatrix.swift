@@ -15,6 +15,8 @@ public struct FeatureMatrix: Sendable {
         return values.withUnsafeMutableBufferPointer { body(UnsafeMutableBufferPointer(rebasing: $0[start..<end])) }
     }
 
+    mutating func append(_ row: [Float]) { values.append(contentsOf: row) }
+
     public func row(_ row: Int) -> ArraySlice<Float> { ArraySlice(values[(row * columns)..<((row + 1) * columns)]) }
 
     /// Some rows, in the given order.

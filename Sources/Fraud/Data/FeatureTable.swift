@@ -7,10 +7,11 @@ public struct FeatureTable: Sendable {
 
     /// - Parameters:
     ///   - held: the rows whose columns are kept; all rows before them are walked over.
+    ///   - answers: what clients say at once: the share of frauds that is known so early, and when, in microseconds.
     ///   - known: the label that is given out for a row when the delay has passed; the table's own unless a test says otherwise.
     public init(
         _ plan: FeaturePlan, over table: TransactionTable, held: Range<Int>,
-        known: ((Int) -> Bool)? = nil
+        answers: (share: Double, after: Int64)? = nil, known: ((Int) -> Bool)? = nil
     ) throws(FraudError) {
         guard let customer = plan.entityNames.firstIndex(of: "customer"),
             let terminal = plan.entityNames.firstIndex(of: "terminal")
@@ -21,8 +22,16 @@ public struct FeatureTable: Sendable {
         var matrix = FeatureMatrix(rows: held.count, columns: plan.columns.count)
         var scratch = [Float](repeating: .nan, count: plan.columns.count)
         var labelled = 0
+        var answered = 0
         for row in 0..<held.upperBound {
             let now = table.time[row]
+            while let answers, answered < row, table.time[answered] + answers.after <= now {
+                if table.isFraud[answered], Self.answers(table.id[answered], answers.share) {
+                    let past = table.event(answered, customerSlot: customer, terminalSlot: terminal)
+                    engine.learn(PaymentLabel(payment: past.id, isFraud: true), of: past.keys)
+                }
+                answered += 1
+            }
             while labelled < row, table.time[labelled] + plan.labelDelay <= now {
                 if known?(labelled) ?? table.isFraud[labelled] {
                     let past = table.event(labelled, customerSlot: customer, terminalSlot: terminal)
@@ -38,6 +47,12 @@ public struct FeatureTable: Sendable {
             }
         }
         self.matrix = matrix
+    }
+
+    /// By the payment's number alone.
+    private static func answers(_ payment: Int64, _ share: Double) -> Bool {
+        var generator = SplitMix(state: UInt64(bitPattern: payment) ^ 0xA5)
+        return generator.unit() < share
     }
 
     /// Columns of a row of the transaction table.

@@ -1,4 +1,3 @@
-internal import CZlib
 internal import Foundation
 
 /// Reads the handbook's `transactions.csv.gz`, plain or compressed.
@@ -15,43 +14,9 @@ public enum HandbookReader {
     }
 
     static func read(path: String) throws(FraudError) -> TransactionTable {
-        guard let file = gzopen(path, "rb") else { throw FraudError.data(path, "it can not be opened") }
-        defer { gzclose(file) }
-        gzbuffer(file, 1 << 18)
         var table = TransactionTable()
-        var buffer = [UInt8](repeating: 0, count: 1 << 20)
-        var kept = 0
-        var line = 0
-        while true {
-            let got = buffer.withUnsafeMutableBytes { bytes -> Int in
-                guard let base = bytes.baseAddress else { return -1 }
-                return Int(gzread(file, base + kept, UInt32(bytes.count - kept)))
-            }
-            guard got >= 0 else { throw FraudError.data(path, "its compressed data are damaged") }
-            let end = kept + got
-            var start = 0
-            var index = kept
-            while index < end {
-                if buffer[index] == UInt8(ascii: "\n") {
-                    line += 1
-                    try append(buffer[start..<index], line, path, to: &table)
-                    start = index + 1
-                }
-                index += 1
-            }
-            if got == 0 {
-                if start < end {
-                    line += 1
-                    try append(buffer[start..<end], line, path, to: &table)
-                }
-                break
-            }
-            kept = end - start
-            guard kept <= lineMax else { throw FraudError.data(path, "line \(line + 1) is too long") }
-            buffer.withUnsafeMutableBytes { bytes in
-                guard let base = bytes.baseAddress else { return }
-                memmove(base, base + start, kept)
-            }
+        try LineFile.read(path: path, lineMax: lineMax) { (text, line) throws(FraudError) in
+            try append(text, line, path, to: &table)
         }
         return table
     }
@@ -68,13 +33,9 @@ public enum HandbookReader {
         guard table.time.last.map({ $0 <= time }) ?? true else {
             throw FraudError.data(path, "line \(line) is older than the one before it")
         }
-        table.id.append(id)
-        table.time.append(time)
-        table.customer.append(customer)
-        table.terminal.append(terminal)
-        table.minor.append(minor)
-        table.isFraud.append(fraud == 1)
-        table.scenario.append(UInt8(scenario))
+        table.append(
+            id: id, time: time, customer: customer, terminal: terminal, minor: minor, isFraud: fraud == 1,
+            scenario: UInt8(scenario))
     }
 }
 
@@ -122,7 +83,9 @@ struct FieldCursor {
 
     /// `2018-04-01 00:00:31`, UTC, in microseconds
     mutating func moment() -> Int64? {
-        guard let field = field(), field.count == 19 else { return nil }
+        guard var field = field() else { return nil }
+        if field.last == UInt8(ascii: "Z") { field = field.dropLast() }
+        guard field.count == 19 else { return nil }
         let base = field.startIndex
         func number(_ from: Int, _ count: Int) -> Int? {
             Self.digits(field[(base + from)..<(base + from + count)]).map { Int($0) }

@@ -14,6 +14,30 @@ public struct TransactionTable: Sendable {
 
     public var count: Int { id.count }
 
+    public mutating func append(
+        id: Int64, time: Int64, customer: Int64, terminal: Int64, minor: Int64, isFraud: Bool = false,
+        scenario: UInt8 = 0
+    ) {
+        self.id.append(id)
+        self.time.append(time)
+        self.customer.append(customer)
+        self.terminal.append(terminal)
+        self.minor.append(minor)
+        self.isFraud.append(isFraud)
+        self.scenario.append(scenario)
+    }
+
+    /// Some rows, in the given order.
+    public func picking(_ rows: some Collection<Int>) -> TransactionTable {
+        var table = TransactionTable()
+        for row in rows {
+            table.append(
+                id: id[row], time: time[row], customer: customer[row], terminal: terminal[row], minor: minor[row],
+                isFraud: isFraud[row], scenario: scenario[row])
+        }
+        return table
+    }
+
     /// Days since 1970 of a row.
     public func day(_ row: Int) -> Int { Int(time[row].floorDivided(by: Span.day)) }
 

@@ -75,11 +75,28 @@ extension FraudDesk {
         return waiting.count
     }
 
+    /// What was computed from the history of before service began.
+    private func adopt(_ history: HistoryStore, into engine: FeatureEngine) async throws {
+        var last: StoredState?
+        while true {
+            let part = try await history.takenOver(after: last.map { ($0.name, $0.key) }, size: 5_000)
+            guard !part.isEmpty else { return }
+            for state in part {
+                guard let slot = plan.entityNames.firstIndex(of: state.name),
+                    let read = EntityState.decode(state.bytes, halfLives: plan.entities[slot].halfLives.count)
+                else { continue }
+                engine.adopt(read, slot: slot, key: state.key)
+            }
+            last = part.last
+        }
+    }
+
     /// Recomputes every state from the decisions and labels alone, and names those that differ.
     public func audit() async throws -> [String] {
         try await database.transaction(isolation: .repeatableRead) { tx in
             let store = FraudStore(database: tx)
             let engine = FeatureEngine(self.plan)
+            try await self.adopt(HistoryStore(database: tx), into: engine)
             var keys: [Int64: SIMD8<Int64>] = [:]
             let labels = try await store.labels()
             let labelled = Set(labels.map(\.payment))

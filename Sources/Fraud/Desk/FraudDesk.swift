@@ -10,6 +10,8 @@ public final class FraudDesk: Sendable {
     public let plan: FeaturePlan
     public let settings: FraudSettings
     public let trusted: [Ed25519.PublicKey]
+    /// Of the columns: what a decision's features can be read by.
+    let version: String
     private let bench: Mutex<Bench>
     private let fallbacks = Mutex<[FraudDecision.Fallback: Int]>([:])
 
@@ -20,6 +22,7 @@ public final class FraudDesk: Sendable {
     ) {
         self.database = database
         self.plan = plan
+        version = plan.version
         self.trusted = trusted
         self.settings = settings
         self.bench = Mutex(bench)
@@ -58,12 +61,18 @@ public final class FraudDesk: Sendable {
             let reason: FraudDecision.Fallback = FraudStore.isLate(error) ? .late : .failed
             fallbacks.withLock { $0[reason, default: 0] += 1 }
             let decision = FraudDecision(
-                payment: request.payment, verdict: settings.fallback(minor: request.minor), rules: [], shadowRules: [],
-                reasons: [], fallback: reason, isControl: false, isReplay: false, lists: [])
+                payment: request.payment, verdict: fallback(request.minor), rules: [], shadowRules: [],
+                reasons: [], fallback: reason, isControl: false, isReplay: false, lists: [],
+                rulesVersion: nil)
             try await FraudStore(database: tx).keep(
-                [], request, event: event, decision, challenger: nil, columns: [], reasons: "[]")
+                [], request, event: event, decision, challenger: nil, columns: [], version: nil, reasons: "[]")
             return decision
         }
+    }
+
+    /// A forest that has seen no label only asks for proofs: when it does not come in time nobody is asked.
+    private func fallback(_ minor: Int64) -> Verdict {
+        current.champion?.scorer.model.isUnsupervised == true ? .allow : settings.fallback(minor: minor)
     }
 
     private func judge(
@@ -84,14 +93,17 @@ public final class FraudDesk: Sendable {
             payment: request.payment, verdict: opinion.verdict, probability: opinion.probability,
             model: bench.champion?.id, rules: opinion.rules.active, shadowRules: opinion.rules.shadow,
             reasons: opinion.reasons, fallback: opinion.fallback, isControl: opinion.isControl, isReplay: false,
-            lists: held.lists)
+            lists: held.lists, rulesVersion: bench.rules.version)
         try await store.keep(
             zip(slots, states).map {
                 StoredState(name: plan.entities[$0].name, key: event.keys[$0], bytes: $1.encoded)
             },
             request, event: event, decision, challenger: opinion.challenger, columns: Self.bytes(row),
+            version: version,
             reasons: DecisionJSON.reasons(decision.reasons).text)
-        if decision.verdict >= .review {
+        // Without labels each odd payment is a case too: what analysts say of them are the first labels.
+        let isOdd = bench.champion?.scorer.model.isUnsupervised == true && decision.verdict == .stepUp
+        if decision.verdict >= .review || isOdd {
             let policy = bench.champion?.scorer.model.policy ?? DecisionPolicy()
             decision.caseNumber = try await store.alert(
                 client: event.keys[plan.habitSlot], payment: request.payment,
@@ -123,8 +135,9 @@ public final class FraudDesk: Sendable {
             payment: earlier.payment, verdict: Verdict(rawValue: earlier.verdict) ?? .review,
             probability: earlier.probability.map { Float($0) }, model: earlier.model,
             rules: earlier.rules.split(separator: ",").map(String.init), shadowRules: [], reasons: [],
-            fallback: earlier.fallback.flatMap(FraudDecision.Fallback.init), isControl: false, isReplay: true, lists: []
-        )
+            fallback: earlier.fallback.flatMap(FraudDecision.Fallback.init), isControl: false, isReplay: true,
+            lists: [],
+            rulesVersion: earlier.rulesVersion)
     }
 
     static func bytes(_ row: [Float]) -> [UInt8] { row.withUnsafeBytes { Array($0) } }

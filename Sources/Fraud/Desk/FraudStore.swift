@@ -47,6 +47,7 @@ struct FraudStore: Sendable {
         var model: Int64?
         var rules: String
         var fallback: String?
+        var rulesVersion: String?
     }
 
     /// Takes the states of a payment's entities, in one flight with what else is to know of it.
@@ -57,7 +58,8 @@ struct FraudStore: Sendable {
             "select place, etat from fraud.prendre(\(entities)::text[], \(numbers)::bigint[])",
             "select array_to_string(fraud.sur_listes(\(entities)::text[], \(numbers)::bigint[]), ',')",
             """
-            select paiement, empreinte, verdict, probabilite::float8, modele_id, array_to_string(regles, ','), secours
+            select paiement, empreinte, verdict, probabilite::float8, modele_id, array_to_string(regles, ','), secours,
+                regles_version
             from fraud.decisions where cle = \(key)
             """,
         ])
@@ -75,7 +77,7 @@ struct FraudStore: Sendable {
             Earlier(
                 payment: try row.decode(0), fingerprint: try row.decode(1), verdict: try row.decode(2),
                 probability: try row.decodeIfPresent(3), model: try row.decodeIfPresent(4), rules: try row.decode(5),
-                fallback: try row.decodeIfPresent(6))
+                fallback: try row.decodeIfPresent(6), rulesVersion: try row.decodeIfPresent(7))
         }
         return Held(states: states, lists: lists.split(separator: ",").map(String.init), earlier: earlier)
     }
@@ -83,21 +85,21 @@ struct FraudStore: Sendable {
     /// Puts the states back and keeps the decision, in one flight.
     func keep(
         _ states: [StoredState], _ request: PaymentRequest, event: PaymentEvent, _ decision: FraudDecision,
-        challenger: (probability: Float, verdict: Verdict)?, columns: [UInt8],
-        reasons: String
+        challenger: (probability: Float, verdict: Verdict)?, columns: [UInt8], version: String?, reasons: String
     ) async throws {
         var statements = states.map(\.update)
         let keys = SQLArray((0..<8).map { event.keys[$0] == PaymentEvent.absent ? nil : String(event.keys[$0]) })
         statements.append(
             """
             insert into fraud.decisions (paiement, cle, empreinte, horodatage, montant_minor, cles, modele_id,
-                probabilite, rivale, verdict, verdict_rival, regles, fantomes, raisons, colonnes, secours, temoin, ordre)
+                probabilite, rivale, verdict, verdict_rival, regles, fantomes, raisons, colonnes, secours, temoin,
+                regles_version, colonnes_version, ordre)
             values (\(request.payment), \(request.key), \(request.fingerprint), \(request.time), \(request.minor),
                 \(keys)::bigint[], \(decision.model), \(decision.probability.map(Double.init))::float8::real,
                 \(challenger.map { Double($0.probability) })::float8::real, \(decision.verdict.rawValue),
                 \(challenger?.verdict.rawValue), \(SQLArray(decision.rules))::text[],
                 \(SQLArray(decision.shadowRules))::text[], \(reasons), \(columns), \(decision.fallback?.rawValue),
-                \(decision.isControl),
+                \(decision.isControl), \(decision.rulesVersion), \(version),
                 case when \(!states.isEmpty) then nextval('fraud.ordres') end)
             """)
         _ = try await database.pipeline(statements)

@@ -83,5 +83,7 @@ public struct FraudDecision: Sendable, Hashable {
     /// The answer of an earlier request with the same key.
     public var isReplay: Bool
     public var lists: [String]
+    /// Of the rules that were in force; nil when none were asked.
+    public var rulesVersion: String?
     public var caseNumber: Int64?
 }

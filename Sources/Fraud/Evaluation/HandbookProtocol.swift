@@ -6,6 +6,8 @@ public struct HandbookProtocol: Sendable {
     public var tests: [Int]
     public var columns: String
     public var parameters: TrainingParameters
+    /// Share of frauds that clients tell of within a day; the model is trained as late as before.
+    public var answerShare = 0.0
 
     public init(
         trainDays: Int, labelDelaySeconds: Int64, tests: [Int], columns: String, parameters: TrainingParameters
@@ -120,7 +122,8 @@ extension HandbookProtocol {
         }
         let held = table.rows(from: first - gapDays - trainDays, to: last + Self.testDays)
         guard !held.isEmpty else { throw FraudError.data("the transactions", "they do not reach the test weeks") }
-        return try FeatureTable(plan, over: table, held: held)
+        let answers = answerShare > 0 ? (share: answerShare, after: Span.day) : nil
+        return try FeatureTable(plan, over: table, held: held, answers: answers)
     }
 
     /// - Parameter trainLabel: what training is told of a row; the truth unless a test says otherwise.

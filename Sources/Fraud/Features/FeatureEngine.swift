@@ -42,6 +42,18 @@ public final class FeatureEngine {
         for slot in plan.entities.indices { states[slot][keys[slot]]?.learn(label) }
     }
 
+    /// Goes on from a state that was computed before.
+    func adopt(_ state: EntityState, slot: Int, key: Int64) { states[slot][key] = state }
+
+    /// All states as they stand in the database.
+    var stored: [StoredState] {
+        plan.entities.enumerated().flatMap { slot, entity in
+            states[slot].sorted { $0.key < $1.key }.map {
+                StoredState(name: entity.name, key: $0.key, bytes: $0.value.encoded)
+            }
+        }
+    }
+
     var stateCount: Int { states.reduce(0) { $0 + $1.count } }
 
     func state(_ slot: Int, _ key: Int64) -> EntityState? { states[slot][key] }

@@ -38,6 +38,8 @@ public struct FeaturePlan: Sendable {
     let habitSlot: Int
     let labelDelay: Int64
 
+    /// How long after a payment silence means that it was genuine.
+    public var labelDelaySeconds: Int64 { labelDelay / Span.second }
     public var names: [String] { columns.map(\.name) }
     public var entityNames: [String] { entities.map(\.name) }
 

@@ -122,8 +122,10 @@ enum ModelJSON {
     }
 
     static func figures(_ json: JSON) -> TrainedModel.Figures? {
-        guard let auc = double(json["auc"]), let precision = double(json["average_precision"]),
-            let recall = double(json["recall_at_precision_99"]), let brier = double(json["brier"]),
+        // A model without labels has none of them.
+        func figure(_ name: String) -> Double? { json[name]?.isNull == true ? .nan : double(json[name]) }
+        guard let auc = figure("auc"), let precision = figure("average_precision"),
+            let recall = figure("recall_at_precision_99"), let brier = figure("brier"),
             let rows = json["rows"]?.integer, let frauds = json["frauds"]?.integer
         else { return nil }
         return TrainedModel.Figures(

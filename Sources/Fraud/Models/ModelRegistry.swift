@@ -32,7 +32,8 @@ public struct ModelRegistry: Sendable {
         return try await database.transaction { tx in
             let id = try await ModelStore(database: tx).add(
                 bytes, fingerprint: fingerprint, columns: scorer.model.featureVersion,
-                figures: ModelJSON.figures(scorer.model.figures).text)
+                figures: ModelJSON.figures(scorer.model.figures).text,
+                kind: scorer.model.isUnsupervised ? "isolement" : "appris")
             try await EvidenceJournal.append(
                 EvidenceEvent(
                     "fraude.modèle_ajouté", "modèle \(id)",

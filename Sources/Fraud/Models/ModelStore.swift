@@ -15,11 +15,13 @@ struct ModelStore: Sendable {
     }
 
     /// The number of a new model, or of the same file added before.
-    func add(_ bytes: [UInt8], fingerprint: String, columns: String, figures: String) async throws -> Int64 {
+    func add(
+        _ bytes: [UInt8], fingerprint: String, columns: String, figures: String, kind: String
+    ) async throws -> Int64 {
         try await database.one(
             """
-            insert into fraud.modeles (colonnes, fichier, empreinte, figures)
-            values (\(columns), \(bytes), \(fingerprint), \(figures)::jsonb)
+            insert into fraud.modeles (colonnes, fichier, empreinte, figures, nature)
+            values (\(columns), \(bytes), \(fingerprint), \(figures)::jsonb, \(kind))
             on conflict (empreinte) do update set empreinte = excluded.empreinte
             returning id
             """, as: Int64.self)

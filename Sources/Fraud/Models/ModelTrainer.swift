@@ -24,39 +24,46 @@ public struct ModelTrainer: Sendable {
     public func train(
         _ table: TransactionTable, features: FeatureTable, days: Range<Int>
     ) throws(FraudError) -> TrainedModel {
-        let split = days.upperBound - validationDays
-        guard days.count > validationDays, validationDays > 0 else {
+        let rows = table.rows(from: days.lowerBound, to: days.upperBound)
+        return try train(
+            Examples(table, features, rows: rows), plan: features.plan, from: days.lowerBound, to: days.upperBound)
+    }
+
+    /// - Parameters:
+    ///   - examples: in the order of days, from `from` up to but without `to`, all labels known.
+    public func train(
+        _ examples: Examples, plan: FeaturePlan, from: Int, to: Int
+    ) throws(FraudError) -> TrainedModel {
+        guard to - from > validationDays, validationDays > 0 else {
             throw FraudError.request("training takes more days than the \(validationDays) of its validation")
         }
-        let early = table.rows(from: days.lowerBound, to: split)
-        let late = table.rows(from: split, to: days.upperBound)
-        let earlyFrauds = early.count { table.isFraud[$0] }
-        let lateFrauds = late.count { table.isFraud[$0] }
+        let split = examples.days.firstIndex { $0 >= to - validationDays } ?? examples.days.count
+        let early = examples.slice(0..<split)
+        let late = examples.slice(split..<examples.days.count)
+        let earlyFrauds = early.labels.count { $0 }
+        let lateFrauds = late.labels.count { $0 }
         guard earlyFrauds >= 10, lateFrauds >= 10 else {
             throw FraudError(
                 code: "fraud_labels_too_few",
                 message: "\(earlyFrauds) frauds to train on and \(lateFrauds) to validate with: at least 10 each",
                 hint: "Score with the forest that needs no labels until enough frauds are known.")
         }
-        let chosen = try choose(table, features, early, late)
-        let all = early.lowerBound..<late.upperBound
+        let chosen = try choose(early, late)
         var final = parameters
         final.rounds = chosen.rounds
         final.patience = 0
-        let matrix = features.picking(all)
-        let labels = all.map { table.isFraud[$0] }
-        let (booster, _) = try Booster.train(try Self.training(matrix, labels), final)
+        let matrix = examples.matrix
+        let (booster, _) = try Booster.train(try Self.training(examples), final)
         let probabilities = try booster.predict(TrainingMatrix(matrix)).map(chosen.calibration.probability)
         return TrainedModel(
-            columns: features.plan.names, labelDelaySeconds: features.plan.labelDelay / Span.second,
-            featureVersion: features.plan.version,
+            columns: plan.names, labelDelaySeconds: plan.labelDelay / Span.second, featureVersion: plan.version,
             origin: .init(
-                dataFingerprint: try Self.fingerprint(matrix, labels), parameters: parameters, rounds: chosen.rounds,
-                rows: all.count, frauds: earlyFrauds + lateFrauds, from: days.lowerBound, to: days.upperBound,
+                dataFingerprint: try Self.fingerprint(matrix, examples.labels), parameters: parameters,
+                rounds: chosen.rounds, rows: examples.days.count, frauds: earlyFrauds + lateFrauds, from: from, to: to,
                 library: XGBoostLibrary.version),
             figures: chosen.figures, calibration: chosen.calibration, policy: chosen.policy,
             trees: try booster.saved(), references: try Self.references(matrix, booster, seed: parameters.seed),
-            profile: DriftProfile(matrix, names: features.plan.names, probabilities: probabilities),
+            profile: DriftProfile(matrix, names: plan.names, probabilities: probabilities),
             isolation: IsolationForest(fitting: matrix, seed: UInt64(bitPattern: Int64(parameters.seed))))
     }
 
@@ -67,30 +74,26 @@ public struct ModelTrainer: Sendable {
         var figures: TrainedModel.Figures
     }
 
-    private func choose(
-        _ table: TransactionTable, _ features: FeatureTable, _ early: Range<Int>, _ late: Range<Int>
-    ) throws(FraudError) -> Choice {
-        let labels = late.map { table.isFraud[$0] }
-        let validation = try Self.training(features.picking(late), labels)
-        let trained = try Booster.train(
-            try Self.training(features.picking(early), early.map { table.isFraud[$0] }), parameters,
-            validation: validation)
+    private func choose(_ early: Examples, _ late: Examples) throws(FraudError) -> Choice {
+        let validation = try Self.training(late)
+        let trained = try Booster.train(try Self.training(early), parameters, validation: validation)
         let scores = try trained.booster.predict(validation)
-        let calibration = Isotonic(fitting: scores, labels)
+        let calibration = Isotonic(fitting: scores, late.labels)
         let probabilities = scores.map(calibration.probability)
         return Choice(
             rounds: trained.rounds, calibration: calibration,
             policy: policy.fitted(
-                reviewsPerDay: reviewsPerDay, probabilities: probabilities, minors: late.map { table.minor[$0] },
-                days: validationDays),
+                reviewsPerDay: reviewsPerDay, probabilities: probabilities, minors: late.minors, days: validationDays),
             figures: .init(
-                auc: Metrics.auc(scores, labels), averagePrecision: Metrics.averagePrecision(scores, labels),
-                recallAtPrecision99: Metrics.recall(atPrecision: 0.99, scores, labels),
-                brier: Metrics.brier(probabilities, labels), rows: late.count, frauds: labels.count { $0 }))
+                auc: Metrics.auc(scores, late.labels),
+                averagePrecision: Metrics.averagePrecision(scores, late.labels),
+                recallAtPrecision99: Metrics.recall(atPrecision: 0.99, scores, late.labels),
+                brier: Metrics.brier(probabilities, late.labels), rows: late.labels.count,
+                frauds: late.labels.count { $0 }))
     }
 
-    private static func training(_ matrix: FeatureMatrix, _ labels: [Bool]) throws(FraudError) -> TrainingMatrix {
-        try TrainingMatrix(matrix, labels: labels.map { $0 ? 1 : 0 })
+    private static func training(_ examples: Examples) throws(FraudError) -> TrainingMatrix {
+        try TrainingMatrix(examples.matrix, labels: examples.labels.map { $0 ? 1 : 0 })
     }
 
     /// Rows of the data and rows full of holes, with XGBoost's own word on them.

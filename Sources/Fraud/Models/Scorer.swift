@@ -3,15 +3,17 @@ public final class Scorer: Sendable {
     public let model: TrainedModel
     public let plan: FeaturePlan
     let forest: FlatForest
-    let leafTables: LeafTables
+    /// Nil in a model without labels.
+    private let leafTables: LeafTables?
     private let isolation: FlatForest?
 
     /// Refuses a model that does not say of its reference rows what XGBoost said, to the last bit.
     init(_ model: TrainedModel, plan: FeaturePlan) throws(FraudError) {
-        let trees = try TreeModel(json: model.trees)
+        let trees = model.isUnsupervised ? model.isolation.model : try TreeModel(json: model.trees)
         guard trees.features == model.columns.count else {
             throw FraudError.model("its trees know \(trees.features) columns, its list \(model.columns.count)")
         }
+        guard !trees.trees.isEmpty else { throw FraudError.model("it has no trees") }
         let forest = FlatForest(trees)
         guard !model.references.isEmpty else { throw FraudError.model("it has no reference rows") }
         for reference in model.references {
@@ -22,22 +24,32 @@ public final class Scorer: Sendable {
         self.model = model
         self.plan = plan
         self.forest = forest
-        leafTables = try LeafTables(trees)
+        leafTables = model.isUnsupervised ? nil : try LeafTables(trees)
         isolation = model.isolation.trees.isEmpty ? nil : FlatForest(model.isolation.model)
     }
 
-    /// Log odds.
+    /// A model that this process has just trained itself; files are opened by `ModelFile`, which asks for a signature.
+    public static func trusted(_ model: TrainedModel, _ plan: FeaturePlan) throws(FraudError) -> Scorer {
+        try Scorer(model, plan: plan)
+    }
+
+    /// Log odds; without labels the length of the ways through all trees.
     public func margin(_ row: UnsafeBufferPointer<Float>) -> Float { forest.margin(row) }
 
     /// The calibrated probability of fraud.
-    public func probability(_ row: [Float]) -> Float { model.calibration.probability(forest.probability(row)) }
-
-    public func probabilities(_ matrix: FeatureMatrix) -> [Float] {
-        forest.probabilities(matrix).map(model.calibration.probability)
+    public func probability(_ row: [Float]) -> Float {
+        model.calibration.probability(model.isUnsupervised ? oddity(row) : forest.probability(row))
     }
 
-    /// XGBoost's own probabilities, not calibrated.
-    public func rawProbabilities(_ matrix: FeatureMatrix) -> [Float] { forest.probabilities(matrix) }
+    public func probabilities(_ matrix: FeatureMatrix) -> [Float] {
+        rawProbabilities(matrix).map(model.calibration.probability)
+    }
+
+    /// XGBoost's own probabilities, not calibrated; without labels the oddities.
+    public func rawProbabilities(_ matrix: FeatureMatrix) -> [Float] {
+        guard model.isUnsupervised else { return forest.probabilities(matrix) }
+        return (0..<matrix.rows).map { oddity(Array(matrix.row($0))) }
+    }
 
     /// How odd the payment is, without any label: 0.5 is usual.
     public func oddity(_ row: [Float]) -> Float {
@@ -45,9 +57,12 @@ public final class Scorer: Sendable {
         return IsolationForest.score(total: isolation.margin(row), trees: model.isolation.trees.count)
     }
 
-    public func contributions(_ row: [Float]) -> [Float] { leafTables.contributions(row) }
+    /// What each column adds: to the log odds, or without labels to the oddity.
+    public func contributions(_ row: [Float]) -> [Float] {
+        leafTables?.contributions(row) ?? OddityReasons(forest: model.isolation).contributions(row)
+    }
 
     public func reasons(_ row: [Float], count: Int = 3) -> [Reason] {
-        Reasons.top(count, row: row, contributions: leafTables.contributions(row), columns: plan.columns)
+        Reasons.top(count, row: row, contributions: contributions(row), columns: plan.columns)
     }
 }

@@ -37,10 +37,13 @@ public struct TrainedModel: Sendable {
     public var figures: Figures
     public var calibration: Isotonic
     public var policy: DecisionPolicy
-    /// XGBoost's own JSON.
+    /// XGBoost's own JSON; empty in the model of a bank without labels, where the isolation forest scores.
     public var trees: [UInt8]
     public var references: [Reference]
     /// Deciles of each column and of the probability on the training data: what drift is measured against.
     public var profile: DriftProfile
     var isolation: IsolationForest
+
+    /// Whether it was made without any label.
+    public var isUnsupervised: Bool { trees.isEmpty }
 }

@@ -38,6 +38,9 @@ struct IsolationForest: Sendable {
         return Float(exp2(-Double(total) / Double(trees) / usualLength(sampleSize)))
     }
 
+    /// The mean length of a way.
+    static let usual = Float(usualLength(sampleSize))
+
     /// Mean length of an unsuccessful search in a binary tree of so many rows.
     private static func usualLength(_ rows: Int) -> Double {
         guard rows > 1 else { return 0 }

@@ -17,7 +17,7 @@ public struct FraudRoutes: Sendable {
         self.clock = clock
     }
 
-    /// The desk, and the document that describes it, which needs no token.
+    /// The desk; the document that describes it and its health need no token.
     public var mounts: [Mount] {
         [
             Mount("/fraud/v1") { request, actor in
@@ -27,8 +27,15 @@ public struct FraudRoutes: Sendable {
                 return await handle(request, actor: actor)
             },
             Mount("/fraud/v1/openapi.json", needsToken: false) { _, _ in .json(FraudDocument.text) },
+            Mount("/fraud/v1/health", needsToken: false) { _, _ in
+                let answer: JSON = ["status": "ok", "model": desk.current.champion.map { .integer($0.id) } ?? .null]
+                return .json(answer.text)
+            },
         ]
     }
+
+    /// The OpenAPI document.
+    public static var document: String { FraudDocument.text }
 
     /// Answers one request; what is refused is an answer too.
     public func handle(_ request: ApiRequest, actor: Actor) async -> ApiResponse {

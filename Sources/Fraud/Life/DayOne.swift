@@ -1,0 +1,133 @@
+public import Cryptography
+internal import Evidence
+internal import Postgres
+
+/// The first day after a recovery: no label, no model, but a history. States of features are computed from it, a forest
+/// without labels is trained on it, signed and put into service, all in one transaction and once only.
+public struct DayOne: Sendable {
+    /// With fewer payments rules and lists decide alone.
+    public static let paymentsMin = 5_000
+    private static let historyDays = 120
+    private static let pageSize = 20_000
+    private static let sampleRows = 100_000
+    private static let lotSize = 500
+
+    private let desk: FraudDesk
+    private let key: Ed25519.PrivateKey
+    private let trainer: OddityTrainer
+
+    public init(desk: FraudDesk, key: Ed25519.PrivateKey, trainer: OddityTrainer = OddityTrainer()) {
+        self.desk = desk
+        self.key = key
+        self.trainer = trainer
+    }
+
+    /// The model's number, or nil when it is not the first day, there is no bank here, or its history is too short.
+    public func begin() async throws -> Int64? {
+        let history = HistoryStore(database: desk.database)
+        guard try await history.isFirstDay(), try await history.hasBank() else { return nil }
+        let past = try await walk(history)
+        guard past.count >= Self.paymentsMin else { return nil }
+        let model = try trainer.train(past.matrix, minors: past.minors, plan: desk.plan, from: past.from, to: past.to)
+        let bytes = try ModelFile.sign(model, with: key)
+        let isFirst = try await desk.database.transaction { tx in
+            let store = HistoryStore(database: tx)
+            // A payment that comes meanwhile, or another server, finds the states or stops this.
+            try await tx.run("select pg_advisory_xact_lock(hashtext('fraud.premier_jour'))")
+            guard try await store.isFirstDay() else { return false }
+            for start in stride(from: 0, to: past.states.count, by: Self.lotSize) {
+                try await store.take(over: Array(past.states[start..<min(start + Self.lotSize, past.states.count)]))
+            }
+            try await EvidenceJournal.append(
+                EvidenceEvent(
+                    "fraude.premier_jour", "bureau de la fraude",
+                    fields: ["paiements": "\(past.count)", "états": "\(past.states.count)"], actor: "premier jour"),
+                in: tx)
+            return true
+        }
+        guard isFirst else { return nil }
+        let id = try await desk.registry.add(bytes, actor: "premier jour")
+        try await desk.registry.promote(id, actor: "premier jour")
+        try await desk.reloadModels()
+        return id
+    }
+
+    private struct Past: Sendable {
+        var count: Int
+        var matrix: FeatureMatrix
+        var minors: [Int64]
+        var states: [StoredState]
+        var from: Int
+        var to: Int
+    }
+
+    /// All of the history through the batch engine; of its second half's rows a sample without order is kept.
+    private func walk(_ history: HistoryStore) async throws -> Past {
+        let engine = FeatureEngine(desk.plan)
+        let slots = (
+            customer: desk.plan.entityNames.firstIndex(of: "customer"),
+            terminal: desk.plan.entityNames.firstIndex(of: "terminal")
+        )
+        guard let customer = slots.customer, let terminal = slots.terminal else {
+            throw FraudError.definition("the entities customer and terminal are needed for a bank's history")
+        }
+        var sample = Reservoir(rows: Self.sampleRows, seed: trainer.seed)
+        var count = 0
+        var span: (from: Int64, to: Int64)?
+        var page = try await history.page(after: nil, days: Self.historyDays, size: Self.pageSize)
+        while !page.events.isEmpty {
+            try Task.checkCancellation()
+            for payment in page.events {
+                var keys = SIMD8<Int64>(repeating: PaymentEvent.absent)
+                keys[customer] = payment.customer
+                keys[terminal] = payment.terminal
+                let row = engine.observe(
+                    PaymentEvent(id: payment.id, time: payment.time, minor: payment.minor, keys: keys))
+                span = (span?.from ?? payment.time, payment.time)
+                count += 1
+                // The first payments of an account are odd for want of a past.
+                if payment.time - (span?.from ?? 0) >= 14 * Span.day { sample.add(row, payment.minor) }
+            }
+            page = try await history.page(after: page.last, days: Self.historyDays, size: Self.pageSize)
+        }
+        return Past(
+            count: count, matrix: sample.matrix(columns: desk.plan.columns.count), minors: sample.minors,
+            states: engine.stored, from: Int((span?.from ?? 0).floorDivided(by: Span.day)),
+            to: Int((span?.to ?? 0).floorDivided(by: Span.day)) + 1)
+    }
+}
+
+/// So many rows of a stream, each with the same chance.
+struct Reservoir {
+    private let size: Int
+    private var rows: [[Float]] = []
+    private(set) var minors: [Int64] = []
+    private var seen = 0
+    private var generator: SplitMix
+
+    init(rows size: Int, seed: UInt64) {
+        self.size = size
+        generator = SplitMix(state: seed)
+    }
+
+    mutating func add(_ row: [Float], _ minor: Int64) {
+        seen += 1
+        guard rows.count >= size else {
+            rows.append(row)
+            minors.append(minor)
+            return
+        }
+        let place = Int(generator.next() % UInt64(seen))
+        guard place < size else { return }
+        rows[place] = row
+        minors[place] = minor
+    }
+
+    func matrix(columns: Int) -> FeatureMatrix {
+        var matrix = FeatureMatrix(rows: rows.count, columns: columns)
+        for (index, row) in rows.enumerated() {
+            matrix.withRow(index) { for column in row.indices { $0[column] = row[column] } }
+        }
+        return matrix
+    }
+}
