@@ -81,6 +81,8 @@ let package = Package(
             name: "CRE2", cxxSettings: [.unsafeFlags(["-O2", "-std=c++17"])],
             linkerSettings: [.linkedLibrary("re2"), .linkedLibrary(":libmodsecurity.a")]),
 
+        .target(name: "CModSecurity", linkerSettings: [.linkedLibrary("dl")]),
+
         module("Web", [.product(name: "HTTPTypes", package: "swift-http-types")]),
         module(
             "Rest",
@@ -97,7 +99,7 @@ let package = Package(
         ),
         module(
             "Simulator", ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Cryptography", "CZlib"],
-            resources: [.copy("Legacy")], settings: crunching),
+            resources: [.copy("Legacy"), .copy("Labelled")], settings: crunching),
 
         // Capabilities
         module(
@@ -155,6 +157,7 @@ let package = Package(
             "Detection",
             [
                 "Diagnostics", "Cryptography", "Postgres", "Migrations", "Evidence", "Web", "CZlib", "CZstd", "CRE2",
+                "CModSecurity",
                 .product(name: "Yams", package: "Yams"),
             ], resources: [.copy("Migrations")],
             // Checked by the compiler where it can; the checks at run time cost a third of the time per line.

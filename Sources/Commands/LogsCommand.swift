@@ -4,7 +4,7 @@ internal import Platform
 struct LogsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "logs", abstract: "Find intrusions in logs: afterwards, or as they are written.",
-        subcommands: [Analyse.self, Follow.self, Receive.self, Unban.self, RulesCommand.self])
+        subcommands: [Analyse.self, Follow.self, Receive.self, Unban.self, RulesCommand.self, MeasureLogs.self])
 
     struct Analyse: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -42,6 +42,8 @@ struct LogsCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("PostgreSQL's log_line_prefix, when the guess does not fit.", valueName: "prefix"))
         var logLinePrefix: String?
 
+        @OptionGroup var tuning: LogTuning
+
         func run() async throws {
             try await CommandRunner.run(json: json) {
                 var request = LogsService.Request()
@@ -54,6 +56,7 @@ struct LogsCommand: AsyncParsableCommand {
                 request.rules = rules
                 request.logLinePrefix = logLinePrefix
                 request.recordsInto = record
+                request.tuning = tuning.tuning
                 let printer = ProgressPrinter(style: json ? .quiet : .bar)
                 defer { printer.finish() }
                 let lines = try await LogsService.analyse(request, progress: printer.sink)
@@ -137,6 +140,8 @@ struct LogsCommand: AsyncParsableCommand {
             guard !ban || responses != nil else { throw ValidationError("--ban needs --responses") }
         }
 
+        @OptionGroup var tuning: LogTuning
+
         @Flag(help: "End when everything there is has been read.")
         var untilEnd = false
 
@@ -147,6 +152,7 @@ struct LogsCommand: AsyncParsableCommand {
                 (request.keyFile, request.rules, request.zone, request.untilEnd) = (keyFile, rules, zone, untilEnd)
                 (request.responses, request.bans, request.hook) = (responses, ban, hook)
                 (request.banSeconds, request.protected) = (banSeconds, protect)
+                request.tuning = tuning.tuning
                 let count = try await LogsService.follow(request) { Terminal.output($0) }
                 Terminal.output("\(count) lignes suivies (lines followed)")
                 return 0

@@ -83,6 +83,14 @@ struct ServeCommand: AsyncParsableCommand {
     var wafLog: String?
 
     @Option(
+        help: ArgumentHelp("Treat a path otherwise, /rest/v1/rpc=detect; may be repeated.", valueName: "path=mode"))
+    var wafRoute: [String] = []
+
+    @Option(
+        help: ArgumentHelp("Also ask libmodsecurity, with the rules of this configuration.", valueName: "file"))
+    var wafRules: String?
+
+    @Option(
         help: ArgumentHelp(
             "Follow these logs: incidents, anonymised lines, responses; may be repeated.", valueName: "dir"))
     var watch: [String] = []
@@ -113,6 +121,12 @@ struct ServeCommand: AsyncParsableCommand {
         }
         guard ["off", "detect", "block"].contains(waf) else {
             throw ValidationError("--waf takes off, detect or block")
+        }
+        for text in wafRoute where ServeRequest.Inspection.Route(text) == nil {
+            throw ValidationError("--waf-route \(text) is no route: give a path and off, detect or block")
+        }
+        guard waf != "off" || wafRoute.isEmpty && wafRules == nil else {
+            throw ValidationError("--waf-route and --waf-rules need --waf detect or block")
         }
         for (name, port) in [("--port", port), ("--admin-port", adminPort)] where !(0...65_535).contains(port) {
             throw ValidationError("\(name) \(port) is no port: choose one from 1 to 65535, or 0 for a free one")
@@ -160,7 +174,12 @@ struct ServeCommand: AsyncParsableCommand {
                 try await FraudOnlyService.serve(request) { lines in for line in lines { Terminal.output(line) } }
                 return 0
             }
-            if waf != "off" { request.inspection = ServeRequest.Inspection(refuses: waf == "block", log: wafLog) }
+            if waf != "off" {
+                var inspection = ServeRequest.Inspection(refuses: waf == "block", log: wafLog)
+                inspection.routes = wafRoute.compactMap { ServeRequest.Inspection.Route($0) }
+                inspection.secondRules = wafRules
+                request.inspection = inspection
+            }
             try await ServeService.serve(request) { lines in
                 for line in lines { Terminal.output(line) }
             }

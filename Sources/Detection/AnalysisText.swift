@@ -21,6 +21,11 @@ public enum AnalysisText {
                 lines.append("    ligne \(sample.line) : \(FindingWriter.clean(String(sample.text.prefix(90))))")
             }
             for damage in source.damage { lines.append("    \(FindingWriter.clean(damage))") }
+            if source.skew != 0 {
+                let seconds = abs(source.skew) / Instant.second
+                lines.append(
+                    "    horloge \(source.skew > 0 ? "en avance" : "en retard") de \(seconds) s, corrigée (clock skew)")
+            }
         }
         lines += ["", "Incidents : \(result.incidents.count)"]
         for incident in result.incidents { lines += IncidentText.lines(incident) }
@@ -78,6 +83,7 @@ public enum AnalysisText {
                             .init("from", .string(Instant.text(source.first))),
                             .init("to", .string(Instant.text(source.last))),
                             .init("damage", .array(source.damage.map { .string($0) })),
+                            .init("skew_seconds", .integer(source.skew / Instant.second)),
                         ])
                     })), .init("raised", .integer(result.raised)), .init("dropped", .integer(result.dropped)),
             .init("incidents", .array(result.incidents.map(IncidentText.json))),

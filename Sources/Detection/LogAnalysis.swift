@@ -7,6 +7,8 @@ public struct LogAnalysis: Sendable {
     public var progress: ProgressSink = { _ in }
     /// Receives each raise as it comes.
     public var onFinding: (@Sendable (Finding) -> Void)?
+    /// What is wrong with a sealed journal; nil for a file that is none (`SealedJournal.problems`).
+    public var checkSeal: (@Sendable (String) -> [String]?)?
 
     public init() {}
 
@@ -26,6 +28,8 @@ public struct LogAnalysis: Sendable {
         /// The first lines that could not be read, with their numbers.
         public var samples: [(file: String, line: Int64, text: String)] = []
         public var damage: [String] = []
+        /// How far its clock is ahead of the others', in microseconds; findings and incidents are told without it.
+        public var skew: Int64 = 0
     }
 
     public struct Result: Sendable {
@@ -47,15 +51,18 @@ public struct LogAnalysis: Sendable {
         engine.sink.onRaise = onFinding
         var sources: [SourceReport] = []
         var pauses: [(source: Int, pause: GapDetector.Pause)] = []
+        var anchors: [SignIns] = []
         let total = files.sets.reduce(Int64(0)) { $0 + $1.files.reduce(0) { $0 + Self.size($1) } }
         var done: Int64 = 0
         for set in files.sets {
             var gaps = GapDetector()
             var source = SourceReport(name: set.name, files: set.files)
+            var signIns = SignIns()
             let reader = LogReader(options.reading, year: try Self.firstYear(set))
             for path in set.files {
                 progress(ProgressUpdate(stage: "logs", subject: path, done: done, total: total, unit: "bytes"))
-                try read(path, reader, engine, &source, &gaps)
+                try read(path, reader, engine, &source, &gaps, &signIns)
+                if let problems = checkSeal?(path) { Self.addSeal(problems, path, gaps.last, engine.sink) }
                 done += Self.size(path)
             }
             source.form = reader.form
@@ -63,11 +70,13 @@ public struct LogAnalysis: Sendable {
             pauses += gaps.unusual.map { (sources.count, $0) }
             if gaps.setback.length > 3_700 * Instant.second { Self.clockWentBack(gaps.setback, source, engine.sink) }
             sources.append(source)
+            anchors.append(signIns)
         }
         progress(ProgressUpdate(stage: "logs", done: total, total: total, unit: "bytes"))
         Self.addSilences(pauses, sources, engine.sink)
         let seconds = (clock.now - start) / .seconds(1)
-        let findings = engine.sink.findings.sorted { $0.time < $1.time }
+        for (index, skew) in ClockSkew.estimate(anchors).enumerated() { sources[index].skew = skew }
+        let findings = Self.corrected(engine.sink.findings, sources).sorted { $0.time < $1.time }
         return Result(
             sources: sources, findings: findings, incidents: Correlator().incidents(findings),
             dropped: engine.sink.dropped,
@@ -80,7 +89,7 @@ public struct LogAnalysis: Sendable {
 
     private func read(
         _ path: String, _ reader: LogReader, _ engine: DetectionEngine, _ source: inout SourceReport,
-        _ gaps: inout GapDetector
+        _ gaps: inout GapDetector, _ signIns: inout SignIns
     ) throws {
         let blocks = try BlockSource(path: path)
         let splitter = RecordSplitter(reader: reader)
@@ -89,6 +98,7 @@ public struct LogAnalysis: Sendable {
             let outcome = reader.read(record) { event in
                 gaps.tick(event.time, place)
                 engine.take(&event, place)
+                signIns.take(event)
             }
             switch outcome {
             case .event: source.events += 1
@@ -140,6 +150,31 @@ public struct LogAnalysis: Sendable {
         let parts = calendar.dateComponents([.month, .day], from: date.addingTimeInterval(86_400))
         let isLater = (last.month, last.day) > (parts.month ?? 12, parts.day ?? 31)
         return year - wraps - (isLater ? 1 : 0)
+    }
+
+    /// Findings in the time that most sources share.
+    private static func corrected(_ findings: [Finding], _ sources: [SourceReport]) -> [Finding] {
+        var skews: [String: Int64] = [:]
+        for source in sources where source.skew != 0 { for file in source.files { skews[file] = source.skew } }
+        guard !skews.isEmpty else { return findings }
+        return findings.map { finding in
+            guard let skew = skews[finding.file], finding.time > 0 else { return finding }
+            var finding = finding
+            finding.time -= skew
+            finding.until -= skew
+            return finding
+        }
+    }
+
+    /// A sealed journal that does not hold together is an erasure, whoever did it.
+    private static func addSeal(_ problems: [String], _ path: String, _ time: Int64, _ sink: FindingSink) {
+        guard let first = problems.first else { return }
+        let words = problems.count > 1 ? "\(first), and \(problems.count - 1) more" : first
+        sink.add(
+            Finding(
+                rule: Rules.seal, gravity: .high, time: time, until: time, file: path, line: 0, offset: 0, address: nil,
+                user: nil, host: nil, target: path, words: words, count: Int64(problems.count), tool: nil, digest: "",
+                evidence: problems.prefix(10).joined(separator: "; "), decision: nil))
     }
 
     private static func clockWentBack(_ setback: GapDetector.Pause, _ source: SourceReport, _ sink: FindingSink) {

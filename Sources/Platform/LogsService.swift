@@ -20,21 +20,42 @@ public enum LogsService {
         public var logLinePrefix: String?
         /// The bank that keeps the incidents; nil: none does.
         public var recordsInto: String?
+        public var tuning = Tuning()
 
         public init() {}
 
-        var options: DetectionOptions {
+        func options() throws -> DetectionOptions {
             var options = DetectionOptions()
             options.reading.zone = zone
             options.reading.logLinePrefix = logLinePrefix
             options.rules = rules ?? LogsService.shippedRules
+            try tuning.apply(to: &options)
             return options
+        }
+    }
+
+    /// What an operator knows of a house: where addresses are, what fields are called, what is no news.
+    public struct Tuning: Sendable {
+        /// A `.mmdb` or a CSV of ranges.
+        public var places: String?
+        /// A YAML list.
+        public var suppressions: String?
+        /// `quand=time`
+        public var mapping: [String] = []
+
+        public init() {}
+
+        func apply(to options: inout DetectionOptions) throws {
+            options.places = try places.map { try GeoDatabase(path: $0) }
+            if let suppressions { options.suppressions = try SuppressionList(file: suppressions) }
+            for text in mapping { try options.reading.map(text) }
         }
     }
 
     public static func analyse(_ request: Request, progress: @escaping ProgressSink) async throws -> [String] {
         var analysis = LogAnalysis()
-        analysis.options = request.options
+        analysis.options = try request.options()
+        analysis.checkSeal = { SealedJournal.problems($0) }
         analysis.progress = progress
         let writer = try request.findings.map { try FindingWriter(path: $0) }
         if let writer { analysis.onFinding = { writer.write($0) } }
@@ -97,6 +118,7 @@ public enum LogsService {
         public var banSeconds = 3600
         /// Blocks of addresses that are never banned.
         public var protected: [String] = []
+        public var tuning = Tuning()
 
         public init() {}
     }
@@ -111,6 +133,7 @@ public enum LogsService {
         settings.untilEnd = request.untilEnd
         settings.options.reading.zone = request.zone
         settings.options.rules = request.rules ?? shippedRules
+        try request.tuning.apply(to: &settings.options)
         if let file = request.keyFile {
             guard let data = FileManager.default.contents(atPath: file) else {
                 throw DetectionError.option("the key file \(file) can not be read", "Make one: openssl rand 32 > FILE")

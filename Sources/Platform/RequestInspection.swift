@@ -6,14 +6,17 @@ internal import Web
 /// Puts the web attack engine in front of the gateway's mounts.
 enum RequestInspection {
     static func make(_ asked: ServeRequest.Inspection) throws -> GatewaySettings.Inspection {
-        let guarding = try RequestGuard(log: asked.log)
+        let guarding = try RequestGuard(log: asked.log, rules: asked.secondRules)
+        let modes = InspectionModes(asked)
         return GatewaySettings.Inspection(
-            suspects: { guarding.judge(request(of: $0)) != nil },
+            suspects: { modes.mode(of: $0.path) != .off && guarding.judge(request(of: $0)) != nil },
             answer: { call in
+                let mode = modes.mode(of: call.path)
+                guard mode != .off else { return nil }
                 let request = request(of: call)
                 guard let verdict = guarding.judge(request) else { return nil }
-                guarding.note(verdict, request, isRefused: asked.refuses)
-                return asked.refuses ? refusal(call) : nil
+                guarding.note(verdict, request, isRefused: mode == .block)
+                return mode == .block ? refusal(call) : nil
             })
     }
 
@@ -27,6 +30,7 @@ enum RequestInspection {
         request.cookie = call.fields[.cookie] ?? ""
         request.contentType = call.fields[.contentType] ?? ""
         request.body = call.body
+        request.headers = call.fields.map { ($0.name.rawName, $0.value) }
         return request
     }
 
@@ -36,5 +40,27 @@ enum RequestInspection {
             "hint": .string("Give this name to the bank if it was none: \(call.id)"),
         ]
         return .json(body.text, status: .forbidden)
+    }
+}
+
+/// How requests are treated, by path: at the bounds of its segments, the longest that fits.
+struct InspectionModes: Sendable {
+    typealias Mode = ServeRequest.Inspection.Mode
+    private let routes: [ServeRequest.Inspection.Route]
+    private let usual: Mode
+
+    init(_ asked: ServeRequest.Inspection) {
+        routes = asked.routes.sorted { $0.path.utf8.count > $1.path.utf8.count }
+        usual = asked.refuses ? .block : .detect
+    }
+
+    func mode(of path: String) -> Mode {
+        guard !routes.isEmpty else { return usual }
+        let found = routes.first { route in
+            guard path.hasPrefix(route.path) else { return false }
+            let rest = path.utf8.dropFirst(route.path.utf8.count)
+            return rest.isEmpty || route.path.hasSuffix("/") || rest.first == UInt8(ascii: "/")
+        }
+        return found?.mode ?? usual
     }
 }

@@ -44,6 +44,24 @@ public struct ServeRequest: Sendable {
         /// Refuse what looks like an attack, or only note it.
         public var refuses: Bool
         public var log: String?
+        /// Paths that are treated otherwise than the rest; the longest that fits counts.
+        public var routes: [Route] = []
+        /// A configuration of libmodsecurity, asked about what our own engine lets pass.
+        public var secondRules: String?
+
+        public enum Mode: String, Sendable { case off, detect, block }
+
+        public struct Route: Sendable {
+            public let path: String
+            public let mode: Mode
+
+            /// `/rest/v1/rpc=detect`; nil: it is none.
+            public init?(_ text: String) {
+                let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+                guard parts.count == 2, parts[0].hasPrefix("/"), let mode = Mode(rawValue: parts[1]) else { return nil }
+                (path, self.mode) = (parts[0], mode)
+            }
+        }
 
         public init(refuses: Bool, log: String?) {
             self.refuses = refuses

@@ -14,7 +14,7 @@ final class DetectionEngine {
 
     init(_ options: DetectionOptions) throws(DetectionError) {
         clock = ZoneClock(options.reading.zone)
-        logins = LoginDetector(options.logins, sink)
+        logins = LoginDetector(options.logins, sink, places: options.places)
         peers = PeerDetector(options.peers, sink)
         databases = DatabaseDetector(sink)
         systems = SystemDetector(sink, clock)
@@ -105,6 +105,8 @@ public struct DetectionOptions: Sendable {
     public var watchesWeb = true
     /// Folder of Sigma rules; nil: none.
     public var rules: String?
+    /// Where addresses are; nil: travel is not looked at.
+    public var places: GeoDatabase?
 
     public init() {}
 }

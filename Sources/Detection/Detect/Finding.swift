@@ -100,7 +100,7 @@ public struct Finding: Sendable {
     public let rule: Rule
     public let gravity: Gravity
     /// Microseconds since 1970; of a threshold, when it was reached.
-    public let time: Int64
+    public var time: Int64
     public var until: Int64
     public let file: String
     public let line: Int64
@@ -108,6 +108,8 @@ public struct Finding: Sendable {
     public let address: NetworkAddress?
     public let user: String?
     public let host: String?
+    /// The database that it was done in.
+    public var database: String?
     /// What was attacked: a path, a table, an account.
     public let target: String?
     public let words: String

@@ -61,13 +61,15 @@ final class FindingSink {
     ) -> Finding {
         let line = event.line
         let digest = SHA256.hash(Array(UnsafeBufferPointer(start: line.start, count: line.count))).hex
-        return Finding(
+        var made = Finding(
             rule: rule, gravity: gravity, time: event.time, until: event.time, file: file, line: place.number,
             offset: place.offset, address: subject.address.isNone ? nil : subject.address,
             user: subject.user.isEmpty ? nil : subject.user.text(max: 200),
             host: subject.host.isEmpty ? nil : subject.host.text(max: 200),
             target: subject.target.isEmpty ? nil : subject.target.text(max: 300), words: subject.words,
             count: subject.count, tool: subject.tool, digest: digest, evidence: line.text(max: 2000), decision: nil)
+        if !event.database.isEmpty { made.database = event.database.text(max: 100) }
+        return made
     }
 
     /// A finding about a whole file: a silence, numbers that are absent.

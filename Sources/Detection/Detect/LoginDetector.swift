@@ -51,6 +51,10 @@ public struct LoginLimits: Sendable {
     public var manyUsers = 8
     /// After that long a flagged address is a stranger again.
     public var memory: UInt32 = 86_400
+    /// Nearer than this is one place: files of addresses are wrong by some hundred kilometres.
+    public var travelKilometres: Double = 500
+    /// Kilometres an hour that nobody travels at.
+    public var travelSpeed: Double = 1_000
 
     public init() {}
 }
@@ -61,11 +65,13 @@ final class LoginDetector {
     private let table = BoundedTable<LoginState>(capacityMax: 1 << 18)
     private let accounts = BoundedTable<AccountState>(capacityMax: 1 << 17)
     private let sink: FindingSink
+    private let places: GeoDatabase?
     private var wave = FailureWave()
 
-    init(_ limits: LoginLimits, _ sink: FindingSink) {
+    init(_ limits: LoginLimits, _ sink: FindingSink, places: GeoDatabase? = nil) {
         self.limits = limits
         self.sink = sink
+        self.places = places
     }
 
     private enum Door: UInt64 {
@@ -198,6 +204,7 @@ final class LoginDetector {
         subject.address = event.address
         subject.user = event.user
         subject.host = event.host
+        subject.target = event.path
         subject.words = words
         subject.count = count
         sink.raise(rule, event, place, subject)
@@ -209,6 +216,7 @@ final class LoginDetector {
         let now = UInt32(truncatingIfNeeded: max(0, event.time / Instant.second))
         let door = Door(event.source)
         if door == .application || door == .portal { wave.success(now) }
+        if places != nil { travel(event, place, now) }
         guard let state = table.find(Hash.mix(event.address.actor ^ door.rawValue)) else { return }
         let value = state.pointee
         let isFlagged = value.flaggedAt > 0 && now <= value.flaggedAt &+ limits.memory
@@ -222,6 +230,33 @@ final class LoginDetector {
             raise(rule, event, place, "a success after \(value.failures) failures", 1)
         }
         state.pointee.successes &+= 1
+    }
+
+    /// One account at two places, faster than an airliner goes from one to the other.
+    private func travel(_ event: LogEvent, _ place: LinePlace, _ now: UInt32) {
+        guard let places, !event.user.isEmpty, now > 0, let here = places.place(of: event.address) else { return }
+        let state = accounts.at(event.user.hash(11), now: now)
+        let before = GeoDatabase.Place(
+            latitude: Double(state.pointee.latitude), longitude: Double(state.pointee.longitude))
+        let then = state.pointee.locatedAt
+        // Lines may come out of order: the last place is the one with the latest time.
+        if now >= then {
+            state.pointee.latitude = Float(here.latitude)
+            state.pointee.longitude = Float(here.longitude)
+            state.pointee.locatedAt = now
+        }
+        guard before.latitude <= 90 else { return }
+        let distance = before.distance(to: here)
+        let hours = Double(now > then ? now - then : then - now) / 3600
+        guard distance >= limits.travelKilometres, distance - 100 > limits.travelSpeed * hours else { return }
+        var subject = FindingSink.Subject()
+        subject.address = event.address
+        subject.user = event.user
+        subject.host = event.host
+        let minutes = Int((hours * 60).rounded())
+        subject.words =
+            "\(Int(distance)) km within \(minutes) minutes" + (here.country.isEmpty ? "" : ", now in \(here.country)")
+        sink.raise(Rules.travel, event, place, subject)
     }
 
     /// Several failures just before, from the same address, though too few for a finding of their own.

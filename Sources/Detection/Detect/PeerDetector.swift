@@ -194,7 +194,8 @@ final class PeerDetector {
 
 /// Names that attack tools give themselves. The verdict on an agent is remembered, since few differ.
 struct BoundedAgents {
-    private var seen = InlineArray<1024, UInt64>(repeating: 0)
+    private var seen: [UInt64] = Array(repeating: 0, count: 1 << 14)
+    private let seed = UInt64.random(in: 0 ... .max)
     private static let names: [StaticString] = [
         "sqlmap", "nikto", "nmap", "masscan", "zgrab", "wpscan", "gobuster", "dirbuster", "dirb/", "ffuf", "nuclei",
         "acunetix", "netsparker", "feroxbuster", "hydra", "havij", "w3af", "arachni", "wfuzz", "jaeles", "commix",
@@ -207,8 +208,8 @@ struct BoundedAgents {
 
     mutating func tool(_ agent: Bytes) -> String? {
         guard agent.count >= 4 else { return nil }
-        let hash = agent.hash() | 1
-        let slot = Int(truncatingIfNeeded: hash >> 8) & 1023
+        let hash = agent.hash(seed) | 1
+        let slot = Int(truncatingIfNeeded: hash >> 20) & (seen.count - 1)
         if seen[slot] == hash { return nil }
         var lowered = InlineArray<256, UInt8>(repeating: 0)
         let count = min(agent.count, 256)

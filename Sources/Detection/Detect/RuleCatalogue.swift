@@ -156,6 +156,9 @@ enum Rules {
     static let sequenceGap = Rule(
         "log-sequence-gap", "log_gap", .high, .defenseEvasion, "T1070.002", "Numéros absents d'un journal",
         advice: "Comparer aux copies des journaux gardées ailleurs.")
+    static let seal = Rule(
+        "sealed-journal-broken", "log_tampering", .high, .defenseEvasion, "T1070", "Journal scellé coupé ou modifié",
+        advice: "Comparer aux têtes publiées et aux copies du journal ; les actes manquants restent à établir.")
     static let clock = Rule(
         "log-clock-back", "clock_tampering", .medium, .defenseEvasion, "T1070.006", "L'horloge d'un journal recule",
         advice: "Vérifier l'horloge du serveur et l'ordre des fichiers.")

@@ -1,9 +1,10 @@
-/// Joins findings into incidents: by address, by account that acted, by the same act at the same time, and then by time,
-/// since one bank under attack for days is one incident to those who answer.
+/// Joins findings into stories, by address, by account that acted, by the same act at the same time; and stories into
+/// incidents, by what they have in common (`StoryJoiner`).
 public struct Correlator: Sendable {
     /// Findings of one actor within this are one story.
     public var actorSpan: Int64 = 7 * 86_400 * Instant.second
-    /// Grave stories with no longer pause between them are one incident: attackers rest over a weekend.
+    /// Grave stories that have something in common, with no longer pause between them, are one incident: attackers rest
+    /// over a weekend.
     public var campaignPause: Int64 = 72 * 3600 * Instant.second
 
     public init() {}
@@ -15,7 +16,7 @@ public struct Correlator: Sendable {
     ]
 
     /// Accounts that many share: no bond between two findings.
-    private static let shared: Set<String> = ["root", "postgres", "admin", "app", "anonymous", "www-data"]
+    static let shared: Set<String> = ["root", "postgres", "admin", "app", "anonymous", "www-data"]
 
     public func incidents(_ findings: [Finding]) -> [Incident] {
         let findings = findings.filter { $0.gravity >= .low }.sorted { $0.time < $1.time }
@@ -25,18 +26,7 @@ public struct Correlator: Sendable {
         var stories = groups.groups().map { members in members.map { findings[$0] } }
         let lone = stories.filter { !Self.isGrave($0) }
         stories = stories.filter(Self.isGrave).sorted { Self.start($0) < Self.start($1) }
-        var campaigns: [[Finding]] = []
-        var last: (from: Int64, until: Int64) = (0, 0)
-        for story in stories {
-            let until = story.map(\.until).max() ?? 0
-            if !campaigns.isEmpty, Self.start(story) <= last.until + campaignPause {
-                campaigns[campaigns.count - 1] += story
-                last.until = max(last.until, until)
-            } else {
-                campaigns.append(story)
-                last = (Self.start(story), until)
-            }
-        }
+        var campaigns = StoryJoiner(pause: campaignPause).campaigns(stories)
         attach(lone, &campaigns)
         return campaigns.map(Incident.init)
     }

@@ -3,18 +3,20 @@ internal import Foundation
 /// Runs Sigma rules over events: one pass for the literals of all rules, then only the rules whose literal was there.
 final class SigmaEngine {
     private let rules: [SigmaRule]
+    /// What a rule takes at least, to be asked before all else.
+    private let statuses: [StatusRange]
     private let correlations: [CorrelationState]
     private let sink: FindingSink
-    /// Literals of the rules about each source, and the rules that each stands for.
-    private let literals: [(set: PatternSet, owners: [[Int]])?]
+    /// By source: the literals of the rules about it, by the part of the line that they stand in.
+    private let literals: [[SigmaLiterals]]
     /// Rules without a sure literal, by source.
     private let always: [[Int]]
-    private var found: [Int32] = []
     private var stamps: [UInt64]
     private var stamp: UInt64 = 0
 
     init(_ parsed: SigmaParser.Parsed, _ sink: FindingSink) throws(DetectionError) {
         rules = parsed.rules
+        statuses = parsed.rules.map(\.statuses)
         self.sink = sink
         correlations = parsed.correlations.map(CorrelationState.init)
         for correlation in parsed.correlations {
@@ -23,50 +25,47 @@ final class SigmaEngine {
             }
         }
         stamps = Array(repeating: 0, count: rules.count)
-        var byLiteral = Array(repeating: [String: [Int]](), count: 8)
+        var owners = Array(repeating: [SigmaLiteral: [Int]](), count: 8)
         var always = Array(repeating: [Int](), count: 8)
         for (index, rule) in rules.enumerated() {
             for source in rule.sources.isEmpty ? Set(UInt8(0)..<8) : rule.sources {
                 if let literals = rule.literals, !literals.isEmpty {
-                    for literal in literals { byLiteral[Int(source)][literal, default: []].append(index) }
+                    for literal in literals { owners[Int(source)][literal, default: []].append(index) }
                 } else {
                     always[Int(source)].append(index)
                 }
             }
         }
         self.always = always
-        var sets: [(set: PatternSet, owners: [[Int]])?] = []
-        for table in byLiteral {
-            let words = table.keys.sorted()
-            let set = words.isEmpty ? nil : try PatternSet(words.map(Self.escaped), ignoresCase: true)
-            sets.append(set.map { ($0, words.map { table[$0] ?? [] }) })
+        var sets: [[SigmaLiterals]] = []
+        for table in owners {
+            var parts: [SigmaLiterals] = []
+            for part in SigmaPart.allCases {
+                let found = table.filter { $0.key.part == part }
+                if !found.isEmpty { parts.append(try SigmaLiterals(part, found)) }
+            }
+            sets.append(parts)
         }
         literals = sets
     }
 
     var ruleCount: Int { rules.count + correlations.count }
 
-    private static func escaped(_ literal: String) -> String {
-        var text = ""
-        for byte in literal.utf8 {
-            if !Bytes.isWord(byte) { text += "\\" }
-            text.unicodeScalars.append(UnicodeScalar(byte))
-        }
-        return text.replacing("\\ ", with: " ")
-    }
-
     func take(_ event: LogEvent, _ place: LinePlace) {
         let source = Int(event.source.rawValue)
-        for index in always[source] { run(index, event, place) }
-        guard let (set, owners) = literals[source] else { return }
-        let count = set.match(event.line, &found)
-        guard count > 0 else { return }
+        for index in always[source] where statuses[index].holds(event.status) { run(index, event, place) }
         stamp += 1
-        for number in 0..<count {
-            for index in owners[Int(found[number])] where stamps[index] != stamp {
-                stamps[index] = stamp
-                run(index, event, place)
-            }
+        for part in literals[source] {
+            if part.find(part.part.text(of: event)) { runNamed(part, event, place) }
+            // A target's other half; what both halves name is run once.
+            if part.part == .target, part.find(event.query) { runNamed(part, event, place) }
+        }
+    }
+
+    private func runNamed(_ part: SigmaLiterals, _ event: LogEvent, _ place: LinePlace) {
+        for index in part.named where stamps[index] != stamp && statuses[index].holds(event.status) {
+            stamps[index] = stamp
+            run(index, event, place)
         }
     }
 

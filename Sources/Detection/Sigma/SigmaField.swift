@@ -58,6 +58,18 @@ enum SigmaField: Hashable, Sendable {
         }
     }
 
+    /// The part of a line that holds its text as it is written there; nil: what is compared is made from it.
+    var part: SigmaPart? {
+        switch self {
+        case .method: .method
+        case .target, .path, .query: .target
+        case .agent: .agent
+        case .referer: .referer
+        case .status, .size, .rows, .address: nil
+        default: .line
+        }
+    }
+
     var isNumber: Bool { [.status, .size, .rows].contains(self) }
 
     /// Nil where `with` gives no text.

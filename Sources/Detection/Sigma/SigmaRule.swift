@@ -32,11 +32,19 @@ struct SigmaRule: Sendable {
         }
 
         /// One of these stands in every line that matches; nil: nothing is sure.
-        var literals: [String]? {
-            let found = tests.map(\.literal)
-            if needsAll { return found.compactMap { $0 }.max { $0.count < $1.count }.map { [$0] } }
+        var literals: [SigmaLiteral]? {
+            guard let part = field.part else { return nil }
+            let found = tests.map { $0.literal.map { SigmaLiteral(text: $0, part: part) } }
+            if needsAll { return found.compactMap { $0 }.max { $0.length < $1.length }.map { [$0] } }
             let sure = found.compactMap { $0 }
             return sure.count == tests.count && !sure.isEmpty ? sure : nil
+        }
+
+        /// The status codes that can match.
+        var statuses: StatusRange {
+            guard field == .status, let numbers else { return .all }
+            let ranges = numbers.map { StatusRange($0.comparison, $0.limit) }
+            return needsAll ? .intersection(ranges) : .hull(ranges)
         }
     }
 
@@ -55,8 +63,12 @@ struct SigmaRule: Sendable {
             alternatives.contains { $0.allSatisfy { $0.matches(event) } }
         }
 
-        var literals: [String]? {
-            var all: [String] = []
+        var statuses: StatusRange {
+            .hull(alternatives.map { fields in .intersection(fields.map(\.statuses)) })
+        }
+
+        var literals: [SigmaLiteral]? {
+            var all: [SigmaLiteral] = []
             for fields in alternatives {
                 guard let best = fields.compactMap(\.literals).max(by: { Self.worth($0) < Self.worth($1) }) else {
                     return nil
@@ -66,7 +78,7 @@ struct SigmaRule: Sendable {
             return all
         }
 
-        private static func worth(_ literals: [String]) -> Int { literals.map(\.count).min() ?? 0 }
+        private static func worth(_ literals: [SigmaLiteral]) -> Int { literals.map(\.length).min() ?? 0 }
     }
 
     indirect enum Condition: Sendable {
@@ -153,15 +165,29 @@ struct SigmaRule: Sendable {
 
     func matches(_ event: LogEvent) -> Bool { check.holds(event) }
 
-    var literals: [String]? { literals(of: condition) }
+    /// The status codes that a matching event can have.
+    var statuses: StatusRange { statuses(of: condition) }
 
-    private func literals(of condition: Condition) -> [String]? {
+    private func statuses(of condition: Condition) -> StatusRange {
+        switch condition {
+        case .selection(let name): selections[name]?.statuses ?? .all
+        case .and(let parts): .intersection(parts.map { statuses(of: $0) })
+        case .or(let parts): .hull(parts.map { statuses(of: $0) })
+        case .some(let names, let least):
+            least >= names.count ? .intersection(names.map { selections[$0]?.statuses ?? .all }) : .all
+        case .not: .all
+        }
+    }
+
+    var literals: [SigmaLiteral]? { literals(of: condition) }
+
+    private func literals(of condition: Condition) -> [SigmaLiteral]? {
         switch condition {
         case .selection(let name): return selections[name]?.literals
         case .not: return nil
         case .and(let parts):
             return parts.compactMap { literals(of: $0) }.max {
-                ($0.map(\.count).min() ?? 0) < ($1.map(\.count).min() ?? 0)
+                ($0.map(\.length).min() ?? 0) < ($1.map(\.length).min() ?? 0)
             }
         case .or(let parts): return union(parts.map { literals(of: $0) })
         case .some(let names, let least):
@@ -170,8 +196,8 @@ struct SigmaRule: Sendable {
         }
     }
 
-    private func union(_ lists: [[String]?]) -> [String]? {
-        var all: [String] = []
+    private func union(_ lists: [[SigmaLiteral]?]) -> [SigmaLiteral]? {
+        var all: [SigmaLiteral] = []
         for list in lists {
             guard let list else { return nil }
             all += list

@@ -15,6 +15,8 @@ public final class RequestGuard: Sendable {
         public var cookie = ""
         public var contentType = ""
         public var body: [UInt8] = []
+        /// All headers, for rules that ask for more than the above.
+        public var headers: [(String, String)] = []
 
         public init() {}
     }
@@ -31,18 +33,27 @@ public final class RequestGuard: Sendable {
     private final class Holder: @unchecked Sendable {
         // SAFETY: used by the one task that took it out of the pool.
         let engine: WebEngine
-        init() throws(DetectionError) { engine = try WebEngine() }
+        let second: ModSecurityRules?
+
+        init(_ configuration: String?) throws(DetectionError) {
+            engine = try WebEngine()
+            if let configuration { second = try ModSecurityRules(configuration: configuration) } else { second = nil }
+        }
     }
 
     private let pool: Mutex<[Holder]>
     private let log: AuditLines?
+    private let configuration: String?
     /// Bodies beyond this are judged in their first part.
     private static let bodyBytesMax = 64 << 10
     private static let pooledMax = 16
 
-    /// - Parameter log: a file that each hit is appended to as a line of JSON.
-    public init(log: String?) throws {
-        pool = Mutex([try Holder()])
+    /// - Parameters:
+    ///   - log: a file that each hit is appended to as a line of JSON.
+    ///   - rules: a configuration of libmodsecurity that is asked about what our own engine lets pass; nil: none is.
+    public init(log: String?, rules: String? = nil) throws {
+        configuration = rules
+        pool = Mutex([try Holder(rules)])
         self.log = try log.map { try AuditLines(path: $0) }
     }
 
@@ -52,11 +63,13 @@ public final class RequestGuard: Sendable {
         if let taken = pool.withLock({ $0.popLast() }) {
             holder = taken
         } else {
-            guard let made = try? Holder() else { return nil }
+            guard let made = try? Holder(configuration) else { return nil }
             holder = made
         }
         defer { pool.withLock { if $0.count < Self.pooledMax { $0.append(holder) } } }
-        return Self.judge(request, holder.engine)
+        if let found = Self.judge(request, holder.engine) { return found }
+        guard let second = holder.second, second.refuses(request) else { return nil }
+        return Verdict(kind: "modsecurity", points: 5, technique: "T1190", place: "request")
     }
 
     private static func judge(_ request: Request, _ engine: WebEngine) -> Verdict? {
