@@ -4,7 +4,8 @@ internal import Platform
 
 struct ClusterCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "cluster", abstract: "A bank on several machines: Patroni, etcd, HAProxy; failover that is drilled.",
+        commandName: "cluster",
+        abstract: "A bank on several machines: Patroni, etcd, HAProxy; failover that is drilled.",
         subcommands: [Initialise.self, Status.self, Switchover.self, Drill.self, Witness.self])
 
     struct Initialise: AsyncParsableCommand {

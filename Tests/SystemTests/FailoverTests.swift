@@ -6,18 +6,8 @@ import Testing
 
 /// A cluster of three databases, three etcd, HAProxy and two servers, each on a host of its own played by a network
 /// namespace; faults befall it while clients move money.
-@Suite(.serialized, .enabled(if: FailoverTests.obstacle == nil, "no cluster can be played here"))
+@Suite(.serialized, .enabled(if: PlayedHosts.obstacle == nil, "no cluster can be played here"))
 struct FailoverTests {
-    static let obstacle: String? = {
-        let needed = ["/usr/sbin/ip", "/usr/bin/nsenter", "/usr/bin/patroni", "/usr/bin/etcd", "/usr/sbin/haproxy"]
-        if let missing = needed.first(where: { access($0, X_OK) != 0 }) { return missing }
-        guard geteuid() == 0 else { return "root" }
-        let tried = try? ToolSession(
-            command: ["/usr/bin/unshare", "--net", "--mount", "--pid", "--fork", "/bin/true"], environment: [:],
-            directory: "/", inputFile: nil, outputFile: nil)
-        return (try? tried?.collect(timeMax: .seconds(30)).status) == 0 ? nil : "namespaces"
-    }()
-
     private static let isLong = ProcessInfo.processInfo.environment["DIGITALBANK_LONG"] == "1"
 
     @Test("no acknowledged transfer is lost and never do two servers lead, whatever befalls the leader")
@@ -50,4 +40,17 @@ struct FailoverTests {
         let absent = try await Program.run("cluster", "status", "--data-dir", data)
         #expect(absent.status == 8)
     }
+}
+
+/// Whether hosts can be played on this machine.
+private enum PlayedHosts {
+    static let obstacle: String? = {
+        let needed = ["/usr/sbin/ip", "/usr/bin/nsenter", "/usr/bin/patroni", "/usr/bin/etcd", "/usr/sbin/haproxy"]
+        if let missing = needed.first(where: { access($0, X_OK) != 0 }) { return missing }
+        guard geteuid() == 0 else { return "root" }
+        let tried = try? ToolSession(
+            command: ["/usr/bin/unshare", "--net", "--mount", "--pid", "--fork", "/bin/true"], environment: [:],
+            directory: "/", inputFile: nil, outputFile: nil)
+        return (try? tried?.collect(timeMax: .seconds(30)).status) == 0 ? nil : "namespaces"
+    }()
 }

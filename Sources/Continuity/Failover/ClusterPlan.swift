@@ -101,7 +101,8 @@ public struct ClusterPlan: Codable, Sendable, Hashable {
         }
         let bound = max(timing.loopSeconds, 1) + 2 * timing.retrySeconds
         guard timing.leaseSeconds >= 20, bound <= timing.leaseSeconds else {
-            throw .cluster("a lease of \(timing.leaseSeconds) s is shorter than 20 s or than \(bound) s of a loop's retries")
+            throw .cluster(
+                "a lease of \(timing.leaseSeconds) s is shorter than 20 s or than \(bound) s of a loop's retries")
         }
         return self
     }
@@ -127,14 +128,16 @@ extension ContinuityError {
     static func cluster(_ what: String) -> ContinuityError {
         ContinuityError(
             code: "cluster_invalid", message: what,
-            hint: "Give three hosts: --database-host db1=10.0.0.1 (and db2, db3), servers with --server-host web1=10.0.0.11",
+            hint:
+                "Give three hosts: --database-host db1=10.0.0.1 (and db2, db3), servers with --server-host web1=10.0.0.11",
             exitStatus: .badInput)
     }
 
     static func clusterAway(_ what: String) -> ContinuityError {
         ContinuityError(
             code: "cluster_unreachable", message: what,
-            hint: "Ask each host with: systemctl status digitalbank-patroni digitalbank-etcd; see docs/runbooks/failover.md",
+            hint:
+                "Ask each host with: systemctl status digitalbank-patroni digitalbank-etcd; see docs/runbooks/failover.md",
             exitStatus: .environment)
     }
 

@@ -16,6 +16,7 @@ enum HostTexts {
             election-timeout: 2000
             auto-compaction-mode: periodic
             auto-compaction-retention: 1h
+            enable-grpc-gateway: true
             log-level: warn
 
             """

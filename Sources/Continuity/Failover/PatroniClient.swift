@@ -47,7 +47,8 @@ struct PatroniClient: Sendable {
         let body = try JSONEncoder().encode(order)
         let (status, answer) = try await ask("POST", host, "/switchover", body: body, timeMax: 60)
         guard status == 200 else {
-            throw ContinuityError.switchover("\(leader) refuses: \(String(decoding: answer.prefix(300), as: UTF8.self))")
+            throw ContinuityError.switchover(
+                "\(leader) refuses: \(String(decoding: answer.prefix(300), as: UTF8.self))")
         }
     }
 

@@ -77,6 +77,7 @@ struct PatroniText {
               data_dir: \(directory)/data
               bin_dir: \(plan.binaries)
               pgpass: \(directory)/pgpass
+              basebackup: [{checkpoint: fast}]
               parameters:
                 unix_socket_directories: '\(plan.sockets ?? "")'
               pg_hba:

@@ -103,7 +103,8 @@ public struct FailoverDrill: Sendable {
         for (index, host) in cluster.plan.servers.enumerated() {
             // One way to the leader each: libpq's list of hosts, HAProxy.
             try await cluster.startServer(host, keys: request.directory + "/keys", isProxied: index == 1)
-            try await ApiWriter(entry: "http://\(host.frontAddress):\(cluster.plan.ports.serve)", key: key).waitUntilReady()
+            try await ApiWriter(entry: "http://\(host.frontAddress):\(cluster.plan.ports.serve)", key: key)
+                .waitUntilReady()
         }
         return key
     }
