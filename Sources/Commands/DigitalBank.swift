@@ -15,7 +15,7 @@ public struct DigitalBank: AsyncParsableCommand {
             MigrateCommand.self, KeysCommand.self, EvidenceCommand.self, ServeCommand.self, UsersCommand.self,
             LintCommand.self, FraudCommand.self, LogsCommand.self, RespondCommand.self, MonitoringCommand.self,
             AutomationCommand.self, PrivacyCommand.self, BackupCommand.self, RestoreCommand.self, DrillCommand.self,
-            PlanCommand.self, BICommand.self, ReportCommand.self,
+            PlanCommand.self, ClusterCommand.self, BICommand.self, ReportCommand.self,
             DoctorCommand.self,
         ])
 

@@ -170,15 +170,15 @@ struct ServeCommand: AsyncParsableCommand {
             if !watch.isEmpty {
                 request.watching = ServeRequest.Watching(places: watch, responds: respond, protected: protect)
             }
-            if only == "fraud" {
-                try await FraudOnlyService.serve(request) { lines in for line in lines { Terminal.output(line) } }
-                return 0
-            }
             if waf != "off" {
                 var inspection = ServeRequest.Inspection(refuses: waf == "block", log: wafLog)
                 inspection.routes = wafRoute.compactMap { ServeRequest.Inspection.Route($0) }
                 inspection.secondRules = wafRules
                 request.inspection = inspection
+            }
+            if only == "fraud" {
+                try await FraudOnlyService.serve(request) { lines in for line in lines { Terminal.output(line) } }
+                return 0
             }
             try await ServeService.serve(request) { lines in
                 for line in lines { Terminal.output(line) }

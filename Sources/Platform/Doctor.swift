@@ -89,6 +89,13 @@ public enum Doctor {
                 install: "apt-get install --no-install-recommends pgbackrest", isRequired: false
             ) { Tools.find("pgbackrest") },
             Need(
+                what: "Patroni, etcd and HAProxy", purpose: "drills of failover (cluster drill)",
+                install: "apt-get install --no-install-recommends patroni etcd-server haproxy", isRequired: false
+            ) {
+                let missing = ["patroni", "etcd", "haproxy"].filter { Tools.find($0) == nil }
+                return missing.isEmpty ? Tools.find("patroni") : nil
+            },
+            Need(
                 what: "libxlsxwriter", purpose: "writes workbooks", install: "apt-get install libxlsxwriter-dev",
                 isRequired: true
             ) { SpreadsheetLibrary.version },
