@@ -34,7 +34,9 @@ enum Layers {
         "Automation": foundations.union(["Evidence", "Web", "Yams", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"]),
         "Analytics": foundations.union(["PostgresServer", "Tokens", "Web", "HTTPTypes", "Yams", "CXlsxWriter"]),
         "Charts": [],
-        "Console": ["Diagnostics", "Cryptography", "Charts", "Postgres", "Migrations", "Web", "HTTPTypes", "Mustache"],
+        "Console": [
+            "Diagnostics", "Cryptography", "Charts", "Postgres", "Migrations", "Web", "CXlsxWriter", "HTTPTypes", "Mustache",
+        ],
         "Gateway": [
             "Diagnostics", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "BankAPI", "Fraud", "Detection",
             "Monitoring", "Automation", "Privacy", "Analytics", "CZlib", "HTTPTypes", "Hummingbird",
