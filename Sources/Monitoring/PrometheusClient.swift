@@ -2,7 +2,7 @@ internal import Foundation
 #if canImport(FoundationNetworking)
     internal import FoundationNetworking
 #endif
-public import Web
+internal import Web
 
 /// Prometheus's HTTP interface, as far as a checker needs it.
 public struct PrometheusClient: Sendable {
@@ -38,9 +38,6 @@ public struct PrometheusClient: Sendable {
         return Set(
             targets.filter { $0["health"]?.string == "up" }.compactMap { $0["labels"]?["job"]?.string })
     }
-
-    /// What Prometheus answers to a path of its interface with its query; nil when it is away.
-    public func answer(_ path: String) async -> JSON? { try? await get(path) }
 
     private func get(_ path: String) async throws -> JSON {
         guard let address = URL(string: url + path) else {

@@ -2,7 +2,9 @@ internal import Console
 internal import Continuity
 internal import Diagnostics
 internal import Foundation
-internal import Monitoring
+#if canImport(FoundationNetworking)
+    internal import FoundationNetworking
+#endif
 internal import PostgresServer
 internal import Synchronization
 internal import Web
@@ -24,7 +26,7 @@ enum ConsoleEquipment {
         let asked = request.prometheus
         tools.prometheus = { path in
             guard let url = asked ?? MonitoringStack.running(data)?.url("prometheus") else { return nil }
-            return await PrometheusClient(url: url).answer(path)
+            return await PrometheusAsker.answer(url, path)
         }
         if asked == nil, MonitoringStack.running(data) == nil { tools.prometheus = nil }
         tools.dashboards = { dashboards() }
@@ -38,6 +40,25 @@ enum ConsoleEquipment {
         return names.filter { $0.hasSuffix(".json") }.compactMap { name in
             FileManager.default.contents(atPath: folder + "/" + name).flatMap { try? JSONReader.read(Array($0)) }
         }
+    }
+}
+
+/// Prometheus's interface, as the console's boards ask it.
+private enum PrometheusAsker {
+    private static let secondsMax: TimeInterval = 10
+    private static let bytesMax = 8 << 20
+
+    /// Nil when it is away, refuses, or says more than a page can show.
+    static func answer(_ base: String, _ path: String) async -> JSON? {
+        guard let address = URL(string: (base.hasSuffix("/") ? String(base.dropLast()) : base) + path) else {
+            return nil
+        }
+        var request = URLRequest(url: address)
+        request.timeoutInterval = secondsMax
+        guard let (data, response) = try? await URLSession.shared.data(for: request), data.count <= bytesMax,
+            (response as? HTTPURLResponse)?.statusCode == 200
+        else { return nil }
+        return try? JSONReader.read(Array(data))
     }
 }
 

@@ -1,5 +1,6 @@
 import Charts
 import Foundation
+import HTTPTypes
 import PostgresServer
 import Testing
 

@@ -35,7 +35,8 @@ enum Layers {
         "Analytics": foundations.union(["PostgresServer", "Tokens", "Web", "HTTPTypes", "Yams", "CXlsxWriter"]),
         "Charts": [],
         "Console": [
-            "Diagnostics", "Cryptography", "Charts", "Postgres", "Migrations", "Web", "CXlsxWriter", "HTTPTypes", "Mustache",
+            "Diagnostics", "Cryptography", "Charts", "Postgres", "Migrations", "Web", "CXlsxWriter", "HTTPTypes",
+            "Mustache",
         ],
         "Gateway": [
             "Diagnostics", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "BankAPI", "Fraud", "Detection",
@@ -46,7 +47,8 @@ enum Layers {
             "ServiceLifecycle",
         ],
         "Platform": bank.union([
-            "Simulator", "Salvage", "Recovery", "HTTPTypes", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI",
+            "FoundationNetworking", "Simulator", "Salvage", "Recovery", "HTTPTypes", "Web", "Tokens", "Rest", "Auth",
+            "Realtime", "BankAPI",
             "Detection", "Gateway", "Fraud", "Monitoring", "Automation", "Console", "Privacy", "Continuity",
             "Analytics",
         ]),

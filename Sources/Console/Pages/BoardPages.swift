@@ -41,10 +41,22 @@ enum BoardPages {
     private static func read(_ call: PageCall, _ filter: Filter) async throws -> (at: Int64, json: JSON) {
         guard let person = call.person else { throw Refused.notYours }
         let key = "\(person.role.rawValue) \(filter.query)"
-        if let kept = call.console.boards.find(key, now: call.now) { return kept }
+        if let kept = call.console.boards.find(key, now: call.now) {
+            // Ends with its read, which the database bounds.
+            if kept.isToRenew { Task { await renew(key, filter, call, person) } }
+            return (kept.at, kept.json)
+        }
         let json = try await call.console.store.board(days: filter.days, channel: filter.kind, as: person.actor)
         call.console.boards.keep(json, as: key, now: call.now)
         return (call.now, json)
+    }
+
+    private static func renew(_ key: String, _ filter: Filter, _ call: PageCall, _ person: Person) async {
+        let core = call.console
+        guard let json = try? await core.store.board(days: filter.days, channel: filter.kind, as: person.actor) else {
+            return core.boards.release(key)
+        }
+        core.boards.keep(json, as: key, now: core.clock())
     }
 
     @Sendable private static func board(_ call: PageCall) async throws -> PageAnswer {
