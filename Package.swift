@@ -192,7 +192,7 @@ let package = Package(
         module(
             "Console",
             [
-                "Diagnostics", "Cryptography", "Charts", "Postgres", "Migrations", "Web",
+                "Diagnostics", "Cryptography", "Charts", "Postgres", "Migrations", "Web", "CXlsxWriter",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Mustache", package: "swift-mustache"),
             ], resources: [.copy("Templates"), .copy("Assets"), .copy("Words"), .copy("Migrations")]),
@@ -359,7 +359,7 @@ let package = Package(
         tests(
             "ConsoleTests",
             [
-                "Console", "Charts", "Web", "Postgres",
+                "Console", "Charts", "Web", "Postgres", "PostgresServer",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         tests("SystemTests", ["TestSupport", "Postgres", "PostgresServer"]),

@@ -24,6 +24,9 @@ struct ServeCommand: AsyncParsableCommand {
             valueName: "dsn"))
     var database: String?
 
+    @Option(help: ArgumentHelp("Whom the console asks for monitoring boards.", valueName: "url"))
+    var prometheus: String?
+
     @Option(help: "The address to listen on.")
     var host = "127.0.0.1"
 
@@ -153,6 +156,7 @@ struct ServeCommand: AsyncParsableCommand {
             var request = ServeRequest(dataDirectory: dataDir)
             request.database = database
             request.version = productVersion
+            request.prometheus = prometheus
             request.host = host
             request.port = port
             request.adminPort = adminPort

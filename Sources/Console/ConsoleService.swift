@@ -16,6 +16,7 @@ struct ConsoleCore: Sendable {
     let english: Words
     let sealer: CookieSealer
     let boards = BoardCache()
+    var pages: PagesStore { PagesStore(console: store) }
     /// Unix seconds.
     let clock: @Sendable () -> Int64
 
@@ -59,7 +60,9 @@ public struct ConsoleService: Sendable {
     /// All addresses.
     static let routes: [PageRoute] =
         SignInPages.routes + AccountPages.routes + TransferPages.routes + CardPages.routes + SecurityPages.routes
-        + FraudPages.routes + BoardPages.routes + AdminPages.routes + CommonPages.routes
+        + FraudPages.routes + BoardPages.routes + AdminPages.routes + CommonPages.routes + StandingPages.routes
+        + ExpensePages.routes + ViewPages.routes + IncidentPages.routes + RightsPages.routes + DataPages.routes
+        + AutomationPages.routes + BackupPages.routes + MonitoringPages.routes + TablePages.routes
 }
 
 /// One request from its cookies to its answer.

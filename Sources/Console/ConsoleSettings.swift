@@ -21,11 +21,13 @@ public struct ConsoleBackend: Sendable {
     public var actor: @Sendable (String) -> Actor?
     /// The bank's state for admins: what this server knows of itself and of its data directory.
     public var state: @Sendable () async -> JSON
+    public var tools: ConsoleTools
 
     public init(
         send: @escaping @Sendable (ApiRequest) async -> ApiResponse, actor: @escaping @Sendable (String) -> Actor?,
-        state: @escaping @Sendable () async -> JSON = { .object([]) }
+        state: @escaping @Sendable () async -> JSON = { .object([]) }, tools: ConsoleTools = ConsoleTools()
     ) {
+        self.tools = tools
         self.send = send
         self.actor = actor
         self.state = state

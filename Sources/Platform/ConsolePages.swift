@@ -18,7 +18,8 @@ enum ConsolePages {
         let check = gate.check
         let data = DataDirectory(request.dataDirectory)
         let backend = ConsoleBackend(
-            send: { await api.answer($0) }, actor: { try? check($0).get() }, state: { BankState.read(data) })
+            send: { await api.answer($0) }, actor: { try? check($0).get() }, state: { BankState.read(data) },
+            tools: ConsoleEquipment.make(request))
         return try ConsoleService(
             settings: settings, backend: backend, database: database,
             clock: { Int64(Date().timeIntervalSince1970) })

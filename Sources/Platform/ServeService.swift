@@ -112,6 +112,8 @@ public struct ServeRequest: Sendable {
     public var database: String?
     /// What `digitalbank_build_info` says.
     public var version = ""
+    /// Whom the console asks for monitoring boards; by default the one that `up --monitoring` started, where it runs.
+    public var prometheus: String?
 
     public init(dataDirectory: String) { self.dataDirectory = dataDirectory }
 

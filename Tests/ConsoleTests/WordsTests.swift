@@ -1,6 +1,7 @@
 import Charts
 import Foundation
 import Testing
+import Web
 
 @testable import Console
 
@@ -112,8 +113,20 @@ import Testing
         #expect(SheetText.cell("=1+1") == "'=1+1" && SheetText.cell("@x") == "'@x" && SheetText.cell("+cmd") == "'+cmd")
         #expect(SheetText.cell("-2+3") == "'-2+3" && SheetText.cell("-12,50\u{A0}€") == "-12,50\u{A0}€")
         #expect(SheetText.cell("a;\"b\"") == "\"a;\"\"b\"\"\"")
-        let table = ChartTable(head: ["a"], rows: [["=x"]])
-        #expect(SheetText.csv(table, filters: "jours=7") == "\u{FEFF}a\r\n'=x\r\n# jours=7\r\n")
+        let sheet = Sheet(title: "t", filters: ["jours=7"], head: ["a"], rows: [[.text("=x")]], language: .fr)
+        #expect(SheetText.csv(sheet) == "\u{FEFF}a\r\n'=x\r\n# jours=7\r\n")
+    }
+
+    @Test("figures of a board are shown once more while one caller reads them anew, and not for ever")
+    func boards() {
+        let cache = BoardCache()
+        #expect(cache.find("a", now: 1000) == nil)
+        cache.keep(.bool(true), as: "a", now: 1000)
+        #expect(cache.find("a", now: 1059)?.isToRenew == false)
+        #expect(cache.find("a", now: 1061)?.isToRenew == true && cache.find("a", now: 1061)?.isToRenew == false)
+        cache.release("a")
+        #expect(cache.find("a", now: 1062)?.isToRenew == true)
+        #expect(cache.find("a", now: 1000 + BoardCache.keptSeconds) == nil)
     }
 
     @Test("a cookie that was changed, or is for something else, opens nothing")

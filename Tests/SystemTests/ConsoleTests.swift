@@ -37,9 +37,13 @@ import Testing
                 "PYTHONDONTWRITEBYTECODE": "1",
             ]
             environment["CONSOLE_SHOTS"] = ProcessInfo.processInfo.environment["DIGITALBANK_SHOTS"]
+            try await Self.incident(bank)
+            let stand = ConsoleStand(bank: bank)
+            if ConsoleStand.isWanted { environment.merge(try await stand.open()) { $1 } }
+            defer { stand.close() }
             let run = try await ToolRun.run(
                 folder + "/bin/python", [Self.root + "/Tests/Console/journeys.py"], environment: environment,
-                timeMax: .seconds(580))
+                timeMax: .seconds(1500))
             #expect(run.status == 0, "\(run.outputText.suffix(6000))\(run.errorText.suffix(2000))")
             #expect(run.outputText.contains(", 0 faults"))
         }
@@ -59,6 +63,29 @@ import Testing
         await database.close()
         guard found.count == 2 else { throw ServedBank.Failure(words: "no two clients with money and a card") }
         return found
+    }
+
+    /// An attack as the detection tells it.
+    private static func incident(_ bank: ServedBank) async throws {
+        let incident = """
+            {"id": "INC-2026-0001", "severity": "high", "from": "2026-10-19T02:11:00Z", "to": "2026-10-19T03:40:00Z",
+             "title_fr": "Extraction de données (entrée : force brute sur un compte)", "title_en": "data exfiltration",
+             "phases": ["credential-access", "collection", "exfiltration"], "addresses": ["203.0.113.9"],
+             "accounts": ["batch_import"], "techniques": ["T1110", "T1048"], "data_read": ["clients", "cartes"],
+             "data_changed": [], "advice": ["Révoquer les sessions de batch_import", "Changer son mot de passe"],
+             "restore_before": "2026-10-19T02:10:00Z", "finding_count": 2, "timeline": [
+              {"fingerprint": "a1", "time": "2026-10-19T02:11:00Z", "until": "2026-10-19T02:19:00Z", "rule": "login-brute",
+               "class": "brute_force", "severity": "medium", "technique": "T1110", "tactic": "credential-access",
+               "ip": "203.0.113.9", "user": "batch_import", "title": "Force brute sur un compte",
+               "message": "412 échecs puis une réussite", "evidence": "POST /auth/v1/token 400"},
+              {"fingerprint": "a2", "time": "2026-10-19T03:40:00Z", "until": "2026-10-19T03:40:00Z", "rule": "bulk-read",
+               "class": "exfiltration", "severity": "high", "technique": "T1048", "tactic": "exfiltration",
+               "ip": "203.0.113.9", "user": "batch_import", "title": "Extraction de données",
+               "message": "60 clients lus en une requête", "evidence": "GET /rest/v1/clients?select=* 200"}]}
+            """
+        let database = Database(bank.cluster.configuration(database: "digitalbank_restored"))
+        try await database.run("select * from detection.record(\(incident)::jsonb, 'test')")
+        await database.close()
     }
 
     /// Payments of a watched customer: a case in the queue.

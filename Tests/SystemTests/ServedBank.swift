@@ -45,7 +45,9 @@ final class ServedBank: @unchecked Sendable {
 
     /// Starts the server and waits until it answers.
     func start(_ more: String...) async throws {
-        let command = [Program.path, "serve", "--data-dir", data, "--port", "\(port)", "--admin-port", "0"] + more
+        let command =
+            [Program.path, "serve", "--data-dir", data, "--port", "\(port)"]
+            + (more.contains("--admin-port") ? [] : ["--admin-port", "0"]) + more
         process = try ChildProcess.spawn(
             command, environment: ProcessInfo.processInfo.environment, directory: nil, streams: ChildProcess.Streams())
         for _ in 0..<600 {

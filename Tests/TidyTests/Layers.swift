@@ -34,7 +34,10 @@ enum Layers {
         "Automation": foundations.union(["Evidence", "Web", "Yams", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"]),
         "Analytics": foundations.union(["PostgresServer", "Tokens", "Web", "HTTPTypes", "Yams", "CXlsxWriter"]),
         "Charts": [],
-        "Console": ["Diagnostics", "Cryptography", "Charts", "Postgres", "Migrations", "Web", "HTTPTypes", "Mustache"],
+        "Console": [
+            "Diagnostics", "Cryptography", "Charts", "Postgres", "Migrations", "Web", "CXlsxWriter", "HTTPTypes",
+            "Mustache",
+        ],
         "Gateway": [
             "Diagnostics", "Postgres", "Web", "Rest", "Tokens", "Auth", "Realtime", "BankAPI", "Fraud", "Detection",
             "Monitoring", "Automation", "Privacy", "Analytics", "CZlib", "HTTPTypes", "Hummingbird",
@@ -44,7 +47,8 @@ enum Layers {
             "ServiceLifecycle",
         ],
         "Platform": bank.union([
-            "Simulator", "Salvage", "Recovery", "HTTPTypes", "Web", "Tokens", "Rest", "Auth", "Realtime", "BankAPI",
+            "FoundationNetworking", "Simulator", "Salvage", "Recovery", "HTTPTypes", "Web", "Tokens", "Rest", "Auth",
+            "Realtime", "BankAPI",
             "Detection", "Gateway", "Fraud", "Monitoring", "Automation", "Console", "Privacy", "Continuity",
             "Analytics",
         ]),

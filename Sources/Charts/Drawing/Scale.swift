@@ -5,7 +5,9 @@ struct Scale: Sendable, Hashable {
     let ticks: [Double]
 
     /// Values that are no numbers are left out; an empty range becomes 0 to 1.
-    init(_ values: some Sequence<Double>, fromZero: Bool = true, ticksAbout: Int = 5) {
+    ///
+    /// - Parameter isWhole: what is counted has no halves.
+    init(_ values: some Sequence<Double>, fromZero: Bool = true, ticksAbout: Int = 5, isWhole: Bool = false) {
         var (low, high) = (Double.infinity, -Double.infinity)
         for value in values where value.isFinite {
             low = min(low, value)
@@ -14,7 +16,8 @@ struct Scale: Sendable, Hashable {
         if low > high { (low, high) = (0, 1) }
         if fromZero { (low, high) = (min(low, 0), max(high, 0)) }
         if high - low < 1e-12 { (low, high) = fromZero && low == 0 ? (0, 1) : (low - 1, high + 1) }
-        let step = Self.step((high - low) / Double(max(ticksAbout, 1)))
+        let fine = Self.step((high - low) / Double(max(ticksAbout, 1)))
+        let step = isWhole ? max(fine, 1) : fine
         let first = (low / step).rounded(.down)
         let last = (high / step).rounded(.up)
         self.low = first * step

@@ -28,13 +28,13 @@ public struct BarChart: Chart {
 
     private var scale: Scale {
         switch arrangement {
-        case .grouped: Scale(series.flatMap { $0.values.compactMap(\.self) })
+        case .grouped: Scale(series.flatMap { $0.values.compactMap(\.self) }, isWhole: unit == .count)
         case .stacked:
             Scale(
                 labels.indices.flatMap { place in
                     let column = series.indices.map { value($0, place) }
                     return [column.filter { $0 > 0 }.reduce(0, +), column.filter { $0 < 0 }.reduce(0, +)]
-                })
+                }, isWhole: unit == .count)
         }
     }
 

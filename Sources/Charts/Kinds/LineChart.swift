@@ -47,7 +47,7 @@ public struct LineChart: Chart {
     private var scale: Scale {
         Scale(
             series.flatMap { $0.values.compactMap(\.self) } + (threshold.map { [$0.value] } ?? []),
-            fromZero: startsAtZero)
+            fromZero: startsAtZero, isWhole: unit == .count)
     }
 
     private func frame(_ size: ChartSize) -> Frame {

@@ -59,9 +59,12 @@ public struct DonutChart: Chart {
 
     /// A piece of a ring from one share of the turn to another, beginning at the top.
     static func ring(_ centre: Curve.Point, _ radius: Double, _ from: Double, _ to: Double) -> String {
+        // A full turn has no arc of its own, its ends would be one point: two halves.
+        guard to - from < 0.999 else {
+            return ring(centre, radius, from, from + 0.5) + ring(centre, radius, from + 0.5, from + 1)
+        }
         let inner = radius * 0.64
-        // A full turn has no arc of its own: its ends would be one point.
-        let end = min(to, from + 0.99999)
+        let end = to
         func point(_ share: Double, _ radius: Double) -> String {
             let angle = share * 2 * .pi - .pi / 2
             return "\((centre.x + cos(angle) * radius).short) \((centre.y + sin(angle) * radius).short)"

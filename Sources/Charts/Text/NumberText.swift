@@ -86,6 +86,11 @@ public enum Unit: Sendable, Hashable {
     case percent
     case milliseconds
     case number(Int)
+    /// A time, shown in the unit that fits it.
+    case seconds
+    case bytes
+    /// So much of something a second.
+    case perSecond(String)
 
     /// As it stands in a table or beside a pointer.
     public func full(_ value: Double, _ numbers: NumberText) -> String {
@@ -95,7 +100,38 @@ public enum Unit: Sendable, Hashable {
         case .percent: numbers.percent(value)
         case .milliseconds: numbers.number(value, digits: value < 10 ? 1 : 0) + "\u{A0}ms"
         case .number(let digits): numbers.number(value, digits: digits)
+        case .seconds: Self.time(value, numbers)
+        case .bytes: Self.size(value, numbers)
+        case .perSecond("o"): Self.size(value, numbers) + "/s"
+        case .perSecond(let what):
+            numbers.number(value, digits: abs(value) < 10 ? 2 : abs(value) < 100 ? 1 : 0) + "\u{A0}\(what)/s"
         }
+    }
+
+    /// `3,2 ms`, `4,5 s`, `12 min`, `3,5 h`, `2,1 j`.
+    private static func time(_ value: Double, _ numbers: NumberText) -> String {
+        let size = abs(value)
+        let day = numbers.language == .fr ? "j" : "d"
+        let steps: [(Double, Double, String)] = [
+            (0.001, 1e6, "µs"), (1, 1e3, "ms"), (120, 1, "s"), (7200, 1.0 / 60, "min"), (172_800, 1.0 / 3600, "h"),
+        ]
+        guard size > 0, let step = steps.first(where: { size < $0.0 }) else {
+            return size > 0 ? short(value / 86_400, numbers) + "\u{A0}" + day : "0\u{A0}s"
+        }
+        return short(value * step.1, numbers) + "\u{A0}" + step.2
+    }
+
+    /// Powers of 1,024 as people name them.
+    private static func size(_ value: Double, _ numbers: NumberText) -> String {
+        let names = numbers.language == .fr ? ["o", "Kio", "Mio", "Gio", "Tio"] : ["B", "KiB", "MiB", "GiB", "TiB"]
+        var (rest, place) = (value, 0)
+        while abs(rest) >= 1024, place < names.count - 1 { (rest, place) = (rest / 1024, place + 1) }
+        return short(rest, numbers) + "\u{A0}" + names[place]
+    }
+
+    private static func short(_ value: Double, _ numbers: NumberText) -> String {
+        let isWhole = abs(value - value.rounded()) < 0.05 || abs(value) >= 100
+        return numbers.number(value, digits: isWhole ? 0 : 1)
     }
 
     /// As it stands on an axis.
@@ -106,6 +142,8 @@ public enum Unit: Sendable, Hashable {
         case .milliseconds: numbers.compact(value) + "\u{A0}ms"
         case .money(let currency): money(value, currency, numbers)
         case .count, .number: numbers.compact(value)
+        case .seconds, .bytes, .perSecond("o"): full(value, numbers)
+        case .perSecond: numbers.compact(value)
         }
     }
 

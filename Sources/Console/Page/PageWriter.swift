@@ -48,7 +48,11 @@ struct PageWriter {
                 [
                     "href": entry.path, "label": words("nav.\(entry.name)"), "icon": entry.icon, "key": entry.key,
                     "is_current": entry.name == page.section, "is_main": entry.isMain,
+                    "group": entry.group.map { words("group.\($0)") } ?? "",
                 ]
+            }
+            view["more"] = Navigation.entries(person.role).filter { !$0.isMain }.map { entry -> View in
+                ["href": entry.path, "label": words("nav.\(entry.name)"), "is_current": entry.name == page.section]
             }
             if let action = Navigation.search(person.role) { view["searches"] = ["action": action] as View }
         }
@@ -124,6 +128,8 @@ enum Navigation {
         /// Behind `g`.
         let key: String
         var isMain = true
+        /// Above it in the side: a word of `group`.
+        var group: String?
     }
 
     static func entries(_ role: Person.Role) -> [Entry] {
@@ -132,24 +138,33 @@ enum Navigation {
             [
                 Entry(name: "accounts", path: "/", icon: "wallet", key: "a"),
                 Entry(name: "transfer", path: "/virements", icon: "send", key: "v"),
+                Entry(name: "standing", path: "/permanents", icon: "loop", key: "p", isMain: false),
+                Entry(name: "expenses", path: "/depenses", icon: "pie", key: "e"),
                 Entry(name: "cards", path: "/cartes", icon: "card", key: "c"),
-                Entry(name: "security", path: "/securite", icon: "shield", key: "s"),
-                Entry(name: "rights", path: "/droits", icon: "person", key: "d"),
+                Entry(name: "security", path: "/securite", icon: "shield", key: "s", group: "protect"),
+                Entry(name: "rights", path: "/droits", icon: "person", key: "d", isMain: false),
             ]
         case .analyst:
             [
                 Entry(name: "queue", path: "/", icon: "inbox", key: "f"),
                 Entry(name: "incidents", path: "/incidents", icon: "alert", key: "i"),
-                Entry(name: "boards", path: "/tableaux", icon: "chart", key: "t"),
-                Entry(name: "security", path: "/securite", icon: "shield", key: "s"),
+                Entry(name: "boards", path: "/tableaux", icon: "chart", key: "t", group: "figures"),
+                Entry(name: "views", path: "/vues", icon: "star", key: "v", isMain: false),
+                Entry(name: "monitor", path: "/supervision", icon: "screen", key: "o"),
+                Entry(name: "automations", path: "/automatisations", icon: "flow", key: "a", isMain: false),
+                Entry(name: "security", path: "/securite", icon: "shield", key: "s", group: "protect"),
             ]
         case .admin:
             [
                 Entry(name: "state", path: "/", icon: "pulse", key: "e"),
                 Entry(name: "queue", path: "/fraude", icon: "inbox", key: "f"),
                 Entry(name: "incidents", path: "/incidents", icon: "alert", key: "i"),
-                Entry(name: "boards", path: "/tableaux", icon: "chart", key: "t"),
-                Entry(name: "recovery", path: "/reprise", icon: "restore", key: "r"),
+                Entry(name: "boards", path: "/tableaux", icon: "chart", key: "t", group: "figures"),
+                Entry(name: "monitor", path: "/supervision", icon: "screen", key: "o", isMain: false),
+                Entry(name: "backups", path: "/sauvegardes", icon: "vault", key: "b", group: "continuity"),
+                Entry(name: "recovery", path: "/reprise", icon: "restore", key: "r", isMain: false),
+                Entry(name: "automations", path: "/automatisations", icon: "flow", key: "a", isMain: false),
+                Entry(name: "data", path: "/donnees", icon: "person", key: "d", isMain: false, group: "people"),
                 Entry(name: "users", path: "/utilisateurs", icon: "people", key: "u", isMain: false),
                 Entry(name: "reveals", path: "/revelations", icon: "eye", key: "l", isMain: false),
                 Entry(name: "journal", path: "/journal", icon: "book", key: "j", isMain: false),

@@ -127,7 +127,7 @@ enum AccountPages {
     }
 
     private static func filter(_ call: PageCall) throws -> ConsoleStore.Filter {
-        let known: Set<String> = ["q", "du", "au", "sens", "avant", "fait"]
+        let known: Set<String> = ["q", "du", "au", "sens", "avant", "fait", "format"]
         if let odd = call.query.first(where: { !known.contains($0.name) }) {
             throw Refused(400, "parameter_unknown", "the page knows no parameter \(odd.name.prefix(40))")
         }
@@ -203,12 +203,35 @@ enum AccountPages {
         return parts.joined(separator: "&")
     }
 
+    /// The statement as it is filtered, as a workbook.
+    private static func workbook(_ call: PageCall, _ id: Int64) async throws -> PageAnswer {
+        guard let person = call.person else { throw Refused.notYours }
+        var filter = try filter(call)
+        filter.size = Int64(Exporter.rowsMax)
+        let words = call.words
+        let rows = try await call.console.store.statement(id, filter, as: person.actor).prefix(Exporter.rowsMax)
+        let sheet = Sheet(
+            title: words("statement.title") + " \(id)",
+            filters: call.query.filter { $0.name != "format" && !$0.value.isEmpty }.map { "\($0.name)=\($0.value)" },
+            head: ["date", "label", "kind", "amount", "after"].map { words("statement.\($0)") },
+            rows: rows.map { row in
+                let view = entry(row, call)
+                return ["day", "label", "kind", "amount", "after"].enumerated().map { place, key in
+                    let text = view[key] as? String ?? ""
+                    let plain = text.hasPrefix("+") ? String(text.dropFirst()) : text
+                    return place < 3 ? .text(text) : CellText.cell(plain, call.language)
+                }
+            }, language: call.language)
+        return try await Exporter.file(sheet, as: "xlsx", name: "releve-\(id)", call)
+    }
+
     /// The bank's own file: CSV or PDF of the period.
     @Sendable private static func export(_ call: PageCall) async throws -> PageAnswer {
         let id = try call.number()
-        guard let format = call.asked("format"), ["csv", "pdf"].contains(format) else {
-            throw Refused(400, "parameter_unknown", "a statement is exported as csv or pdf")
+        guard let format = call.asked("format"), ["csv", "pdf", "xlsx"].contains(format) else {
+            throw Refused(400, "parameter_unknown", "a statement is exported as csv, pdf or xlsx")
         }
+        if format == "xlsx" { return try await workbook(call, id) }
         var parts = ["format=\(format)"]
         for (name, theirs) in [("du", "from"), ("au", "to")] {
             if let day = call.asked(name).flatMap({ CivilDay($0)?.iso }) { parts.append("\(theirs)=\(day)") }

@@ -130,46 +130,76 @@ enum AdminPages {
 
     // MARK: People and journal
 
-    @Sendable private static func users(_ call: PageCall) async throws -> PageAnswer {
+    static let usersExport = TableExport(
+        name: "utilisateurs", roles: [.admin], title: "users.title",
+        columns: [
+            .init("signin.email", "email", isText: true), .init("users.role", "role", isText: true),
+            .init("users.factor", "factor", isText: true), .init("users.sessions", "sessions"),
+            .init("users.last", "last", isText: true),
+        ]
+    ) { call in try await people(call) }
+
+    static let journalExport = TableExport(
+        name: "journal", roles: [.admin], title: "journal.title",
+        columns: [
+            .init("journal.number", "id"), .init("journal.at", "at", isText: true),
+            .init("journal.kind", "kind", isText: true), .init("journal.subject", "subject", isText: true),
+            .init("journal.actor", "actor", isText: true), .init("journal.outcome", "outcome", isText: true),
+        ]
+    ) { call in try await entries(call).rows }
+
+    private static func people(_ call: PageCall) async throws -> [View] {
         guard let person = call.person else { throw Refused.notYours }
         let found = try await call.console.store.users(call.asked("q"), as: person.actor).array ?? []
+        return found.map { user -> View in
+            let role = user["role"]?.string ?? "client"
+            let hasFactor = user["has_factor"]?.bool ?? false
+            return [
+                "email": user["email"]?.string ?? "–", "role": call.words.known("role.\(role)") ?? role,
+                "created": call.dates.moment(user["created_at"]?.string ?? ""),
+                "last": (user["last_sign_in_at"]?.string).map { call.dates.moment($0) } ?? "–",
+                "has_factor": hasFactor, "factor": call.words(hasFactor ? "security.on" : "security.off"),
+                "is_banned": user["is_banned"]?.bool ?? false, "sessions": String(user["sessions"]?.integer ?? 0),
+            ]
+        }
+    }
+
+    @Sendable private static func users(_ call: PageCall) async throws -> PageAnswer {
+        let found = try await people(call)
         let view: View = [
             "q": call.asked("q") ?? "", "has_users": !found.isEmpty,
-            "count_words": call.words.count("users.count", found.count),
-            "users": found.map { user -> View in
-                let role = user["role"]?.string ?? "client"
-                return [
-                    "email": user["email"]?.string ?? "–", "role": call.words.known("role.\(role)") ?? role,
-                    "created": call.dates.moment(user["created_at"]?.string ?? ""),
-                    "last": (user["last_sign_in_at"]?.string).map { call.dates.moment($0) } ?? "–",
-                    "has_factor": user["has_factor"]?.bool ?? false, "is_banned": user["is_banned"]?.bool ?? false,
-                    "sessions": String(user["sessions"]?.integer ?? 0),
-                ]
-            },
+            "count_words": call.words.count("users.count", found.count), "users": found,
+            "exports": call.exports(usersExport, call.asked("q").map { "q=" + PercentEncoding.encode($0) } ?? ""),
         ]
         return .page(PageView("users", title: call.words("users.title"), section: "users", view))
     }
 
-    @Sendable private static func journal(_ call: PageCall) async throws -> PageAnswer {
+    private static func entries(_ call: PageCall) async throws -> (isThere: Bool, rows: [View]) {
         guard let person = call.person else { throw Refused.notYours }
         let json = try await call.console.store.journal(
             before: call.asked("avant").flatMap { Int64($0) }, kind: call.asked("q"), as: person.actor)
-        let rows = json.array ?? []
+        let rows = (json.array ?? []).map { row -> View in
+            let isDone = row["outcome"]?.string == "done"
+            return [
+                "id": String(row["id"]?.integer ?? 0), "at": call.dates.moment(row["recorded_at"]?.string ?? ""),
+                "actor": String((row["actor"]?.string ?? "").prefix(12)), "kind": row["kind"]?.string ?? "",
+                "subject": String((row["subject"]?.string ?? "").prefix(80)),
+                "outcome": call.words(isDone ? "journal.done" : "journal.refused"),
+                "tone": isDone ? "positive" : "negative",
+            ]
+        }
+        return (!json.isNull, rows)
+    }
+
+    @Sendable private static func journal(_ call: PageCall) async throws -> PageAnswer {
+        let (isThere, rows) = try await entries(call)
+        let query = call.asked("q").map { "q=" + PercentEncoding.encode($0) }
         var view: View = [
-            "has_journal": !json.isNull, "has_rows": !rows.isEmpty, "q": call.asked("q") ?? "",
-            "rows": rows.prefix(50).map { row -> View in
-                let isDone = row["outcome"]?.string == "done"
-                return [
-                    "id": String(row["id"]?.integer ?? 0), "at": call.dates.moment(row["recorded_at"]?.string ?? ""),
-                    "actor": String((row["actor"]?.string ?? "").prefix(12)), "kind": row["kind"]?.string ?? "",
-                    "subject": String((row["subject"]?.string ?? "").prefix(80)),
-                    "outcome": call.words(isDone ? "journal.done" : "journal.refused"),
-                    "tone": isDone ? "positive" : "negative",
-                ]
-            },
+            "has_journal": isThere, "has_rows": !rows.isEmpty, "q": call.asked("q") ?? "",
+            "rows": Array(rows.prefix(50)), "exports": call.exports(journalExport, query ?? ""),
         ]
-        if rows.count > 50, let last = rows[49]["id"]?.integer {
-            view["next"] = "/journal?avant=\(last)" + (call.asked("q").map { "&q=" + PercentEncoding.encode($0) } ?? "")
+        if rows.count > 50, let last = rows[49]["id"] as? String {
+            view["next"] = "/journal?avant=\(last)" + (query.map { "&" + $0 } ?? "")
         }
         return .page(PageView("journal", title: call.words("journal.title"), section: "journal", view))
     }

@@ -6,6 +6,15 @@ internal import Web
 enum FraudPages {
     private static let desk: Set<Person.Role> = [.analyst, .admin]
 
+    static let export = TableExport(
+        name: "dossiers", roles: desk, title: "queue.title",
+        columns: [
+            .init("queue.case", "id", isText: true), .init("queue.status", "status", isText: true),
+            .init("queue.loss", "loss"), .init("queue.largest", "largest"), .init("queue.alerts", "alerts"),
+            .init("queue.who", "who", isText: true), .init("queue.age", "age", isText: true),
+        ]
+    ) { call in try await call.fetch("/fraud/v1/cases", query: "limit=200").array?.map { row($0, call) } ?? [] }
+
     static let routes: [PageRoute] = [
         PageRoute(.get, "/fraude", desk) { try await queue($0) },
         PageRoute(.get, "/fraude/:id", desk, show),
@@ -28,8 +37,6 @@ enum FraudPages {
             let answer = try await call.api(.post, "/fraud/v1/cases/\(id)/decision", body: body)
             return .see("/fraude/\(id)?fait=" + (answer["status"]?.string == "proposed" ? "propose" : "tranche"))
         },
-        PageRoute(.get, "/incidents", desk, incidents),
-        PageRoute(.get, "/incidents/:id", desk, incident),
     ]
 
     // MARK: Queue
@@ -51,7 +58,7 @@ enum FraudPages {
                 ["label": words("queue.proposed"), "value": figure("proposed")],
                 ["label": words("queue.loss"), "value": Unit.money("EUR").full(loss, call.numbers)],
             ] as [View],
-            "count_words": words.count("queue.count", shown.count),
+            "count_words": words.count("queue.count", shown.count), "exports": call.exports(export),
         ]
         if let chart = verdicts(history, call) { view["verdicts"] = chart }
         return .page(PageView("queue", title: words("queue.title"), section: "queue", view, pollSeconds: 15))
@@ -193,62 +200,5 @@ enum FraudPages {
             call.caption("reasons", call.words("case.reasons"), call.words("case.reasons_summary")), items: items,
             unit: .number(2), heads: (call.words("case.reason"), call.words("case.weight")))
         return call.picture(chart, chart.size(width: 620), narrow: chart.size(width: 360))
-    }
-
-    // MARK: Incidents
-
-    private static func read(_ call: PageCall) async throws -> [JSON]? {
-        guard let person = call.person else { throw Refused.notYours }
-        return try await call.console.store.incidents(as: person.actor).array
-    }
-
-    @Sendable private static func incidents(_ call: PageCall) async throws -> PageAnswer {
-        let found = try await read(call)
-        let view: View = [
-            "is_watched": found != nil, "has_incidents": found?.isEmpty == false,
-            "incidents": (found ?? []).map { summary($0, call) },
-            "count_words": call.words.count("incident.count", found?.count ?? 0),
-        ]
-        return .page(
-            PageView("incidents", title: call.words("incident.title"), section: "incidents", view, pollSeconds: 15))
-    }
-
-    private static func summary(_ json: JSON, _ call: PageCall) -> View {
-        let severity = json["severity"]?.string ?? "low"
-        let status = json["status"]?.string ?? "open"
-        let tones = ["critical": "negative", "high": "negative", "medium": "warning", "low": "neutral"]
-        return [
-            "id": json["id"]?.string ?? "", "name": json["title_\(call.language.rawValue)"]?.string ?? "–",
-            "severity": call.words("severity.\(severity)"), "tone": tones[severity] ?? "neutral",
-            "status": call.words("incident.status_\(status)"), "is_open": status != "closed",
-            "opened": call.dates.moment(json["opened_at"]?.string ?? ""),
-            "first": call.dates.moment(json["first_at"]?.string ?? ""),
-            "last": call.dates.moment(json["last_at"]?.string ?? ""),
-            "stages": (json["stages"]?.array ?? []).compactMap(\.string).map { ["name": $0] as View },
-        ]
-    }
-
-    @Sendable private static func incident(_ call: PageCall) async throws -> PageAnswer {
-        guard let json = try await read(call)?.first(where: { $0["id"]?.string == call.values["id"] }) else {
-            throw Refused.notFound
-        }
-        var view = summary(json, call)
-        // Clocks of the law, from the moment the incident was known: GDPR 72 h, DORA 4 h after classification, 24 h at most.
-        if let opened = json["opened_at"]?.string.flatMap({ Moment($0) }) {
-            view["clocks"] = [("dora", 24), ("gdpr", 72)].map { name, hours -> View in
-                let left = opened.seconds + Int64(hours) * 3600 - call.now
-                return [
-                    "name": call.words("clock.\(name)"),
-                    "due": call.dates.moment(Moment(seconds: opened.seconds + Int64(hours) * 3600)),
-                    "left": left > 0 ? call.words("clock.left", ["h": String(left / 3600)]) : call.words("clock.over"),
-                    "tone": left <= 0 ? "negative" : left < 6 * 3600 ? "warning" : "neutral",
-                ]
-            }
-        }
-        view["facts"] = (json["document"]?.members ?? []).prefix(24).compactMap { member -> View? in
-            let words = member.value.string ?? { if case .number(let text) = member.value { text } else { nil } }()
-            return words.map { ["name": member.name, "value": String($0.prefix(300))] }
-        }
-        return .page(PageView("incident", title: call.words("incident.one"), section: "incidents", view))
     }
 }

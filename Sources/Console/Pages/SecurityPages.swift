@@ -30,9 +30,6 @@ enum SecurityPages {
             guard try await call.console.store.end(session: id, as: person.actor) else { throw Refused.notFound }
             return .see(id == person.sessionID ? "/connexion" : "/securite?fait=session")
         },
-        PageRoute(.get, "/droits", [.client]) { call in
-            .page(PageView("rights", title: call.words("rights.title"), section: "rights", [:]))
-        },
         PageRoute(.get, "/droits/donnees", [.client], export),
     ]
 

@@ -23,10 +23,6 @@ enum TransferPages {
             try await call.api(.delete, "/bank/v1/beneficiaries/\(try call.number())")
             return .see("/virements?fait=beneficiaire_retire")
         },
-        PageRoute(.post, "/permanents/:id/arreter", [.client]) { call in
-            try await call.api(.delete, "/bank/v1/standing-orders/\(try call.number())")
-            return .see("/virements?fait=permanent")
-        },
     ]
 
     // MARK: The order
@@ -35,19 +31,10 @@ enum TransferPages {
         let accounts = try await call.fetch("/bank/v1/accounts")["accounts"]?.array ?? []
         let payees = try await call.fetch("/bank/v1/beneficiaries")["beneficiaries"]?.array ?? []
         let standing = try await call.fetch("/bank/v1/standing-orders")["standing_orders"]?.array ?? []
-        let debit = call.sent("debit").isEmpty ? call.asked("de") : call.sent("debit")
         var view: View = [
-            "accounts": accounts.filter { $0["status"]?.string == "actif" }.compactMap { account -> View? in
-                guard let id = account["id"]?.integer else { return nil }
-                let kind = call.words("account.\(account["type"]?.string ?? "courant")")
-                let iban = IBANText.masked(account["iban"]?.string, last: account["iban_last4"]?.string)
-                return [
-                    "id": String(id), "is_current": String(id) == debit,
-                    "label": "\(kind) · \(iban) · \(call.money(account["available"]))",
-                ]
-            },
+            "accounts": self.accounts(accounts, call),
             "payees": payees.compactMap { payee(payee: $0, call) }, "has_payees": !payees.isEmpty,
-            "standing": standing.map { self.standing($0, call) }, "has_standing": !standing.isEmpty,
+            "standing": standing.map { StandingPages.order($0, call) }, "has_standing": !standing.isEmpty,
             "amount": call.sent("amount"), "reason": call.sent("reason"), "iban": call.sent("iban"),
             "name": call.sent("name"),
         ]
@@ -57,7 +44,21 @@ enum TransferPages {
             status: problem == nil ? 200 : 400)
     }
 
-    private static func payee(payee json: JSON, _ call: PageCall) -> View? {
+    /// The caller's accounts that may be debited, as choices.
+    static func accounts(_ accounts: [JSON], _ call: PageCall) -> [View] {
+        let debit = call.sent("debit").isEmpty ? call.asked("de") : call.sent("debit")
+        return accounts.filter { $0["status"]?.string == "actif" }.compactMap { account -> View? in
+            guard let id = account["id"]?.integer else { return nil }
+            let kind = call.words("account.\(account["type"]?.string ?? "courant")")
+            let iban = IBANText.masked(account["iban"]?.string, last: account["iban_last4"]?.string)
+            return [
+                "id": String(id), "is_current": String(id) == debit,
+                "label": "\(kind) · \(iban) · \(call.money(account["available"]))",
+            ]
+        }
+    }
+
+    static func payee(payee json: JSON, _ call: PageCall) -> View? {
         guard let id = json["id"]?.integer else { return nil }
         return [
             "id": String(id), "name": json["name"]?.string ?? "–", "iban": json["iban"]?.string ?? "",
@@ -67,19 +68,8 @@ enum TransferPages {
         ]
     }
 
-    private static func standing(_ json: JSON, _ call: PageCall) -> View {
-        [
-            "id": String(json["id"]?.integer ?? 0), "amount": call.money(json["amount"]),
-            "reason": json["reason"]?.string ?? "–",
-            "frequency": call.words.known("frequency.\(json["frequency"]?.string ?? "")") ?? json["frequency"]?.string
-                ?? "",
-            "next": (json["next_on"]?.string).map { call.dates.day($0) } ?? "–",
-            "is_active": ["active", "paused"].contains(json["status"]?.string ?? "active"),
-        ]
-    }
-
     /// What the API takes, from what was typed; a sentence when something is missing.
-    private static func draft(_ call: PageCall) throws -> [JSON.Member] {
+    static func draft(_ call: PageCall) throws -> [JSON.Member] {
         guard let amount = Decimals.typed(call.sent("amount")) else {
             throw Refused(422, "amount_invalid", "the amount can not be read")
         }

@@ -15,7 +15,9 @@ enum StepUp {
         return try ConsoleSession(answer: answer, formKey: session.formKey)
     }
 
-    private static let proofs: Set<String> = ["insufficient_aal", "payment_needs_proof"]
+    private static let proofs: Set<String> = [
+        "insufficient_aal", "payment_needs_proof", "privacy_second_factor_needed",
+    ]
     private static let wrongCodes: Set<String> = [
         "mfa_verification_failed", "mfa_challenge_expired", "validation_failed", "over_request_rate_limit",
     ]

@@ -5,7 +5,7 @@ internal import Web
 struct ConsoleStore: Sendable {
     let database: Database
 
-    private func run(_ statement: Statement, as actor: Actor, isReadOnly: Bool = true) async throws -> QueryResult {
+    func run(_ statement: Statement, as actor: Actor, isReadOnly: Bool = true) async throws -> QueryResult {
         var statement = statement
         statement.planScope = "authenticated"
         let settings: Statement = """
@@ -19,7 +19,7 @@ struct ConsoleStore: Sendable {
         return result
     }
 
-    private func json(_ statement: Statement, as actor: Actor, isReadOnly: Bool = true) async throws -> JSON {
+    func json(_ statement: Statement, as actor: Actor, isReadOnly: Bool = true) async throws -> JSON {
         guard let text = try await run(statement, as: actor, isReadOnly: isReadOnly).first?.decode(0, as: String.self)
         else {
             return .null
@@ -60,7 +60,7 @@ struct ConsoleStore: Sendable {
 
     /// What moved on accounts: postings, and below them the operations from before the restore, which have none. The balance
     /// beside those is not known: it would be our guess.
-    private static let moves: Statement = """
+    static let moves: Statement = """
         select e.compte_id, e.transaction_id as operation, e.booked_at, e.montant_minor, e.solde_apres_minor,
             coalesce(t.type, 'reprise') as type, t.libelle, t.reference, t.carte_id, t.date_comptable
         from public.ecritures e
@@ -151,7 +151,7 @@ struct ConsoleStore: Sendable {
     }
 
     /// `%`, `_` and the backslash stand for themselves.
-    private static func literal(_ text: String) -> String {
+    static func literal(_ text: String) -> String {
         var out = ""
         for character in text {
             if "%_\\".contains(character) { out += "\\" }
