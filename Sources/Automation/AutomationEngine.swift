@@ -31,7 +31,7 @@ public final class AutomationEngine: Sendable {
             http: try HTTPSender(
                 resolver: resolver, timeMax: settings.sendTimeMax, trusted: settings.trustedCertificates),
             smtp: SMTPSender(resolver: resolver, trusted: settings.trustedCertificates, timeMax: settings.sendTimeMax),
-            secrets: secrets, functions: functions, database: database)
+            secrets: secrets, functions: functions, database: database, attachmentsFolder: settings.attachmentsFolder)
         courier = Courier(
             database: database, channels: channels, settings: settings, owner: UUID().uuidString.lowercased())
         intake = Intake(database: database, settings: settings)
@@ -52,11 +52,13 @@ public final class AutomationEngine: Sendable {
         try await store.prepareBank()
         for (table, triggers) in Self.tables(scenarios) {
             // Which table a scenario names may come later, with its capability.
-            let (columns, operations) = Self.union(triggers)
-            let wanted = (columns + ["|"] + operations).joined(separator: ",")
+            let (columns, operations) = Self.union(triggers.map(\.trigger))
+            let filter = PushedFilter.of(triggers)
+            let wanted = (columns + ["|"] + operations + ["|", filter.text]).joined(separator: ",")
             guard known.withLock({ $0[table] != wanted }) else { continue }
             do {
-                let isThere = try await store.watch(table, columns: columns, operations: operations)
+                let isThere = try await store.watch(
+                    table, columns: columns, operations: operations, filter: filter)
                 if isThere { known.withLock { $0[table] = wanted } }
             } catch let error as PostgresError where error.kind == .server {
                 // A table that has other columns, or that is not ours, is no reason to stop the rest.
@@ -71,11 +73,14 @@ public final class AutomationEngine: Sendable {
         try await scheduler.keep(scenarios)
     }
 
-    private static func tables(_ scenarios: [Scenario]) -> [(table: String, triggers: [TableTrigger])] {
-        let triggers = scenarios.compactMap { scenario in
-            if case .table(let table) = scenario.trigger { table } else { nil }
+    private static func tables(
+        _ scenarios: [Scenario]
+    ) -> [(table: String, triggers: [(trigger: TableTrigger, when: Condition)])] {
+        let triggers = scenarios.compactMap { scenario -> (trigger: TableTrigger, when: Condition)? in
+            if case .table(let table) = scenario.trigger { (table, scenario.when) } else { nil }
         }
-        return Dictionary(grouping: triggers, by: \.table).sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        return Dictionary(grouping: triggers, by: \.trigger.table).sorted { $0.key < $1.key }
+            .map { ($0.key, $0.value) }
     }
 
     private static func union(_ triggers: [TableTrigger]) -> (columns: [String], operations: [String]) {

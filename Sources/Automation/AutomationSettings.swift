@@ -5,8 +5,8 @@ public struct AutomationSettings: Sendable {
     /// How often the outbox and the lanes are looked at while there is nothing to do.
     public var pollEvery: Duration = .milliseconds(100)
     public var eventsPerPass = 500
-    public var lanesPerClaim = 64
-    public var deliveriesPerClaim = 512
+    public var lanesPerClaim = 256
+    public var deliveriesPerClaim = 1024
     public var sendsAtOnce = 64
     /// Claims of one destination that this server works on at once.
     public var claimsAtOnce = 2
@@ -22,6 +22,8 @@ public struct AutomationSettings: Sendable {
     public var networks: [String] = []
     /// Certificates in PEM that are trusted in place of the system's.
     public var trustedCertificates: String?
+    /// Where files that mails may carry lie; nil: mails carry none.
+    public var attachmentsFolder: String?
     /// What templates find under `bank`.
     public var bank: JSON = ["name": "DigitalBank", "url": "http://127.0.0.1:8000"]
 

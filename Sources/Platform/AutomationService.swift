@@ -30,6 +30,7 @@ struct AutomationPart: Sendable {
             try VaultMigrations.set(), try EvidenceMigrations.set(), try AutomationMigrations.set(),
         ])
         var settings = settings
+        settings.attachmentsFolder = data.path + "/reports"
         settings.networks += networks(ProcessInfo.processInfo.environment[networksSetting])
         let secrets = try await secretBox(database, data)
         let own = data.path + "/scenarios"

@@ -9,6 +9,11 @@ struct MonitoringFiles: Sendable {
     let user: UnprivilegedCommand?
 
     private var passwordFile: String { folder + "/supervision.pass" }
+    private var hookTokenFile: String { folder + "/hook.token" }
+
+    /// The hooks of the bank that Alertmanager calls.
+    static let hooks = ["alertmanager", "deadman"]
+    static let deployedTokenFile = "/etc/prometheus/digitalbank-hook.token"
 
     func prepare() throws {
         for path in [folder, folder + "/prometheus", folder + "/alertmanager", folder + "/rules"] {
@@ -19,8 +24,13 @@ struct MonitoringFiles: Sendable {
     }
 
     /// The password of the role `supervision`, made once.
-    func password() throws -> String {
-        if let data = FileManager.default.contents(atPath: passwordFile), !data.isEmpty {
+    func password() throws -> String { try secret(passwordFile) }
+
+    /// What Alertmanager proves itself with at the bank's hooks, made once.
+    func hookToken() throws -> String { try secret(hookTokenFile) }
+
+    private func secret(_ file: String) throws -> String {
+        if let data = FileManager.default.contents(atPath: file), !data.isEmpty {
             return String(decoding: data, as: UTF8.self)
         }
         let alphabet = Array("abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789")
@@ -28,9 +38,9 @@ struct MonitoringFiles: Sendable {
         let password = String((0..<32).compactMap { _ in alphabet.randomElement(using: &generator) })
         guard
             FileManager.default.createFile(
-                atPath: passwordFile, contents: Data(password.utf8), attributes: [.posixPermissions: 0o600])
+                atPath: file, contents: Data(password.utf8), attributes: [.posixPermissions: 0o600])
         else { throw CocoaError(.fileWriteUnknown) }
-        user?.own(passwordFile)
+        user?.own(file)
         return password
     }
 
@@ -44,6 +54,7 @@ struct MonitoringFiles: Sendable {
             try copy(deploy + "/prometheus/queries.yml", to: "queries.yml") { $0 }
             try copy(deploy + "/alertmanager/alertmanager.yml", to: "alertmanager.yml") {
                 $0.replacing("http://127.0.0.1:8000", with: server.url)
+                    .replacing(Self.deployedTokenFile, with: hookTokenFile)
             }
         } else {
             try write("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n", to: "alertmanager.yml")

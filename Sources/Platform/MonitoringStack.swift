@@ -81,6 +81,7 @@ struct MonitoringStack: Codable, Sendable {
             ports[name] = ServeProcess.isFree(usual) ? Int(usual) : ServeProcess.freePort()
         }
         try files.write(ports: ports, server: server)
+        if ports["prometheus-alertmanager"] != nil { try await Self.introduce(files, data) }
         let password = try files.password()
         if ports["prometheus-postgres-exporter"] != nil {
             try await cluster.withSuperuser { connection in
@@ -101,6 +102,17 @@ struct MonitoringStack: Codable, Sendable {
         try await Task.sleep(for: .milliseconds(300))
         programs = started.filter { !$0.1.hasEnded }.map(\.0)
         try JSONEncoder().encode(self).write(to: URL(filePath: Self.file(data)), options: .atomic)
+    }
+
+    /// Tells the bank the token by which it knows its Alertmanager.
+    private static func introduce(_ files: MonitoringFiles, _ data: DataDirectory) async throws {
+        let token = try files.hookToken()
+        try await BankDatabase.with(data) { database in
+            let desk = try await AutomationPart.open(database, data: data).desk
+            for hook in MonitoringFiles.hooks {
+                try await desk.keepHookSecret(hook, secret: token, author: "up --monitoring")
+            }
+        }
     }
 
     static func stop(_ data: DataDirectory) async throws {

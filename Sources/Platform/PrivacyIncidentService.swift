@@ -40,7 +40,7 @@ public enum PrivacyIncidentService {
             var lines = ["written      \(folder.path)"]
             if case .dora(let report) = document {
                 lines.append(
-                    "fields       \(report.filledAlone) of \(report.fields.count) without a human, \(report.measured) measured"
+                    "fields       \(report.filledAlone) of \(report.fields.count) without a human: \(report.countsText)"
                 )
             }
             return lines + (try await clockLines(desk, reference))

@@ -41,6 +41,11 @@ struct ServeParts: Sendable {
     /// What each order passes before it is executed.
     var screen: PaymentScreen { detection.guarding(fraud.screen) }
 
+    /// The table API, with reads of personal data noted.
+    func noting(_ rest: Mount) -> Mount {
+        rest.noting { privacy.tableReads.note($0, $1, range: $2, schema: $3) }
+    }
+
     var mounts: [Mount] {
         FraudRoutes(desk: fraud.desk) { Int64(Date().timeIntervalSince1970 * 1_000_000) }.mounts
             + DetectionRoutes(desk: detection.desk).mounts + automation.routes.mounts
@@ -50,7 +55,8 @@ struct ServeParts: Sendable {
     var work: [@Sendable () async throws -> Void] {
         [
             { try await fraud.run() }, { try await detection.run() }, { try await automation.engine.run() },
-            { try await privacy.reads.run() },
+            { try await privacy.reads.run() }, { try await privacy.tableReads.run() },
+            { try await privacy.watchDetection() },
         ] + (figures.map { figures in [{ try await figures.run() }] } ?? [])
     }
 }

@@ -186,8 +186,8 @@ public enum ServeService {
         let watch = ServeWatch(
             databases: databases, rest: rest, verifier: verifier, hub: realtime.hub, version: request.version)
         let mounts =
-            [gate.mount(rest), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank) + parts.mounts
-            + [.cards(CardNetwork(database: api, screen: parts.screen))]
+            [parts.noting(gate.mount(rest)), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank)
+            + parts.mounts + [.cards(CardNetwork(database: api, screen: parts.screen))]
         let console = try ConsolePages.open(request, keys, api, Loopback(mounts: mounts, tokens: gate.check), gate)
         let server = GatewayServer(
             settings: try gatewaySettings(request, parts.detection), mounts: mounts + [ConsolePages.mount(console)],

@@ -59,6 +59,8 @@ public struct PrivacyDesk: Sendable {
     let secrets: PrivacySecrets
     let ledger: ErasureLedgerFile
     public let reads: ReadJournal
+    /// Reads through the table API.
+    public let tableReads: TableReads
     let clock: @Sendable () -> Date
 
     /// - Parameters:
@@ -73,6 +75,7 @@ public struct PrivacyDesk: Sendable {
         self.clock = clock
         ledger = ErasureLedgerFile(path: ledgerPath, key: secrets.erasure)
         reads = ReadJournal(database: database)
+        tableReads = TableReads(database: database)
     }
 
     /// To be called before anybody is served: the keys of the ledger's hashes, and whoever was erased stays so.

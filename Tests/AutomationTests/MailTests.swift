@@ -97,6 +97,60 @@ import Web
         }
     }
 
+    @Test("a message has a page beside its text, and files that come when they are there")
+    func parts() async throws {
+        let scenario = thingScenario(
+            steps: """
+                  - name: mail
+                    do: email
+                    to: post
+                    with:
+                      to: ana@example.fr
+                      subject: "Accès {{ event.kind }}"
+                      html: true
+                      attach: ["rapport-{{ event.id }}.pdf"]
+                      text: "Bonjour {{ event.kind }}\\n\\nhttps://banque.example/a?b=1&c=2"
+                """)
+        try await MailReceiver.with { mail in
+            try await withTemporaryDirectory { folder in
+                var settings = Bench.settings()
+                settings.attachmentsFolder = folder
+                try await Bench.with([scenario], settings: settings) { bench in
+                    try await bench.destination(
+                        "post", "email",
+                        [
+                            "host": "localhost", "port": .integer(mail.port), "security": "none",
+                            "sender": "banque@example.fr",
+                            "retry": ["first": .number("0.05"), "most": .number("0.1")],
+                        ])
+                    try await bench.addThings(7...7, kind: "<b onload=x>")
+                    try await bench.engine.pass()
+                    #expect(
+                        try await bench.count(
+                            "select count(*) from automation.deliveries where status = 'pending' and detail like '%not there%'"
+                        ) == 1)
+                    try Data(repeating: 65, count: 100_000).write(to: URL(filePath: folder + "/rapport-7.pdf"))
+                    try await bench.wait {
+                        try await bench.engine.pass()
+                        return mail.mails.count == 1
+                    }
+                }
+                let found = try #require(mail.mails.first)
+                #expect(found["defects"]?.integer == 0)
+                #expect(found["text"]?.string?.hasPrefix("Bonjour <b onload=x>") == true)
+                let page = try #require(found["html"]?.string)
+                #expect(page.contains("<p>Bonjour &lt;b onload=x&gt;</p>") && !page.contains("<b onload"))
+                #expect(page.contains("<a href=\"https://banque.example/a?b=1&amp;c=2\">"))
+                let file = try #require(found["files"]?.array?.first)
+                #expect(file["name"]?.string == "rapport-7.pdf" && file["type"]?.string == "application/pdf")
+                #expect(file["bytes"]?.integer == 100_000)
+            }
+        }
+        for wrong in ["../etc/passwd", "a/b.pdf", ".hidden", "a\"b.pdf", "a b.pdf"] {
+            #expect(!MailAttachment.isName(wrong))
+        }
+    }
+
     @Test("nothing in a value becomes a header, and long subjects are cut between characters")
     func headers() throws {
         let target = Channels.Target(

@@ -6,13 +6,13 @@ import Web
 @testable import Automation
 
 @Suite struct ScenarioTests {
-    @Test("the eight scenarios that are shipped can be read, and each says what starts it")
+    @Test("the eleven scenarios that are shipped can be read, and each says what starts it")
     func shipped() throws {
         let scenarios = try ScenarioLibrary.read(folder: ScenarioLibrary.shippedFolder())
         #expect(
             scenarios.map(\.name).sorted() == [
                 "backup-failed", "daily-report", "dora-clock", "drill-overdue", "erasure-due", "fraud-alert",
-                "security-alert", "slo-burning",
+                "monitoring-silent", "privacy-deadline", "security-alert", "slo-burning", "watchdog",
             ])
         #expect(
             scenarios.first { $0.name == "daily-report" }?.triggerText == "schedule chaque jour à 7h (Europe/Paris)")

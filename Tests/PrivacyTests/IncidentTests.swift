@@ -137,6 +137,14 @@ import Web
             #expect(report.fields.count == 76)
             #expect(Set(report.fields.map(\.number)).count == 76)
             #expect(report.filledAlone >= 55, "\(report.filledAlone)")
+            // What is a constant of this bank or the usual answer is not called measured.
+            let counts = Dictionary(report.counts.map { ($0.source, $0.count) }) { one, _ in one }
+            #expect(counts.values.reduce(0, +) == 76)
+            #expect((counts[.measured] ?? 0) >= 12 && (counts[.usual] ?? 0) >= 15, "\(report.countsText)")
+            for number in ["1.4", "2.8", "2.10", "3.22", "3.27", "3.28", "3.29", "4.9"] {
+                #expect(report[number]?.source == .usual, "\(number)")
+            }
+            for number in ["3.21", "3.34"] { #expect(report[number]?.source == .assumed, "\(number)") }
             try await Self.expectTrue(report, measured, truth, stage)
             #expect(try await DataMapStore(database: database).unlabelled().isEmpty)
             let register = try await stage.desk.register()
@@ -169,7 +177,38 @@ import Web
             """, as: Int64.self)
         #expect(gap <= 6 * 3600, "\(measured.facts.occurredAt) where the attack began at \(first) in Paris")
         #expect(report["2.5"]?.value.contains("malicious_access") == true)
-        #expect(report["3.4"]?.value != "0")
+        try await expectCounts(report, truth, stage)
+    }
+
+    /// Persons and money, by the rows that the simulator says it touched.
+    private static func expectCounts(
+        _ report: DoraReport, _ truth: GroundTruth, _ stage: PrivacyStage
+    ) async throws {
+        let accounts = truth.tampered.filter { $0.kind == .balanceAltered }.compactMap { Int64($0.key) }
+        let operations = truth.tampered.filter {
+            [.transactionAltered, .transactionForged, .transactionDuplicated].contains($0.kind)
+        }.compactMap { Int64($0.key) }
+        #expect(!accounts.isEmpty && !operations.isEmpty)
+        let row = try #require(
+            try await stage.database.run(
+                """
+                with o as (
+                    select * from public.transactions where id = any (\(SQLArray(operations))::bigint[])
+                ), touched as (
+                    select unnest(\(SQLArray(accounts))::bigint[]) as id
+                    union select compte_debit_id from o union select compte_credit_id from o
+                )
+                select (select count(distinct c.client_id) from public.comptes c join touched t on t.id = c.id
+                        where c.client_id is not null),
+                    (select coalesce(sum(montant_minor), 0)::bigint from o)
+                """
+            ).first)
+        let (clients, amount): (Int64, Int64) = (try row.decode(0), try row.decode(1))
+        let counted = Double(report["3.4"]?.value ?? "") ?? 0
+        #expect(clients > 0 && abs(counted - Double(clients)) <= 0.1 * Double(clients), "\(counted) of \(clients)")
+        let thousands = Double(report["3.11"]?.value ?? "") ?? 0
+        #expect(
+            abs(thousands * 100_000 - Double(amount)) <= 0.1 * Double(amount) + 1_000, "\(thousands) of \(amount)")
     }
 
     private static let controller = """

@@ -31,9 +31,16 @@ class Mailbox:
 
     async def handle_DATA(self, server, session, envelope):
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        plain = message.get_body(("plain",))
+        page = message.get_body(("html",))
+        files = [
+            {"name": part.get_filename(), "type": part.get_content_type(), "bytes": len(part.get_payload(decode=True))}
+            for part in message.iter_attachments()
+        ]
         line = {
             "at": time.time(), "from": envelope.mail_from, "to": envelope.rcpt_tos, "subject": message["subject"],
-            "id": message["message-id"], "key": message["x-digitalbank-key"], "text": message.get_content(),
+            "id": message["message-id"], "key": message["x-digitalbank-key"], "text": plain.get_content(),
+            "html": page.get_content() if page else None, "files": files, "defects": len(message.defects),
             "tls": session.ssl is not None, "user": bool(session.authenticated),
         }
         print(json.dumps(line), flush=True)

@@ -10,6 +10,8 @@ struct Channels: Sendable {
     let secrets: SecretBox
     let functions: [String: AutomationFunction]
     let database: Database
+    /// Where files that go with mails lie: the bank's reports.
+    var attachmentsFolder: String?
 
     /// A destination that was made ready: its settings read, its secret opened.
     struct Target: Sendable {
@@ -41,7 +43,10 @@ struct Channels: Sendable {
         do {
             switch target.kind {
             case "email":
-                return try await smtp.send(Mails.mail(payload, key: delivery.key, to: target), through: target)
+                let mail = try Mails.mail(
+                    payload, key: delivery.key, to: target,
+                    attachments: MailAttachment.read(payload, from: attachmentsFolder))
+                return try await smtp.send(mail, through: target)
             case "webhook", "make", "slack", "teams", "sms":
                 let call = try OutgoingCall.make(
                     payload, key: delivery.key, scenario: delivery.scenario, to: target,

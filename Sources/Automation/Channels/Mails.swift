@@ -12,7 +12,9 @@ struct OutgoingMail: Sendable, Hashable {
 enum Mails {
     static let recipientsMax = 50
 
-    static func mail(_ payload: JSON, key: String, to target: Channels.Target) throws -> OutgoingMail {
+    static func mail(
+        _ payload: JSON, key: String, to target: Channels.Target, attachments: [MailAttachment] = []
+    ) throws -> OutgoingMail {
         guard let sender = target.settings["sender"]?.string, isAddress(sender) else {
             throw AutomationError.destination(target.name, "it has no sender")
         }
@@ -26,14 +28,21 @@ enum Mails {
         for fact in payload["facts"]?.members ?? [] { body += "\n\(fact.name) : \(fact.value.plain)" }
         let at = payload["at"]?.string.flatMap { Instant(iso: $0) } ?? Instant(seconds: 0)
         let domain = sender.split(separator: "@").last.map(String.init) ?? "localhost"
-        let lines = [
+        let head = [
             "Date: \(date(at))", "From: <\(sender)>", "To: \(recipients.map { "<\($0)>" }.joined(separator: ", "))",
             "Subject: \(encodedSubject(subject))", "Message-ID: <\(key)@\(domain)>", "X-DigitalBank-Key: \(key)",
-            "Auto-Submitted: auto-generated", "MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8",
-            "Content-Transfer-Encoding: base64", "",
-            Data(body.replacing("\r\n", with: "\n").replacing("\n", with: "\r\n").utf8).base64EncodedString(
-                options: [.lineLength76Characters, .endLineWithCarriageReturn, .endLineWithLineFeed]), "",
+            "Auto-Submitted: auto-generated", "MIME-Version: 1.0",
         ]
+        var content = MailText.part("plain", body)
+        if payload["html"]?.plain == "true" {
+            let page = MailText.html(
+                subject: subject, text: payload["text"]?.plain ?? "", facts: payload["facts"]?.members ?? [])
+            content = MailText.multipart("alternative", [content, MailText.part("html", page)], boundary: "=_a_" + key)
+        }
+        if !attachments.isEmpty {
+            content = MailText.multipart("mixed", [content] + attachments.map(\.part), boundary: "=_m_" + key)
+        }
+        let lines = head + content + [""]
         return OutgoingMail(sender: sender, recipients: recipients, text: lines.joined(separator: "\r\n"))
     }
 

@@ -21,25 +21,44 @@ struct Courier: Sendable {
         guard let destination = try await store.destination(name) else { return 0 }
         let target = try await channels.target(destination)
         var settled = 0
+        var writing: Task<Int, any Error>?
         while !Task.isCancelled {
             let claimed = try await store.claim(
                 name, owner: owner, lanes: settings.lanesPerClaim, most: settings.deliveriesPerClaim,
                 leaseSeconds: settings.leaseSeconds, trips: settings.failuresThatTrip)
-            guard !claimed.isEmpty else { return settled }
+            guard !claimed.isEmpty else {
+                // Lanes that are being given back may have more.
+                guard let last = writing else { return settled }
+                settled += try await last.value
+                writing = nil
+                continue
+            }
             let lanes = Dictionary(grouping: claimed, by: \.lane)
             let deadline = ContinuousClock.now + .seconds(settings.leaseSeconds)
             let settlements = try await deliver(lanes, to: target, until: deadline)
-            let written = Array(lanes.keys)
-            // Not cancelled when the server ends: what was sent is written down. Ends with its one statement.
-            _ = try await Task { [owner, settings] in
-                try await store.settle(
-                    name, owner: owner, lanes: written, settlements, trips: settings.failuresThatTrip,
-                    restSeconds: settings.circuitRestSeconds,
-                    disables: settlements.lazy.compactMap(\.outcome.disables).first)
-            }.value
-            settled += settlements.count
+            if let last = writing { settled += try await last.value }
+            let task = write(settlements, of: Array(lanes.keys), name)
+            // The next lanes are sent while this is written; behind a failure the circuit is looked at first.
+            if settlements.allSatisfy(\.outcome.isSent) {
+                writing = task
+            } else {
+                writing = nil
+                settled += try await task.value
+            }
         }
+        if let last = writing { settled += try await last.value }
         return settled
+    }
+
+    /// Not cancelled when the server ends: what was sent is written down. The task ends with its one statement.
+    private func write(_ settlements: [Settlement], of lanes: [String], _ name: String) -> Task<Int, any Error> {
+        Task { [owner, settings, database] in
+            _ = try await DeliveryStore(database: database).settle(
+                name, owner: owner, lanes: lanes, settlements, trips: settings.failuresThatTrip,
+                restSeconds: settings.circuitRestSeconds,
+                disables: settlements.lazy.compactMap(\.outcome.disables).first)
+            return settlements.count
+        }
     }
 
     /// All lanes at once, up to a bound; each in its order.

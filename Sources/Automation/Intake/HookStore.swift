@@ -28,6 +28,9 @@ struct HookStore: Sendable {
                 on conflict (hook, message) do update
                 set until = excluded.until where r.until < clock_timestamp()
                 returning 1
+            ), heard as (
+                -- Twice the same is heard twice.
+                update automation.hooks set received_at = clock_timestamp() where name = \(hook)
             )
             insert into automation.outbox (source, operation, payload)
             select \("hook:" + hook), 'received', \(payload)::jsonb from noted

@@ -167,10 +167,11 @@ struct IntakeStore: Sendable {
     // MARK: tables
 
     /// False when there is no such table.
-    func watch(_ table: String, columns: [String], operations: [String]) async throws -> Bool {
+    func watch(_ table: String, columns: [String], operations: [String], filter: JSON) async throws -> Bool {
         try await database.one(
             """
-            select automation.watch(\(table), \(SQLArray(columns))::text[], \(SQLArray(operations))::text[])
+            select automation.watch(\(table), \(SQLArray(columns))::text[], \(SQLArray(operations))::text[],
+                \(filter.text)::jsonb)
             """, as: Bool.self)
     }
 

@@ -13,6 +13,31 @@ struct DoraContext {
         Field(number: number, name: name, value: value, source: value.isEmpty ? .missing : .measured)
     }
 
+    /// Follows from what was measured by a rule that stands here.
+    private func derived(_ number: String, _ name: String, _ value: String) -> Field {
+        Field(number: number, name: name, value: value, source: value.isEmpty ? .missing : .derived)
+    }
+
+    /// The answer of this bank or of the usual case; nobody looked at this incident for it.
+    private func usual(_ number: String, _ name: String, _ value: String) -> Field {
+        Field(number: number, name: name, value: value, source: .usual)
+    }
+
+    /// Rests on something that nobody counted.
+    private func assumed(_ number: String, _ name: String, _ value: String) -> Field {
+        Field(number: number, name: name, value: value, source: value.isEmpty ? .missing : .assumed)
+    }
+
+    /// A count of the books, unless the facts themselves say that they are an estimate.
+    private func counted(_ number: String, _ name: String, _ value: String) -> Field {
+        facts.certainty == .estimate ? assumed(number, name, value) : measured(number, name, value)
+    }
+
+    /// Zero where nobody measures is the usual answer, not a measurement.
+    private func figure(_ isKnown: Bool, _ number: String, _ name: String, _ value: String) -> Field {
+        isKnown ? measured(number, name, value) : usual(number, name, value)
+    }
+
     private func profile(_ number: String, _ name: String, _ key: String) -> Field {
         let value = controller[key] ?? ""
         return Field(number: number, name: name, value: value, source: value.isEmpty ? .missing : .profile)
@@ -48,11 +73,11 @@ struct DoraContext {
     var general: [Field] {
         let hasParent = controller["parent_name"] != nil
         return [
-            measured("1.1", "Type of submission", "\(stage) notification"),
+            derived("1.1", "Type of submission", "\(stage) notification"),
             profile("1.2", "Name of the entity submitting the report", "name"),
             profile("1.3", "Identification code of the entity submitting the report", "lei"),
-            measured("1.4", "Type of financial entity affected", "credit institution"),
-            none("1.5", "Name of the financial entity affected", "the submitting entity itself"),
+            usual("1.4", "Type of financial entity affected", "credit institution"),
+            usual("1.5", "Name of the financial entity affected", "the submitting entity itself"),
             profile("1.6", "LEI code of the financial entity affected", "lei"),
             profile("1.7", "Primary contact person name", "contact_name"),
             profile("1.8", "Primary contact person email", "contact_email"),
@@ -76,18 +101,20 @@ struct DoraContext {
             measured("2.1", "Incident reference code assigned by the financial entity", reference),
             measured("2.2", "Date and time of detection", facts.detectedAt),
             measured("2.3", "Date and time of classification as major", classifiedAt),
-            measured("2.4", "Description of the major ICT-related incident", description),
-            measured(
+            derived("2.4", "Description of the major ICT-related incident", description),
+            derived(
                 "2.5", "Classification criteria that triggered the report",
                 met.map { "\($0.code): \($0.reasonEn)" }.joined(separator: " | ")),
-            when(isAbroad, "2.6", "Materiality thresholds for 'Geographical spread'", states),
-            measured(
+            isAbroad
+                ? assumed("2.6", "Materiality thresholds for 'Geographical spread'", states)
+                : usual("2.6", "Materiality thresholds for 'Geographical spread'", "condition not met"),
+            derived(
                 "2.7", "Discovery of the incident", isCyber ? "IT security (automatic detection)" : "monitoring"),
-            none(
+            usual(
                 "2.8", "Originates from a third-party provider or another financial entity", "no sign of it in the logs"
             ),
-            measured("2.9", "Activation of business continuity plan", facts.recoveredAt == nil ? "false" : "true"),
-            none("2.10", "Other relevant information", "none"),
+            derived("2.9", "Activation of business continuity plan", facts.recoveredAt == nil ? "false" : "true"),
+            usual("2.10", "Other relevant information", "none"),
         ]
     }
 
@@ -105,26 +132,30 @@ struct DoraContext {
         let end = facts.resolvedAt ?? facts.recoveredAt ?? facts.awareAt
         let isDown = facts.downtimeSeconds > 0
         return [
-            none("3.1", "Incident reference code provided by the competent authority", "not provided yet"),
+            usual("3.1", "Incident reference code provided by the competent authority", "not provided yet"),
             measured("3.2", "Date and time of occurrence", facts.occurredAt),
             isDown
                 ? measured("3.3", "Date and time when services were recovered", facts.recoveredAt ?? "")
-                : none("3.3", "Date and time when services were recovered", "no downtime"),
-            measured("3.4", "Number of clients affected", "\(facts.clientsAffected)"),
-            measured(
+                : usual("3.3", "Date and time when services were recovered", "no downtime"),
+            counted("3.4", "Number of clients affected", "\(facts.clientsAffected)"),
+            counted(
                 "3.5", "Percentage of clients affected",
                 percent(Double(facts.clientsAffected), Double(facts.clientsTotal))),
-            measured("3.6", "Number of financial counterparts affected", "\(facts.counterpartsAffected)"),
-            measured(
-                "3.7", "Percentage of financial counterparts affected",
+            figure(
+                facts.counterpartsAffected > 0, "3.6", "Number of financial counterparts affected",
+                "\(facts.counterpartsAffected)"),
+            figure(
+                facts.counterpartsAffected > 0, "3.7", "Percentage of financial counterparts affected",
                 percent(Double(facts.counterpartsAffected), Double(facts.counterpartsTotal))),
-            when(relevance, "3.8", "Impact on relevant clients or counterparts", "true"),
+            relevance
+                ? derived("3.8", "Impact on relevant clients or counterparts", "true")
+                : none("3.8", "Impact on relevant clients or counterparts", "condition not met"),
             when(touched, "3.9", "Number of affected transactions", "\(facts.operationsAffected)"),
             when(
                 touched, "3.10", "Percentage of affected transactions",
                 percent(Double(facts.operationsAffected), facts.operationsPerDay)),
             when(touched, "3.11", "Value of affected transactions", thousands(facts.amountAffectedMinor)),
-            measured(
+            usual(
                 "3.12", "Actual figures, estimates or no impact",
                 "clients, transactions, counterparts: \(facts.certainty.rawValue)"),
             isReputation
@@ -132,31 +163,44 @@ struct DoraContext {
             isReputation
                 ? missing("3.14", "Context of the reputational impact")
                 : none("3.14", "Context of the reputational impact", "condition not met"),
-            measured(
+            derived(
                 "3.15", "Duration of the incident", Moment.duration(Moment.between(facts.occurredAt, end) ?? 0)),
-            when(isDown, "3.16", "Service downtime", Moment.duration(Int64(facts.downtimeSeconds))),
-            measured("3.17", "Actual or estimated duration figures", facts.certainty.rawValue),
-            when(isAbroad, "3.18", "Types of impact in the Member States", states),
+            isDown
+                ? measured("3.16", "Service downtime", Moment.duration(Int64(facts.downtimeSeconds)))
+                : usual("3.16", "Service downtime", "no downtime was told"),
+            usual("3.17", "Actual or estimated duration figures", facts.certainty.rawValue),
+            isAbroad
+                ? assumed("3.18", "Types of impact in the Member States", states)
+                : usual("3.18", "Types of impact in the Member States", "condition not met"),
             isAbroad
                 ? missing("3.19", "How other Member States are affected")
-                : none("3.19", "How other Member States are affected", "condition not met"),
+                : usual("3.19", "How other Member States are affected", "condition not met"),
         ]
+    }
+
+    /// That rows were changed was counted; that they were read follows from the phases of the attack.
+    private func readIsAssumed(_ number: String, _ name: String, _ value: String) -> Field {
+        facts.dataLost.contains(.confidentiality) ? assumed(number, name, value) : derived(number, name, value)
     }
 
     var impact: [Field] {
         let lost = facts.dataLost.map(\.rawValue).sorted().joined(separator: ", ")
         let hasLoss = !facts.dataLost.isEmpty
         return [
-            when(hasLoss, "3.20", "Materiality thresholds for 'Data losses'", lost),
-            when(
-                hasLoss, "3.21", "Description of the data losses",
-                "\(lost): \(facts.recordsRead) records read, \(facts.operationsAffected) operations altered, forged or deleted; "
-                    + "categories \(facts.readCategories.sorted().joined(separator: ", "))"),
-            measured(
+            hasLoss
+                ? readIsAssumed("3.20", "Materiality thresholds for 'Data losses'", lost)
+                : none("3.20", "Materiality thresholds for 'Data losses'", "condition not met"),
+            hasLoss
+                ? readIsAssumed(
+                    "3.21", "Description of the data losses",
+                    "\(lost): \(facts.recordsRead) records read, \(facts.operationsAffected) operations altered, forged or deleted; "
+                        + "categories \(facts.readCategories.sorted().joined(separator: ", "))")
+                : none("3.21", "Description of the data losses", "condition not met"),
+            usual(
                 "3.22", "Criterion 'Critical services affected'",
                 classification.criteria.first { $0.code == "critical_services" }?.reasonEn ?? ""),
-            measured("3.23", "Type of the incident", isCyber ? "cybersecurity-related" : "system failure"),
-            none("3.24", "Other types of incidents", "no other type"),
+            derived("3.23", "Type of the incident", isCyber ? "cybersecurity-related" : "system failure"),
+            usual("3.24", "Other types of incidents", "no other type"),
         ]
     }
 
@@ -166,23 +210,26 @@ struct DoraContext {
             when(
                 isCyber, "3.25", "Threats and techniques used by the threat actor",
                 facts.techniques.joined(separator: ", ")),
-            none("3.26", "Other types of techniques", "all are in the ATT&CK catalogue"),
-            measured(
+            usual("3.26", "Other types of techniques", "all are in the ATT&CK catalogue"),
+            usual(
                 "3.27", "Affected functional areas and business processes",
                 "accounts, payments, sign-in, customer records"),
-            measured("3.28", "Affected infrastructure components", "true"),
-            measured(
+            usual("3.28", "Affected infrastructure components", "true"),
+            usual(
                 "3.29", "Information about affected infrastructure components",
                 "application server, PostgreSQL database, logs"),
-            measured(
+            derived(
                 "3.30", "Impact on the financial interest of clients",
                 facts.amountAffectedMinor > 0 ? "true" : "false"),
-            measured(
+            derived(
                 "3.31", "Reporting to other authorities",
                 BreachAdvice(facts).tellsAuthority ? "data protection authority" : "none"),
-            none("3.32", "Specification of 'other' authorities", "no other authority"),
-            measured("3.33", "Temporary actions taken or planned to recover", actions.isEmpty ? "false" : "true"),
-            when(!actions.isEmpty, "3.34", "Description of temporary actions", actions),
+            usual("3.32", "Specification of 'other' authorities", "no other authority"),
+            derived("3.33", "Temporary actions taken or planned to recover", actions.isEmpty ? "false" : "true"),
+            // What was advised; whether it was done a person has to say.
+            actions.isEmpty
+                ? none("3.34", "Description of temporary actions", "condition not met")
+                : assumed("3.34", "Description of temporary actions", actions),
             when(
                 isCyber, "3.35", "Indicators of compromise",
                 (facts.addresses + facts.persistence).joined(separator: ", ")),
@@ -193,16 +240,16 @@ struct DoraContext {
         let cause = isCyber ? "malicious actions" : "system failure / malfunction"
         let isEnded = facts.resolvedAt != nil
         return [
-            measured("4.1", "High-level classification of root causes", cause),
-            measured(
+            derived("4.1", "High-level classification of root causes", cause),
+            derived(
                 "4.2", "Detailed classification of root causes",
                 isCyber
                     ? "deliberate external actions: \(facts.techniques.joined(separator: ", "))"
                     : "hardware or software"),
-            none("4.3", "Additional classification of root causes", "not asked for by 4.2"),
-            none("4.4", "Other types of root cause", "no other type"),
+            usual("4.3", "Additional classification of root causes", "not asked for by 4.2"),
+            usual("4.4", "Other types of root cause", "no other type"),
             missing("4.5", "Information about the root causes"),
-            measured(
+            assumed(
                 "4.6", "Incident resolution summary", isEnded ? facts.measures.joined(separator: "; ") : ""),
             isEnded
                 ? measured(
@@ -210,20 +257,24 @@ struct DoraContext {
                     facts.recoveredAt ?? facts.resolvedAt ?? "")
                 : missing("4.7", "Date and time when the root cause was addressed"),
             measured("4.8", "Date and time when the incident was resolved", facts.resolvedAt ?? ""),
-            none("4.9", "Permanent resolution date differs from planned", "no other date was planned"),
+            usual("4.9", "Permanent resolution date differs from planned", "no other date was planned"),
             missing("4.10", "Risk to critical functions for resolution purposes"),
             missing("4.11", "Information relevant for resolution authorities"),
-            measured(
-                "4.12", "Materiality threshold for 'Economic impact'",
+            figure(
+                facts.directLossMinor > 0, "4.12", "Materiality threshold for 'Economic impact'",
                 classification.criteria.first { $0.code == "economic" }?.reasonEn ?? ""),
-            measured("4.13", "Amount of gross direct and indirect costs and losses", thousands(facts.directLossMinor)),
-            measured("4.14", "Amount of financial recoveries", thousands(facts.recoveredMinor)),
-            when(
-                facts.recurring > 0, "4.15", "Whether non-major incidents have been recurring",
-                "\(facts.recurring) in six months"),
+            figure(
+                facts.directLossMinor > 0, "4.13", "Amount of gross direct and indirect costs and losses",
+                thousands(facts.directLossMinor)),
+            figure(
+                facts.recoveredMinor > 0, "4.14", "Amount of financial recoveries", thousands(facts.recoveredMinor)),
+            facts.recurring > 0
+                ? measured(
+                    "4.15", "Whether non-major incidents have been recurring", "\(facts.recurring) in six months")
+                : usual("4.15", "Whether non-major incidents have been recurring", "none was told"),
             facts.recurring > 0
                 ? missing("4.16", "Date and time of occurrence of recurring incidents")
-                : none("4.16", "Date and time of occurrence of recurring incidents", "none in six months"),
+                : usual("4.16", "Date and time of occurrence of recurring incidents", "none in six months"),
         ]
     }
 }

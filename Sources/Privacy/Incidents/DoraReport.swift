@@ -2,9 +2,15 @@ public import Web
 
 /// The form of Implementing Regulation (EU) 2025/302, Annex I: 76 fields, filled with what was measured.
 public struct DoraReport: Sendable {
-    public enum Source: String, Sendable {
-        /// Counted or computed by the platform.
+    public enum Source: String, Sendable, CaseIterable {
+        /// Counted or read by the platform in this incident.
         case measured
+        /// Follows by a rule from what was measured.
+        case derived
+        /// The answer of this bank or of the usual case, the same for each incident until a person says otherwise.
+        case usual = "default"
+        /// Rests on something that nobody counted: what was read, what was done of what was advised.
+        case assumed
         /// From the controller's entries, made once.
         case profile
         /// The condition of the field is not met, and that is known.
@@ -28,6 +34,16 @@ public struct DoraReport: Sendable {
     /// Of these, the ones with a measured value.
     public var measured: Int { fields.filter { $0.source == .measured }.count }
 
+    /// How many fields have each source.
+    public var counts: [(source: Source, count: Int)] {
+        Source.allCases.map { source in (source, fields.count { $0.source == source }) }
+    }
+
+    /// `21 measured, 15 derived, …`
+    public var countsText: String {
+        counts.filter { $0.count > 0 }.map { "\($0.count) \($0.source.rawValue)" }.joined(separator: ", ")
+    }
+
     public subscript(number: String) -> Field? { fields.first { $0.number == number } }
 
     /// - Parameter stage: `initial`, `intermediate` or `final`.
@@ -47,6 +63,7 @@ public struct DoraReport: Sendable {
         [
             "format": "digitalbank.dora/1", "reference": .string(reference),
             "filled": .integer(filledAlone), "measured": .integer(measured), "of": .integer(fields.count),
+            "sources": .object(counts.map { JSON.Member($0.source.rawValue, .integer($0.count)) }),
             "fields": .array(
                 fields.map {
                     [
@@ -72,11 +89,13 @@ public struct DoraReport: Sendable {
         let words: [Source: String] =
             isFrench
             ? [
-                .measured: "mesuré", .profile: "fiche de la banque", .notApplicable: "sans objet",
+                .measured: "mesuré", .derived: "déduit", .usual: "par défaut", .assumed: "SUPPOSÉ, à vérifier",
+                .profile: "fiche de la banque", .notApplicable: "sans objet",
                 .missing: "À REMPLIR",
             ]
             : [
-                .measured: "measured", .profile: "bank's record", .notApplicable: "not applicable",
+                .measured: "measured", .derived: "derived", .usual: "default", .assumed: "ASSUMED, to be checked",
+                .profile: "bank's record", .notApplicable: "not applicable",
                 .missing: "TO FILL IN",
             ]
         page.table(
