@@ -135,3 +135,4 @@ $$;
 revoke all on function public.beneficiaire_de_confiance(uuid, bigint), public.tenir_petits_paiements(uuid[], text),
     public.oublier_petits_paiements(uuid[], text), public.compter_petit_paiement(bigint, bigint, bigint, text)
     from public, anon, authenticated, service_role;
+grant execute on function public.beneficiaire_de_confiance(uuid, bigint) to service_role;
