@@ -108,7 +108,7 @@ struct FraudDeskService: Sendable {
         while !Task.isCancelled {
             if (try? await monitor.turn(.drift, holder: holder, everySeconds: Self.driftSeconds)) == true {
                 let count = try? await monitor.measure()
-                try? await monitor.done(.drift, holder: holder, result: count.map { "\($0 ?? 0) paiements" })
+                try? await monitor.done(.drift, holder: holder, result: count.map { "\($0) paiements" })
             }
             if let retrainingDays,
                 (try? await monitor.turn(

@@ -20,7 +20,9 @@ private let documentTemplate = TestTemplate("fraud-document", owner: .plain) { d
 
         func problem(_ value: JSON, _ schema: JSON, at place: String = "") -> String? {
             if let name = schema["$ref"]?.string?.split(separator: "/").last.map(String.init) {
-                guard let named = document["components"]?["schemas"]?[name] else { return "\(place): no schema \(name)" }
+                guard let named = document["components"]?["schemas"]?[name] else {
+                    return "\(place): no schema \(name)"
+                }
                 return problem(value, named, at: place)
             }
             if let choices = schema["anyOf"]?.array {
@@ -131,7 +133,9 @@ private let documentTemplate = TestTemplate("fraud-document", owner: .plain) { d
             _ = try await ask(.get, "/explain/1", "/explain/{id}", .null, analyst)
             _ = try await ask(.post, "/explain", "/explain", ["payment": 1], analyst)
             _ = try await ask(.post, "/feedback", "/feedback", ["payment": 2, "fraud": false], service)
-            for path in ["/models", "/rules", "/drift", "/cases"] { _ = try await ask(.get, path, path, .null, analyst) }
+            for path in ["/models", "/rules", "/drift", "/cases"] {
+                _ = try await ask(.get, path, path, .null, analyst)
+            }
             _ = try await ask(.get, "/cases/\(number)", "/cases/{id}", .null, analyst)
             _ = try await ask(.post, "/cases/\(number)/assign", "/cases/{id}/assign", .null, analyst)
             _ = try await ask(.post, "/cases/\(number)/notes", "/cases/{id}/notes", ["note": "called"], analyst)

@@ -7,6 +7,7 @@ internal import Postgres
 public struct DayOne: Sendable {
     /// With fewer payments rules and lists decide alone.
     public static let paymentsMin = 5_000
+    private static let actor = "premier jour"
     private static let historyDays = 120
     private static let pageSize = 20_000
     private static let sampleRows = 100_000
@@ -29,25 +30,25 @@ public struct DayOne: Sendable {
         let past = try await walk(history)
         guard past.count >= Self.paymentsMin else { return nil }
         let model = try trainer.train(past.matrix, minors: past.minors, plan: desk.plan, from: past.from, to: past.to)
-        let bytes = try ModelFile.sign(model, with: key)
+        let id = try await desk.registry.add(ModelFile.sign(model, with: key), actor: Self.actor)
         let isFirst = try await desk.database.transaction { tx in
             let store = HistoryStore(database: tx)
-            // A payment that comes meanwhile, or another server, finds the states or stops this.
-            try await tx.run("select pg_advisory_xact_lock(hashtext('fraud.premier_jour'))")
+            try await store.hold()
             guard try await store.isFirstDay() else { return false }
             for start in stride(from: 0, to: past.states.count, by: Self.lotSize) {
                 try await store.take(over: Array(past.states[start..<min(start + Self.lotSize, past.states.count)]))
             }
-            try await EvidenceJournal.append(
-                EvidenceEvent(
-                    "fraude.premier_jour", "bureau de la fraude",
-                    fields: ["paiements": "\(past.count)", "états": "\(past.states.count)"], actor: "premier jour"),
-                in: tx)
+            _ = try await ModelStore(database: tx).promote(id)
+            for (kind, fields) in [
+                ("fraude.premier_jour", ["paiements": "\(past.count)", "états": "\(past.states.count)"]),
+                ("fraude.modèle_promu", ["champion": "\(id)"]),
+            ] {
+                try await EvidenceJournal.append(
+                    EvidenceEvent(kind, "modèle \(id)", fields: fields, actor: Self.actor), in: tx)
+            }
             return true
         }
         guard isFirst else { return nil }
-        let id = try await desk.registry.add(bytes, actor: "premier jour")
-        try await desk.registry.promote(id, actor: "premier jour")
         try await desk.reloadModels()
         return id
     }

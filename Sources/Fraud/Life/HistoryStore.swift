@@ -10,14 +10,17 @@ struct HistoryStore: Sendable {
         var last: (time: String, id: Int64)?
     }
 
-    /// Whether service has not begun: no decision was made, no model is the champion, nothing was taken over.
+    /// Nothing was taken over yet, and no model is the champion.
     func isFirstDay() async throws -> Bool {
         try await database.one(
             """
-            select not exists (select from fraud.decisions) and not exists (select from fraud.etats_repris)
+            select not exists (select from fraud.etats_repris)
                 and not exists (select from fraud.modeles where statut = 'champion')
             """, as: Bool.self)
     }
+
+    /// Lets no payment change a state, and no other server begin, until the transaction ends.
+    func hold() async throws { try await database.run("lock table fraud.etats in exclusive mode") }
 
     /// The bank's payments stand here; false where only scores are served.
     func hasBank() async throws -> Bool {
@@ -59,17 +62,19 @@ struct HistoryStore: Sendable {
         return page
     }
 
-    /// Keeps states as they stand when service begins, and puts them into service.
+    /// Keeps states as they stand when service begins, and puts them into service. A client whose payments were judged
+    /// already goes on from those alone: recomputing gives the same.
     func take(over states: [StoredState]) async throws {
-        var statements: [Statement] = []
-        for state in states {
-            statements.append(
-                "insert into fraud.etats_repris (entite, cle, etat) values (\(state.name), \(state.key), \(state.bytes))"
-            )
-            statements.append(
-                "insert into fraud.etats (entite, cle, etat) values (\(state.name), \(state.key), \(state.bytes))")
-        }
-        _ = try await database.pipeline(statements)
+        _ = try await database.pipeline(
+            states.map { state in
+                """
+                with nouveaux as (
+                    insert into fraud.etats (entite, cle, etat) values (\(state.name), \(state.key), \(state.bytes))
+                    on conflict do nothing returning entite, cle, etat
+                )
+                insert into fraud.etats_repris (entite, cle, etat) select entite, cle, etat from nouveaux
+                """
+            })
     }
 
     func takenOver(after: (name: String, key: Int64)?, size: Int) async throws -> [StoredState] {
