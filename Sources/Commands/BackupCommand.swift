@@ -10,7 +10,9 @@ struct DataPlace: ParsableArguments {
 struct BackupCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backup", abstract: "Back the bank up, and prove that the backups are whole.",
-        subcommands: [Initialise.self, Now.self, List.self, Verify.self, Expire.self, Pages.self, Run.self, Sync.self])
+        subcommands: [
+            Initialise.self, Now.self, List.self, Verify.self, Expire.self, Pages.self, Run.self, Sync.self, Copy.self,
+        ])
 
     struct Initialise: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -22,6 +24,12 @@ struct BackupCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("A repository's folder; give it twice for two.", valueName: "dir"))
         var repository: [String] = []
 
+        @Option(
+            help: ArgumentHelp(
+                "Copy each sound set there too, into files that not even root can change (chattr +i).",
+                valueName: "dir"))
+        var immutableCopy: String?
+
         @Option(help: "Days for which any moment can be restored.")
         var days = 35
 
@@ -31,7 +39,8 @@ struct BackupCommand: AsyncParsableCommand {
         func run() async throws {
             try await CommandRunner.run {
                 let lines = try await ContinuityService.prepare(
-                    dataDirectory: place.dataDir, repositories: repository, days: days, fulls: fulls)
+                    dataDirectory: place.dataDir, repositories: repository, immutableCopy: immutableCopy, days: days,
+                    fulls: fulls)
                 for line in lines { Terminal.output(line) }
                 return 0
             }
@@ -131,6 +140,29 @@ struct BackupCommand: AsyncParsableCommand {
             try await CommandRunner.run {
                 try await ContinuityService.run(dataDirectory: place.dataDir) { Terminal.output($0) }
                 return 0
+            }
+        }
+    }
+
+    struct Copy: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "copy", abstract: "Look whether the immutable copy is one, or make a repository of it.",
+            discussion: "Ends with 3 when a file of the copy could be changed.")
+
+        @OptionGroup var place: DataPlace
+
+        @Option(help: "Whose copy.")
+        var repository = 1
+
+        @Option(help: ArgumentHelp("A new folder for the repository.", valueName: "dir"))
+        var into: String?
+
+        func run() async throws {
+            try await CommandRunner.run {
+                let (lines, isSound) = try await ContinuityService.copy(
+                    dataDirectory: place.dataDir, repository: repository, into: into)
+                for line in lines { Terminal.output(line) }
+                return isSound ? 0 : 3
             }
         }
     }

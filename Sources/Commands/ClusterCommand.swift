@@ -28,6 +28,9 @@ struct ClusterCommand: AsyncParsableCommand {
             help: ArgumentHelp("A host of a server of the bank with HAProxy; two or more.", valueName: "name=address"))
         var serverHost: [String] = []
 
+        @Option(help: ArgumentHelp("Another machine that may connect; may be repeated.", valueName: "address"))
+        var client: [String] = []
+
         @Flag(help: "Refuse writes while no second machine has them.")
         var strict = false
 
@@ -35,6 +38,7 @@ struct ClusterCommand: AsyncParsableCommand {
             try await CommandRunner.run {
                 let lines = try ClusterService.prepare(
                     dataDirectory: place.dataDir, name: name, databases: databaseHost, servers: serverHost,
+                    clients: client,
                     isStrict: strict)
                 for line in lines { Terminal.output(line) }
                 return 0

@@ -42,6 +42,7 @@ public struct BackupDesk: Sendable {
         if !cluster.isRunning { try await cluster.start() }
         try folder.prepare()
         for repository in settings.repositories { try Self.prepare(repository: repository) }
+        if let copy = settings.immutableCopy { try await ImmutableCopy(path: copy).prepare() }
         try settings.save(folder)
         try KeptCluster.save(cluster, folder)
         try await writeConfiguration(settings, cluster)
@@ -109,6 +110,7 @@ public struct BackupDesk: Sendable {
             }
         }
         if made.sets.isEmpty, let first { throw first }
+        await keepCopies(settings, &made)
         let sets = made.sets
         let damaged = Set(made.damaged)
         try? await withBank(cluster) { database in

@@ -79,6 +79,8 @@ public struct BackupSettings: Codable, Sendable, Hashable {
     public var schedule = Schedule()
     /// Whether a commit waits until the receiver has it on disk; nil is no.
     public var isSynchronous: Bool?
+    /// A folder for copies that nobody changes; nil is none.
+    public var immutableCopy: String?
 
     public struct Retention: Codable, Sendable, Hashable {
         /// Full sets that stay whatever their age.

@@ -6,7 +6,7 @@ internal import PostgresServer
 public enum ClusterService {
     /// Hosts as `name=address`, or `name=address,front address`.
     public static func prepare(
-        dataDirectory: String, name: String, databases: [String], servers: [String], isStrict: Bool
+        dataDirectory: String, name: String, databases: [String], servers: [String], clients: [String], isStrict: Bool
     ) throws -> [String] {
         let data = DataDirectory(dataDirectory)
         try data.prepare()
@@ -14,6 +14,7 @@ public enum ClusterService {
             name: name, databases: try databases.map(host), servers: try servers.map(host),
             binaries: try PostgresBinaries.find().directory)
         plan.isStrict = isStrict
+        plan.clients = clients
         return try ClusterDesk(dataDirectory: data.path).prepare(plan)
     }
 

@@ -10,7 +10,7 @@ public enum ContinuityService {
 
     /// - Parameter repositories: absolute paths; two below the data directory when empty.
     public static func prepare(
-        dataDirectory: String, repositories: [String], days: Int, fulls: Int
+        dataDirectory: String, repositories: [String], immutableCopy: String? = nil, days: Int, fulls: Int
     ) async throws -> [String] {
         let desk = desk(dataDirectory)
         let folder = desk.folder.path
@@ -18,6 +18,7 @@ public enum ContinuityService {
             repositories: repositories.isEmpty ? [folder + "/repository1", folder + "/repository2"] : repositories)
         settings.retention.days = days
         settings.retention.fullsMin = fulls
+        settings.immutableCopy = immutableCopy
         return try await desk.prepare(settings)
     }
 
@@ -46,6 +47,19 @@ public enum ContinuityService {
         return (
             [head] + audit.findings.map { "FOUND  \($0.kind)  repository \($0.repository)  \($0.words)" }, false
         )
+    }
+
+    /// The immutable copy as a repository; or, without a folder, whether anything of it could be changed.
+    public static func copy(
+        dataDirectory: String, repository: Int, into target: String?
+    ) async throws -> (lines: [String], isSound: Bool) {
+        let desk = desk(dataDirectory)
+        if let target {
+            let label = try await desk.assemble(repository: repository, into: target)
+            return (["\(target)  holds repository \(repository) as of \(label)"], true)
+        }
+        let open = try await desk.unmarkedCopies()
+        return (open.isEmpty ? ["nothing of it can be changed"] : open.map { "CAN BE CHANGED  \($0)" }, open.isEmpty)
     }
 
     public static func expire(dataDirectory: String, dryRun: Bool) async throws -> [String] {

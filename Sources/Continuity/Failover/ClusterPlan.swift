@@ -68,6 +68,8 @@ public struct ClusterPlan: Codable, Sendable, Hashable {
     public var name: String
     public var databases: [Host]
     public var servers: [Host]
+    /// Machines that may connect besides the hosts, such as the one where the cluster is administered.
+    public var clients: [String] = []
     public var ports = Ports()
     public var timing = Timing()
     /// Refuse writes while no second machine has them; otherwise a lonely leader goes on alone.
@@ -96,6 +98,7 @@ public struct ClusterPlan: Codable, Sendable, Hashable {
             throw .cluster("\(databases.count) database hosts: a majority needs 3, 5 or 7")
         }
         guard Host.isName(name) else { throw .cluster("\(name) is no name: small letters, digits and - only") }
+        guard clients.allSatisfy(Host.isAddress) else { throw .cluster("a client's address can not be read") }
         guard Set(all.map(\.name)).count == all.count, Set(all.map(\.address)).count == all.count else {
             throw .cluster("two hosts have the same name or address")
         }

@@ -65,7 +65,8 @@ struct PatroniText {
     }
 
     private var serverPart: String {
-        let peers = (plan.databases + plan.servers).flatMap { [$0.address, $0.front].compactMap(\.self) }
+        let peers =
+            (plan.databases + plan.servers).flatMap { [$0.address, $0.front].compactMap(\.self) } + plan.clients
         let rules =
             ["local all all scram-sha-256", "host all all 127.0.0.1/32 scram-sha-256"]
             + peers.map { "host all all \(Self.block($0)) scram-sha-256" }

@@ -25,6 +25,7 @@ final class PlayedCluster: Sendable {
             servers: (1...2).map { PlayedNetwork.host("web\($0)", 10 + $0) },
             binaries: try PostgresBinaries.find().directory)
         plan.sockets = nil
+        plan.clients = PlayedNetwork.Wire.allCases.map { $0.block + ".254" }
         plan.directory = directory
         self.plan = try plan.checked()
         self.directory = directory
