@@ -3,7 +3,7 @@ internal import Evidence
 internal import Foundation
 internal import Postgres
 internal import Synchronization
-internal import Web
+public import Web
 
 /// Reads of employees and machines through the table API, gathered in memory and written in batches: off the hot path, at
 /// the price that a server which is killed loses what it had not written, a second's worth at most.
