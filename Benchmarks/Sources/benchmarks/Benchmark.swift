@@ -56,7 +56,7 @@ extension [Double] {
 enum Benchmarks {
     static let all: [any Benchmark] = [
         PointReads(), SingleTransfers(), BatchTransfers(), HotAccount(), SalvageRead(), Recovery(), ApiReads(),
-        ApiWrites(), ApiTransfers(), ApiSockets(), FraudScore(), FraudDecide(),
+        ApiWrites(), ApiTransfers(), ApiSockets(), FraudScore(), FraudDecide(), DetectionSpeed(), DetectionScores(),
     ]
 }
 

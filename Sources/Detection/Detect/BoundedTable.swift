@@ -63,20 +63,22 @@ final class BoundedTable<Value: TableValue> {
     private func insert(_ key: UInt64, _ now: UInt32) -> UnsafeMutablePointer<Value> {
         if count > buckets * 5, buckets < bucketsMax { grow() }
         let base = (Int(truncatingIfNeeded: key >> 20) & (buckets - 1)) * Self.ways
-        var victim = base
-        for slot in base..<base + Self.ways {
-            if keys[slot] == 0 {
-                victim = slot
-                break
-            }
-            let (one, other) = (values[slot], values[victim])
-            if (one.weight, one.lastSeen) < (other.weight, other.lastSeen) { victim = slot }
-        }
+        let victim = (base..<base + Self.ways).first { keys[$0] == 0 } ?? leastWorth(base)
         if keys[victim] == 0 { count += 1 } else { evicted += 1 }
         keys[victim] = key
         values[victim] = Value()
         values[victim].lastSeen = now
         return values + victim
+    }
+
+    private func leastWorth(_ base: Int) -> Int {
+        var victim = base
+        var least = (values[base].weight, values[base].lastSeen)
+        for slot in base + 1..<base + Self.ways {
+            let worth = (values[slot].weight, values[slot].lastSeen)
+            if worth < least { (victim, least) = (slot, worth) }
+        }
+        return victim
     }
 
     private func grow() {

@@ -118,6 +118,13 @@ final class PeerDetector {
     private func judge(
         _ state: UnsafeMutablePointer<PeerState>, _ event: LogEvent, _ place: LinePlace, _ now: UInt32
     ) {
+        // Nearly all lines: nothing is near its limit.
+        if state.pointee.missing < limits.missing, state.pointee.refused < limits.refused,
+            state.pointee.ascending < limits.ascending, state.pointee.requests < limits.requests,
+            state.pointee.objectMisses * 3 < limits.objects / 3
+        {
+            return
+        }
         let value = state.pointee
         if value.missing >= limits.missing, value.missing * 2 >= value.requests,
             value.missingPaths.estimate >= limits.missingPaths

@@ -53,7 +53,8 @@ enum QueryGrammar {
         let operand = value.from(start)
         if operand[0] == 40, operand[operand.count - 1] == 41 {
             list(operand[1, operand.count - 1], body)
-        } else if operand[0] == 123, operand[operand.count - 1] == 125 {
+        } else if operand[0] == 123, operand[operand.count - 1] == 125, operand[1] != 123, operand.first(36) == nil {
+            // An array; doubled braces and operators of other databases are no array's.
             list(operand[1, operand.count - 1], body)
         } else {
             body(operand)

@@ -220,7 +220,7 @@ final class WebEngine {
     private func counts(_ rule: WebRule, _ kind: WebPiece, _ bytes: Bytes) -> Bool {
         switch kind {
         case .argument, .body: break
-        case .grammar: return rule.kind != .sensitiveFile && rule.kind != .ldap && rule.kind != .ssrf
+        case .grammar: return rule.kind != .sensitiveFile && rule.kind != .ssrf
         case .path: return rule.kind != .xpath && rule.kind != .ldap && rule.kind != .ssrf && rule.points >= 5
         case .agent, .header: return true
         }

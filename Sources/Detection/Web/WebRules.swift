@@ -76,7 +76,7 @@ struct WebRule: Sendable {
     static let plain: [WebRule] = bare + [WebRule(.probe, 0, callers)]
 
     private static let callers =
-        #"union|select|insert|delete|drop|truncate|update|exec|declare|waitfor|outfile|order\s|procedure|like|between|\bping|wget|curl|\brm\s|chmod|uname|\bcat\s|cmd|powershell|\bnc\s|\bdir[\s+]|://|\.\.|script\s?:|jndi|0x|\b(?:or|and|xor|having)\s|/bin/|data:|ro0ab|meta-data|=[a-z]?\s?/?(?:id|ls|dir)\b|(?:/\.){4}|collaborator|oast|interact\.sh|computemeta"#
+        #"union|select|insert|delete|drop|truncate|update|exec|declare|waitfor|outfile|order\s|procedure|like|between|\bping|wget|curl|\brm\s|chmod|uname|\bcat\s|cmd|powershell|\bnc\s|\bdir[\s+]|://|\.\.|script\s?:|jndi|0x|\b(?:or|and|xor|having)\s|/bin/|data:|ro0ab|meta-data|=[a-z]?\s?/?(?:id|ls|dir)\b|(?:/\.){4}|collaborator|oast|interact\.sh|computemeta|classloader"#
 
     /// For user agents and referers, which are full of parentheses and of other sites' arguments.
     static let headers: [WebRule] = [
@@ -294,7 +294,7 @@ struct WebRule: Sendable {
         ),
         WebRule(
             .splitting, 5,
-            #"\n\s*(?:set-cookie|location|content-(?:type|length|disposition)|http/[0-9]|host|refresh|x-[a-z-]+|access-control-[a-z-]+|transfer-encoding|bcc|cc|to|from|subject|mime-version)\s*(?::|\s[0-9]{3})"#
+            #"\n\s*(?:set-cookie|location|content-(?:type|length|disposition)|http/[0-9](?:\.[0-9])?|host|refresh|x-[a-z-]+|access-control-[a-z-]+|transfer-encoding|bcc|cc|to|from|subject|mime-version)\s*(?::|\s[0-9]{3})"#
         ),
     ]
     private static let bare: [WebRule] = [
