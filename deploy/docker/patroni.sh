@@ -20,6 +20,9 @@ bootstrap:
     maximum_lag_on_failover: 1048576
     # A transfer that was confirmed is on two machines.
     synchronous_mode: true
+    # A server that died is replaced, not waited for; a leader that sees all others goes on while etcd is away.
+    primary_start_timeout: 0
+    failsafe_mode: true
     postgresql:
       use_pg_rewind: true
       use_slots: true

@@ -102,6 +102,9 @@ extension ClusterPlan {
         var configuration = DatabaseConfiguration(address(), password: password)
         configuration.limits.connectionsMax = 4
         configuration.limits.waitMax = .seconds(2)
+        // A frozen server's machine still answers for it: only its silence tells.
+        configuration.limits.statementTimeout = .seconds(3)
+        configuration.limits.silenceMax = .seconds(2)
         configuration.limits.reconnectPauseMin = .milliseconds(50)
         configuration.limits.reconnectPauseMax = .milliseconds(200)
         return configuration

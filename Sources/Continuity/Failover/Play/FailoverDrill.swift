@@ -45,8 +45,13 @@ public struct FailoverDrill: Sendable {
         let begun = Acknowledgements.now()
         try await cluster.start()
         try await settle(patience: 180)
-        let database = Database(cluster.plan.writing(cluster.secrets.owner))
-        try await furnish(database)
+        let writing = cluster.plan.writing(cluster.secrets.owner)
+        let database = Database(writing)
+        // For migrations and proofs, which may take their time.
+        var patient = writing
+        patient.limits.statementTimeout = .zero
+        let asking = Database(patient)
+        try await furnish(asking)
         for host in cluster.plan.databases { try cluster.startWitness(host.name) }
         let direct = FailoverWriters(prefix: "direct-", acknowledged: Acknowledgements())
         var api: (writers: FailoverWriters, key: String)?
@@ -68,18 +73,21 @@ public struct FailoverDrill: Sendable {
             let logs = [direct.acknowledged] + (api.map { [$0.writers.acknowledged] } ?? [])
             do {
                 for (index, fault) in request.faults.enumerated() {
-                    let round = try await play(index + 1, fault, logs, database)
+                    let round = try await play(index + 1, fault, logs, asking)
                     report(FailoverReport.line(round))
                     found.rounds.append(round)
                 }
             } catch {
                 for log in logs { log.end() }
+                // Whoever waits for a server that is frozen waits no longer.
+                await database.close()
                 throw error
             }
             for log in logs { log.end() }
             try await group.waitForAll()
         }
         await database.close()
+        await asking.close()
         return found
     }
 
