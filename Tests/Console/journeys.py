@@ -419,7 +419,7 @@ def walk(browser, context, role, pages):
             watch.axe(page, f"{role} {path}")
             if SHOTS:
                 name = re.sub(r"\W+", "-", path.split("?")[0]).strip("-") or "accueil"
-                name = re.sub(r"[0-9a-f-]{36}", "un", name)
+                name = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "un", name)
                 shot(page, f"{role}-{name}-{form}")
         window.close()
 

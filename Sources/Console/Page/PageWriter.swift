@@ -12,7 +12,7 @@ struct PageWriter {
         + "font-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
     func response(_ page: PageView, status: Int = 200) throws -> ApiResponse {
-        var view = page.view
+        var view = Templates.prepared(page.view)
         for (name, value) in try frame(page) where view[name] == nil { view[name] = value }
         view["content"] = try call.console.templates.render(page.template, view)
         let text = try call.console.templates.render("layout", view)
@@ -45,11 +45,11 @@ struct PageWriter {
                     "initial": String(person.email.prefix(1)).uppercased(), "is_strong": person.isStrong,
                 ] as View
             view["nav"] = Navigation.entries(person.role).map { entry -> View in
-                [
+                Templates.prepared([
                     "href": entry.path, "label": words("nav.\(entry.name)"), "icon": entry.icon, "key": entry.key,
                     "is_current": entry.name == page.section, "is_main": entry.isMain,
                     "group": entry.group.map { words("group.\($0)") } ?? "",
-                ]
+                ])
             }
             view["more"] = Navigation.entries(person.role).filter { !$0.isMain }.map { entry -> View in
                 ["href": entry.path, "label": words("nav.\(entry.name)"), "is_current": entry.name == page.section]

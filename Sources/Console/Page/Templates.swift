@@ -29,6 +29,25 @@ struct Templates: Sendable {
         self.names = names
     }
 
+    /// A text with nothing in it: shown as nothing, and a section of it is not shown either.
+    private struct Nothing: MustacheCustomRenderable {
+        var renderText: String { "" }
+        var isNull: Bool { true }
+    }
+
+    /// The view with its empty texts as templates understand them.
+    static func prepared(_ view: View) -> View {
+        view.mapValues { value -> Any in
+            switch value {
+            case let text as String where text.isEmpty: return Nothing()
+            case is String: return value
+            case let list as [View]: return list.map(prepared)
+            case let inner as View: return prepared(inner)
+            default: return value
+            }
+        }
+    }
+
     func render(_ name: String, _ view: View) throws -> String {
         guard let text = library.render(view, withTemplate: name) else {
             throw ConsoleError.resource(name + ".mustache", "there is no such template")
