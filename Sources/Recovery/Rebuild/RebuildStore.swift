@@ -8,8 +8,17 @@ enum RebuildStore {
         return Statement(unchecked: "copy \(schema)\(table) (\(list)) from stdin")
     }
 
-    /// A table that is empty, in files that are new to the transaction: with the least WAL its rows need none.
-    static func empty(_ table: String) -> Statement { Statement(unchecked: "truncate public.\(table)") }
+    /// Gives an empty table files that are new to the transaction: with the least WAL its rows need none. A table that
+    /// rows, keys or triggers hold on to stays as it is.
+    static func empty(_ table: String) -> Statement {
+        Statement(
+            unchecked: """
+                do $$ begin if not exists (select from public.\(table))
+                    and not exists (select from pg_constraint where confrelid = 'public.\(table)'::regclass)
+                    and not exists (select from pg_trigger where tgrelid = 'public.\(table)'::regclass)
+                then truncate public.\(table); end if; end $$
+                """)
+    }
 
     /// Tables and other relations of the user that stand in the database already.
     static let occupants: Statement = """
