@@ -133,7 +133,7 @@ begin
     end if;
 end
 $$;
-revoke all on function public.beneficiaire_de_confiance(uuid, bigint), public.tenir_petits_paiements(uuid[], uuid[], text),
-    public.oublier_petits_paiements(uuid[], text), public.compter_petit_paiement(bigint, bigint, bigint, text)
+revoke all on function public.beneficiaire_de_confiance(uuid, bigint),
+    public.tenir_petits_paiements(uuid[], uuid[], text), public.oublier_petits_paiements(uuid[], text), public.compter_petit_paiement(bigint, bigint, bigint, text)
     from public, anon, authenticated, service_role;
 grant execute on function public.beneficiaire_de_confiance(uuid, bigint) to service_role;
