@@ -134,6 +134,7 @@ begin
 end
 $$;
 revoke all on function public.beneficiaire_de_confiance(uuid, bigint),
-    public.tenir_petits_paiements(uuid[], uuid[], text), public.oublier_petits_paiements(uuid[], text), public.compter_petit_paiement(bigint, bigint, bigint, text)
+    public.tenir_petits_paiements(uuid[], uuid[], text), public.oublier_petits_paiements(uuid[], text),
+    public.compter_petit_paiement(bigint, bigint, bigint, text)
     from public, anon, authenticated, service_role;
 grant execute on function public.beneficiaire_de_confiance(uuid, bigint) to service_role;
