@@ -107,7 +107,7 @@ import Testing
         "select reserver(1, 5, 'x')", "select liberer(gen_random_uuid())", "select contrepasser(1, 'x')",
         "select clore_journee()", "select fixer_plafond(1, 'web', 5)", "select ouvrir_compte_chaud('x')",
         "select comptabiliser(2, 1, 5, 'EUR', 'x', null, null, null, null, null, null, null, null, 0, null, null, null)",
-        "select tenir_petits_paiements(null, 'EUR')", "select imputer_plafonds(1, 'web', -5, current_date)",
+        "select tenir_petits_paiements(null, null, 'EUR')", "select imputer_plafonds(1, 'web', -5, current_date)",
         "select * from verifier_le_grand_livre()", "select reprendre_les_soldes()", "select compte_interne('x', 'EUR')",
         "select creer_partitions('2030-01-01', '2030-01-01')", "select nextval('ecritures_chaudes_numero')",
         "select tenir_comptes(1)", "select rejouer(gen_random_uuid(), 'x', 'x')",

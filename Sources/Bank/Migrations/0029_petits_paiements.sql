@@ -68,18 +68,19 @@ begin
 end
 $$;
 
--- Takes the counters of these clients, in the order of their ids; the caller holds the clients' accounts.
-create function public.tenir_petits_paiements(p_clients uuid[], p_devise text) returns void
+-- Takes the counters of all these clients, in the order of their ids, and makes those of payers; the caller holds the
+-- clients' accounts.
+create function public.tenir_petits_paiements(p_payeurs uuid[], p_tous uuid[], p_devise text) returns void
     language plpgsql
     as $$
 begin
     insert into public.petits_paiements (client_id, devise)
-    select distinct q.client, p_devise from unnest(p_clients) q (client)
+    select distinct q.client, p_devise from unnest(p_payeurs) q (client)
     where q.client is not null and not exists (
         select from public.petits_paiements p where p.client_id = q.client and p.devise = p_devise)
     order by 1
     on conflict do nothing;
-    perform from public.petits_paiements where client_id = any (p_clients) and devise = p_devise
+    perform from public.petits_paiements where client_id = any (p_tous) and devise = p_devise
     order by client_id for no key update;
 end
 $$;
@@ -120,7 +121,7 @@ begin
     elsif public.beneficiaire_de_confiance(v_client, p_credit) then
         return;
     end if;
-    perform public.tenir_petits_paiements(array[v_client], p_devise);
+    perform public.tenir_petits_paiements(array[v_client], array[v_client], p_devise);
     update public.petits_paiements p set cumul_minor = p.cumul_minor + p_montant, nombre = p.nombre + 1
     where p.client_id = v_client and p.devise = p_devise
         and coalesce(p.cumul_minor + p_montant <= v_limite.cumul_minor, true)
@@ -132,7 +133,8 @@ begin
     end if;
 end
 $$;
-revoke all on function public.beneficiaire_de_confiance(uuid, bigint), public.tenir_petits_paiements(uuid[], text),
-    public.oublier_petits_paiements(uuid[], text), public.compter_petit_paiement(bigint, bigint, bigint, text)
+revoke all on function public.beneficiaire_de_confiance(uuid, bigint),
+    public.tenir_petits_paiements(uuid[], uuid[], text), public.oublier_petits_paiements(uuid[], text),
+    public.compter_petit_paiement(bigint, bigint, bigint, text)
     from public, anon, authenticated, service_role;
 grant execute on function public.beneficiaire_de_confiance(uuid, bigint) to service_role;

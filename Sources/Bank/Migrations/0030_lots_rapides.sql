@@ -210,7 +210,9 @@ begin
         order by o.rang
     ) q;
     if v_compte and cardinality(array_remove(t_payeur, null)) > 0 then
-        perform public.tenir_petits_paiements(t_client, p_devise);
+        perform public.tenir_petits_paiements(
+            array(select t_client[t_payeur[i]] from generate_series(1, n) i),
+            array(select t_client[t_debit[i]] from generate_series(1, n) i), p_devise);
         select array_agg(coalesce(p.cumul_minor, 0) order by q.rang), array_agg(coalesce(p.nombre, 0) order by q.rang)
         into t_cumul, t_nombre
         from unnest(t_client) with ordinality q (client, rang)
