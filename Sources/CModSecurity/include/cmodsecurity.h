@@ -1,6 +1,6 @@
 // libmodsecurity, loaded when it is asked for: with its twelve libraries it is no part of every start.
-#ifndef DIGITALBANK_CMODSECURITY_H
-#define DIGITALBANK_CMODSECURITY_H
+#ifndef CMODSECURITY_H
+#define CMODSECURITY_H
 #include <stddef.h>
 #include <stdint.h>
 
