@@ -84,7 +84,7 @@ import Testing
                "message": "60 clients lus en une requête", "evidence": "GET /rest/v1/clients?select=* 200"}]}
             """
         let database = Database(bank.cluster.configuration(database: "digitalbank_restored"))
-        try await database.run("select * from detection.record(\(incident)::jsonb, 'test')")
+        try await database.run("select * from detection.record(\(incident)::jsonb, 'analysis')")
         await database.close()
     }
 
