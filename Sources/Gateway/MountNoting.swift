@@ -11,12 +11,14 @@ extension Mount {
             guard response.status.kind == .successful, !response.body.isEmpty else { return }
             note(request, actor, response.fields[.contentRange], Self.profile.flatMap { request.fields[$0] })
         }
-        let wrapped: Quick? = quick.map { quick in
-            { request, actor, executor, then in
-                quick(request, actor, executor) { response in
+        var wrapped: Quick?
+        if let quick {
+            wrapped = { request, actor, executor, then in
+                let tellAndThen: @Sendable (ApiResponse) -> Void = { response in
                     tell(request, actor, response)
                     then(response)
                 }
+                return quick(request, actor, executor, tellAndThen)
             }
         }
         return Mount(prefix, needsToken: needsToken, quick: wrapped) { [handle] request, actor in

@@ -1,0 +1,62 @@
+internal import Postgres
+internal import Web
+
+/// The SQL of incidents of the detection. Its schema may not be there.
+struct DetectedStore: Sendable {
+    let database: any SQLExecutor
+
+    struct Detected: Sendable {
+        let id: String
+        let titleFr: String
+        let titleEn: String
+        let facts: IncidentFacts
+    }
+
+    func isThere() async throws -> Bool {
+        try await database.one("select to_regclass('detection.incidents') is not null", as: Bool.self)
+    }
+
+    func waiting(_ gravities: [String]) async throws -> [Detected] {
+        try await database.run(
+            """
+            select i.id::text, i.title_fr, i.title_en, to_json(i.stages)::text, to_json(i.addresses)::text,
+                to_json(i.accounts)::text,
+                to_char(least(i.first_at, i.opened_at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+                to_char(i.opened_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+                coalesce((select json_agg(distinct f.technique) from detection.findings f
+                    where f.incident_id = i.id and f.technique is not null), '[]')::text
+            from detection.incidents i
+            where i.severity = any (\(SQLArray(gravities))::text[]) and i.status <> 'closed' and i.merged_into is null
+                and not exists (select from privacy.incidents p where p.source = 'detection' and p.source_id = i.id::text)
+            order by i.opened_at limit 50
+            """
+        ).map { row in
+            let stages = texts(try row.decode(3))
+            let moment: String = try row.decode(7)
+            var facts = IncidentFacts(occurredAt: try row.decode(6), detectedAt: moment, awareAt: moment)
+            facts.isMalicious = true
+            facts.stages = stages
+            facts.addresses = Array(texts(try row.decode(4)).prefix(200))
+            facts.techniques = texts(try row.decode(8))
+            facts.clientsAffected = Set(texts(try row.decode(5))).count
+            let deep = ["initial_access", "persistence", "collection", "exfiltration", "impact", "credential_access"]
+            facts.hasAccess = stages.contains { stage in deep.contains { Self.isSame($0, stage) } }
+            if stages.contains(where: { Self.isSame("exfiltration", $0) || Self.isSame("collection", $0) }) {
+                facts.dataLost.insert(.confidentiality)
+                facts.readCategories = ["person", "contact", "financial"]
+            }
+            if stages.contains(where: { Self.isSame("impact", $0) }) { facts.dataLost.insert(.integrity) }
+            // Counted from the log as it comes; the measurement behind it says what it came to.
+            facts.certainty = .estimate
+            return Detected(id: try row.decode(0), titleFr: try row.decode(1), titleEn: try row.decode(2), facts: facts)
+        }
+    }
+
+    private func texts(_ json: String) -> [String] {
+        ((try? JSONReader.read(json))?.array ?? []).compactMap(\.string)
+    }
+
+    private static func isSame(_ code: String, _ stage: String) -> Bool {
+        stage.lowercased().replacing("-", with: "_").replacing(" ", with: "_") == code
+    }
+}
