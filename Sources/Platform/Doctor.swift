@@ -91,10 +91,7 @@ public enum Doctor {
             Need(
                 what: "Patroni, etcd and HAProxy", purpose: "drills of failover (cluster drill)",
                 install: "apt-get install --no-install-recommends patroni etcd-server haproxy", isRequired: false
-            ) {
-                let missing = ["patroni", "etcd", "haproxy"].filter { Tools.find($0) == nil }
-                return missing.isEmpty ? Tools.find("patroni") : nil
-            },
+            ) { ["patroni", "etcd", "haproxy"].allSatisfy { Tools.find($0) != nil } ? "all three" : nil },
             Need(
                 what: "libxlsxwriter", purpose: "writes workbooks", install: "apt-get install libxlsxwriter-dev",
                 isRequired: true
