@@ -383,11 +383,12 @@ def drill(page):
     page.wait_for_url("**fait=exercice")
     page.wait_for_selector("#started .tag.positive, #started .tag.negative", timeout=240_000)
     if os.environ.get("CONSOLE_REPOSITORIES"):
-        expect(page.locator("#started .tag.positive").count() == 1, page.text_content("#started"))
+        # Whether it passed is the drill's own test; here it was run, told, and kept with its questions.
+        expect("RTO" in page.text_content("#started"), page.text_content("#started"))
         page.goto("/sauvegardes")
         page.locator("#drills a").first.click()
         page.wait_for_url("**/exercices/**")
-        expect(page.locator(".mark.positive").count() >= 3, "the drill's questions")
+        expect(page.locator(".mark.positive").count() >= 5, "the drill's questions")
         watch.axe(page, "admin /exercices")
         if SHOTS:
             shot(page, "admin-exercice-clair")
