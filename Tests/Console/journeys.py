@@ -381,7 +381,7 @@ def drill(page):
     page.fill("#confirm", "EXERCICE")
     page.locator("form[action='/exercices'] button").click()
     page.wait_for_url("**fait=exercice")
-    page.wait_for_selector("#started .tag.positive, #started .tag.negative", timeout=240_000)
+    page.wait_for_selector("#started > ul > li:first-child > .tag:is(.positive, .negative)", timeout=240_000)
     if os.environ.get("CONSOLE_REPOSITORIES"):
         # Whether it passed is the drill's own test; here it was run, told, and kept with its questions.
         expect("RTO" in page.text_content("#started"), page.text_content("#started"))
@@ -393,7 +393,7 @@ def drill(page):
         if SHOTS:
             shot(page, "admin-exercice-clair")
     else:
-        expect(page.locator("#started .proof").count() == 1, "the drill says why it failed")
+        expect(page.locator("#started .proof").count() >= 1, "the drill says why it failed")
 
 
 def shot(page, name):
@@ -416,7 +416,10 @@ def walk(browser, context, role, pages):
                 continue
             page.goto(path)
             expect(page.get_attribute("html", "lang") == language, f"{path} is in {language}")
-            expect(not MISSING.search(page.inner_html("main")), f"{path} has every word")
+            # Kinds of acts and names of files look like names of words.
+            shown = page.evaluate("(() => { const main = document.querySelector('main').cloneNode(true);"
+                                  " for (const cell of main.querySelectorAll('.mono')) cell.remove(); return main.innerHTML })()")
+            expect(not MISSING.search(shown), f"{path} has every word")
             watch.axe(page, f"{role} {path}")
             if SHOTS:
                 name = re.sub(r"\W+", "-", path.split("?")[0]).strip("-") or "accueil"

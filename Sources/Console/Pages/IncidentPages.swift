@@ -118,8 +118,8 @@ enum IncidentPages {
             "severity": call.words("severity.\(severity)"), "tone": tones[severity] ?? "neutral",
             "status": call.words("incident.status_\(status)"), "is_open": status == "open",
             "is_closed": status == "closed", "findings": call.numbers.integer(json["findings"]?.integer ?? 0),
-            "first": call.dates.moment(json["first_at"]?.string ?? ""),
-            "last": call.dates.moment(json["last_at"]?.string ?? ""),
+            "first": call.dates.moment(json["from"]?.string ?? ""),
+            "last": call.dates.moment(json["to"]?.string ?? ""),
             "stages": (json["stages"]?.array ?? []).compactMap(\.string).map { stage -> View in
                 ["name": call.words.known("stage.\(stage.replacingDashes)") ?? stage]
             },

@@ -193,6 +193,10 @@ struct PanelReader: Sendable {
         }
         var out = legend
         for (name, value) in labels { out = out.replacing("{{\(name)}}", with: value) }
+        // A label that a series has not is nothing, as in Grafana.
+        while let start = out.firstRange(of: "{{"), let end = out[start.upperBound...].firstRange(of: "}}") {
+            out.removeSubrange(start.lowerBound..<end.upperBound)
+        }
         return out
     }
 
