@@ -8,7 +8,12 @@ enum DrillCheckStore {
         "select coalesce(sum(abs(somme_ecritures) + abs(somme_soldes)), 0)::bigint from public.balance_generale()"
     static let invalidConstraints: Statement = "select count(*) from pg_constraint where not convalidated"
     static let invalidIndexes: Statement = "select count(*) from pg_index where not (indisvalid and indisready)"
-    static let eventTriggers: Statement = "select count(*) from pg_event_trigger"
+    /// Those of the API, which tell it of a changed schema, are ours; any other was left by somebody.
+    static let eventTriggers: Statement = """
+        select count(*) from pg_event_trigger t
+        where not (t.evtname in ('api_schema_change', 'api_schema_suppression')
+            and t.evtfoid = coalesce(to_regprocedure('api.annoncer_schema()')::oid, 0))
+        """
 
     /// Tables of the bank and of its capabilities that show every row to whoever may read them.
     static let tablesWithoutRowSecurity: Statement = """

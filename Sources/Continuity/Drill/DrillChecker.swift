@@ -39,7 +39,10 @@ struct DrillChecker: Sendable {
             ),
             ("every constraint is validated", "chaque contrainte est validée", DrillCheckStore.invalidConstraints),
             ("every index is valid", "chaque index est valide", DrillCheckStore.invalidIndexes),
-            ("no event trigger", "aucun déclencheur d’événement", DrillCheckStore.eventTriggers),
+            (
+                "no event trigger but the API's own", "aucun déclencheur d’événement hors ceux de l’API",
+                DrillCheckStore.eventTriggers
+            ),
         ] {
             checks.append(
                 await timed(name, french) {
