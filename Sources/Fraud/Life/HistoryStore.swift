@@ -46,7 +46,7 @@ struct HistoryStore: Sendable {
             from public.transactions t
             join public.comptes c on c.id = t.compte_debit_id and c.type <> 'interne'
             cross join fin
-            where t.booked_at > fin.dernier - make_interval(days => \(days))
+            where t.booked_at > fin.dernier - make_interval(days => \(days)::integer)
                 and (\(after?.time)::timestamptz is null
                     or (t.booked_at, t.id) > (\(after?.time)::timestamptz, \(after?.id)::bigint))
             order by t.booked_at, t.id limit \(size)
