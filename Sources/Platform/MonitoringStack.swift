@@ -1,3 +1,4 @@
+internal import Automation
 internal import Diagnostics
 internal import Foundation
 internal import Postgres

@@ -115,8 +115,8 @@ import Web
                 all += whole.count
             }
             #expect(all > 1200 && wanted > 200)
-            // A filter that lets all through would be a superset too.
-            #expect(held > 30 && passed < (wanted + all) / 2, "\(wanted) wanted, \(passed) passed of \(all)")
+            // A filter that lets all through would be a superset too; many of these conditions compare unlike things.
+            #expect(held > 30 && passed <= all * 3 / 4, "\(wanted) wanted, \(passed) passed of \(all)")
         }
     }
 
@@ -167,10 +167,10 @@ import Web
                 ) == 2)
         }
         try await Bench.with([thingScenario(when: "event.operation = 'delete'", steps: steps)]) { bench in
-            #expect(
-                try await bench.count(
-                    "select count(*) from pg_trigger where tgrelid = 'public.things'::regclass and tgname like 'automation%'"
-                ) == 0)
+            let triggers = try await bench.count(
+                "select count(*) from pg_trigger where tgrelid = 'public.things'::regclass and tgname like 'automation%'"
+            )
+            #expect(triggers == 0)
         }
     }
 }
