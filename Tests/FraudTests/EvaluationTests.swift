@@ -50,6 +50,7 @@ import Testing
         let precision = result.mean(\.averagePrecision)
         #expect(precision >= 0.755 && precision <= HandbookProtocol.ceiling, "\(precision)")
         #expect(result.weeks[0].averagePrecision >= 0.765)
+        #expect(result.mean(\.auc) >= 0.885, "\(result.mean(\.auc))")
         #expect(result.mean(\.cardPrecision) >= 0.305)
         #expect(result.recallAtPrecision99 >= 0.62)
         let day = try request("1d")

@@ -166,6 +166,30 @@ import Testing
         #expect(Isotonic(fitting: [], []).probability(0.3) == 0.3)
     }
 
+    @Test("what nothing speaks against is ordered by the time unseen, one row as many, and nothing else is touched")
+    func unseenTime() throws {
+        let trained = try Handbook.trained.get()
+        let matrix = try rows(2_000)
+        let scorer = try Scorer(trained.model, plan: trained.plan)
+        let plain = try Booster.load(trained.model.trees).predict(TrainingMatrix(matrix))
+        let raw = scorer.rawProbabilities(matrix)
+        let whole = scorer.probabilities(matrix)
+        let place = try #require(trained.plan.names.firstIndex(of: UnseenTime.column))
+        for row in 0..<matrix.rows {
+            let values = Array(matrix.row(row))
+            #expect(scorer.probability(values).bitPattern == whole[row].bitPattern)
+            if plain[row] >= UnseenTime.limit {
+                #expect(raw[row].bitPattern == plain[row].bitPattern)
+            } else {
+                let days = values[place].isNaN ? 28 : min(max(values[place], 7), 28)
+                let odds = Double(plain[row]) / (1 - Double(plain[row])) * Double(days) / 7
+                #expect(abs(Double(raw[row]) / (odds / (1 + odds)) - 1) < 1e-4, "\(plain[row]) \(raw[row]) \(days)")
+            }
+        }
+        let none = UnseenTime(columns: ["amount"], labelDelaySeconds: 604_800)
+        #expect(none.adjusted(0.001) { _ in 20 } == 0.001)
+    }
+
     @Test("the forest without labels puts frauds before chance")
     func isolation() throws {
         let trained = try Handbook.trained.get()

@@ -152,7 +152,9 @@ extension HandbookProtocol {
         let told = train.map { Float((trainLabel?($0) ?? table.isFraud[$0]) ? 1 : 0) }
         let matrix = try TrainingMatrix(features.picking(train), labels: told, threads: Int32(parameters.threads))
         let booster = try Booster.train(matrix, parameters).booster
-        let scores = try booster.predict(TrainingMatrix(features.picking(rows)))
+        let tested = features.picking(rows)
+        let scores = UnseenTime(columns: features.plan.names, labelDelaySeconds: labelDelaySeconds)
+            .adjusted(try booster.predict(TrainingMatrix(tested)), tested)
         let labels = rows.map { table.isFraud[$0] }
         return WeekResult(
             test: test, trainRows: train.count, rows: rows.count, frauds: labels.count { $0 },

@@ -48,13 +48,15 @@ public struct ModelTrainer: Sendable {
                 message: "\(earlyFrauds) frauds to train on and \(lateFrauds) to validate with: at least 10 each",
                 hint: "Score with the forest that needs no labels until enough frauds are known.")
         }
-        let chosen = try choose(early, late)
+        let unseen = UnseenTime(columns: plan.names, labelDelaySeconds: plan.labelDelaySeconds)
+        let chosen = try choose(early, late, unseen)
         var final = parameters
         final.rounds = chosen.rounds
         final.patience = 0
         let matrix = examples.matrix
         let (booster, _) = try Booster.train(try Self.training(examples), final)
-        let probabilities = try booster.predict(TrainingMatrix(matrix)).map(chosen.calibration.probability)
+        let probabilities = unseen.adjusted(try booster.predict(TrainingMatrix(matrix)), matrix)
+            .map(chosen.calibration.probability)
         return TrainedModel(
             columns: plan.names, labelDelaySeconds: plan.labelDelay / Span.second, featureVersion: plan.version,
             origin: .init(
@@ -74,10 +76,12 @@ public struct ModelTrainer: Sendable {
         var figures: TrainedModel.Figures
     }
 
-    private func choose(_ early: Examples, _ late: Examples) throws(FraudError) -> Choice {
+    private func choose(
+        _ early: Examples, _ late: Examples, _ unseen: UnseenTime
+    ) throws(FraudError) -> Choice {
         let validation = try Self.training(late)
         let trained = try Booster.train(try Self.training(early), parameters, validation: validation)
-        let scores = try trained.booster.predict(validation)
+        let scores = unseen.adjusted(try trained.booster.predict(validation), late.matrix)
         let calibration = Isotonic(fitting: scores, late.labels)
         let probabilities = scores.map(calibration.probability)
         return Choice(

@@ -6,6 +6,7 @@ public final class Scorer: Sendable {
     /// Nil in a model without labels.
     private let leafTables: LeafTables?
     private let isolation: FlatForest?
+    private let unseen: UnseenTime
 
     /// Refuses a model that does not say of its reference rows what XGBoost said, to the last bit.
     init(_ model: TrainedModel, plan: FeaturePlan) throws(FraudError) {
@@ -25,6 +26,7 @@ public final class Scorer: Sendable {
         self.plan = plan
         self.forest = forest
         leafTables = model.isUnsupervised ? nil : try LeafTables(trees)
+        unseen = UnseenTime(columns: model.columns, labelDelaySeconds: model.labelDelaySeconds)
         isolation = model.isolation.trees.isEmpty ? nil : FlatForest(model.isolation.model)
     }
 
@@ -38,16 +40,17 @@ public final class Scorer: Sendable {
 
     /// The calibrated probability of fraud.
     public func probability(_ row: [Float]) -> Float {
-        model.calibration.probability(model.isUnsupervised ? oddity(row) : forest.probability(row))
+        guard !model.isUnsupervised else { return model.calibration.probability(oddity(row)) }
+        return model.calibration.probability(unseen.adjusted(forest.probability(row)) { row[$0] })
     }
 
     public func probabilities(_ matrix: FeatureMatrix) -> [Float] {
         rawProbabilities(matrix).map(model.calibration.probability)
     }
 
-    /// XGBoost's own probabilities, not calibrated; without labels the oddities.
+    /// XGBoost's own probabilities with `UnseenTime`, not calibrated; without labels the oddities.
     public func rawProbabilities(_ matrix: FeatureMatrix) -> [Float] {
-        guard model.isUnsupervised else { return forest.probabilities(matrix) }
+        guard model.isUnsupervised else { return unseen.adjusted(forest.probabilities(matrix), matrix) }
         return (0..<matrix.rows).map { oddity(Array(matrix.row($0))) }
     }
 
