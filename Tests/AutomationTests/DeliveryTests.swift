@@ -336,7 +336,8 @@ import Web
             try await bench.database.run("update public.things set amount = amount + 1 where id = 1")
             try await bench.database.run("update public.things set amount = amount - 1 where id = 2")
             try await bench.database.run("update public.things set amount = amount where id = 3")
-            #expect(try await bench.count("select count(*) from automation.outbox where operation = 'update'") == 2)
+            // The trigger holds back what the condition would not let through.
+            #expect(try await bench.count("select count(*) from automation.outbox") == 1)
             try await bench.engine.pass()
             #expect(
                 try await bench.database.all("select (event ->> 'id')::bigint from automation.runs", as: Int64.self)

@@ -55,7 +55,7 @@ import Testing
                 "update privacy.archives set hold_until = current_date - 30 where client_id = \(clientID(3))")
             #expect(try await stage.desk.overdue()["identites"] == 1)
             let runs = try await stage.desk.retain(isDry: false, by: admin)
-            #expect(runs.count == 10)
+            #expect(runs.count == 11)
             #expect(runs.allSatisfy { $0.found == $0.treated }, "\(runs)")
             #expect(try await stage.count("select count(*) from vault.data_keys where destroyed_at is not null") == 1)
             #expect(try await stage.count("select count(*) from privacy.archives") == 1)
