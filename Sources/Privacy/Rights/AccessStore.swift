@@ -171,6 +171,10 @@ struct AccessStore: Sendable {
                 where c.id = \(client) order by a.cree_le
                 """
             ),
+            (
+                "small_payments", "public.petits_paiements",
+                "select devise, cumul_minor, nombre from public.petits_paiements where client_id = \(client) order by devise"
+            ),
         ]
     }
 
