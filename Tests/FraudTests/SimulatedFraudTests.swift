@@ -42,8 +42,9 @@ import Testing
             table, features, rows: table.rows(from: end - 14, to: end),
             bench: Bench(champion: (1, try Scorer.trusted(model, plan))))
         #expect(result.valueStopped > 0.5, "\(result.lines)")
-        #expect(
-            result.falsePerMille < 100 && result.heldPerMille < 30, "\(result.falsePerMille) \(result.heldPerMille)")
+        // Two of a hundred may be asked for a proof; the last weeks differ from those that the price was fitted on.
+        #expect(result.falsePerMille < 45, "\(result.falsePerMille)")
+        #expect(result.heldPerMille < 20, "\(result.heldPerMille)")
         #expect(result.genuine > 5_000)
         #expect(result.lines.allSatisfy { (0...1).contains($0.stoppedValue) && $0.payments > 0 })
     }

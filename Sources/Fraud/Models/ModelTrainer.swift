@@ -19,6 +19,8 @@ public struct ModelTrainer: Sendable {
     }
 
     static let referenceRows = 200
+    /// Of a thousand payments so many may be asked for one more proof.
+    static let proofsPerMille = 20
 
     /// - Parameter days: days since 1970 whose labels are known.
     public func train(
@@ -87,7 +89,8 @@ public struct ModelTrainer: Sendable {
         return Choice(
             rounds: trained.rounds, calibration: calibration,
             policy: policy.fitted(
-                reviewsPerDay: reviewsPerDay, probabilities: probabilities, minors: late.minors, days: validationDays),
+                reviewsPerDay: reviewsPerDay, proofsPerMille: Self.proofsPerMille, probabilities: probabilities,
+                minors: late.minors, days: validationDays),
             figures: .init(
                 auc: Metrics.auc(scores, late.labels),
                 averagePrecision: Metrics.averagePrecision(scores, late.labels),

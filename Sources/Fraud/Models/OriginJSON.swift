@@ -14,6 +14,7 @@ extension ModelJSON {
                 "min_child_weight": .number("\(parameters.minChildWeight)"), "lambda": .number("\(parameters.lambda)"),
                 "row_share": .number("\(parameters.rowShare)"), "column_share": .number("\(parameters.columnShare)"),
                 "fraud_weight": .number("\(parameters.fraudWeight)"), "patience": .integer(parameters.patience),
+                "least_gain": .number("\(parameters.leastGain)"),
             ],
         ]
     }

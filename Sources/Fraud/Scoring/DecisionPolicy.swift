@@ -59,20 +59,35 @@ public struct DecisionPolicy: Sendable, Hashable {
         Double(min(max(probability, 0), 1)) * (lossShare * Double(minor) + fraudCost)
     }
 
-    /// Raises the price of a review until no more than `perDay` a day come of payments like these.
-    func fitted(reviewsPerDay perDay: Int, probabilities: [Float], minors: [Int64], days: Int) -> DecisionPolicy {
-        func reviews(_ policy: DecisionPolicy) -> Int {
-            zip(probabilities, minors).count { policy.verdict($0, minor: $1) == .review }
-        }
+    /// Raises the prices of reviews and of proofs until, of payments like these, no more than `perDay` a day are looked at and
+    /// no more than `proofsPerMille` of a thousand are asked about.
+    func fitted(
+        reviewsPerDay perDay: Int, proofsPerMille: Int, probabilities: [Float], minors: [Int64], days: Int
+    ) -> DecisionPolicy {
         var policy = self
-        let capacity = perDay * max(days, 1)
-        guard reviews(policy) > capacity else { return policy }
-        var (low, high) = (0.0, 1e7)
-        for _ in 0..<40 {
-            policy.reviewPrice = (low + high) / 2
-            if reviews(policy) > capacity { low = policy.reviewPrice } else { high = policy.reviewPrice }
+        // What is too dear to be asked about is looked at, and the other way round: a few turns settle it.
+        for _ in 0..<3 {
+            policy.raise(\.stepUpCost, .stepUp, minors.count * proofsPerMille / 1_000, probabilities, minors)
+            policy.raise(\.reviewPrice, .review, perDay * max(days, 1), probabilities, minors)
         }
-        policy.reviewPrice = high
         return policy
+    }
+
+    /// The least price at which no more than so many get a verdict.
+    private mutating func raise(
+        _ price: WritableKeyPath<DecisionPolicy, Double>, _ verdict: Verdict, _ capacity: Int,
+        _ probabilities: [Float], _ minors: [Int64]
+    ) {
+        func count(_ policy: DecisionPolicy) -> Int {
+            zip(probabilities, minors).count { policy.verdict($0, minor: $1) == verdict }
+        }
+        guard count(self) > capacity else { return }
+        var policy = self
+        var (low, high) = (self[keyPath: price], 1e7)
+        for _ in 0..<40 {
+            policy[keyPath: price] = (low + high) / 2
+            if count(policy) > capacity { low = policy[keyPath: price] } else { high = policy[keyPath: price] }
+        }
+        self[keyPath: price] = high
     }
 }

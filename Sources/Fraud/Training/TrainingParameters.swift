@@ -50,12 +50,16 @@ public struct TrainingParameters: Sendable, Hashable {
     public static let handbook = TrainingParameters(
         rounds: 100, learningRate: 0.1, depth: 3, method: .exact, rowShare: 1, columnShare: 1)
 
+    /// Splits that gain less are noise; the handbook's own have none left out. Chosen on the same weeks and 2018-07-11.
+    var leastGain: Double { method == .histogram ? 8 : 0 }
+
     var settings: [(String, String)] {
         var settings = [
             ("objective", "binary:logistic"), ("base_score", "0.5"), ("eta", "\(learningRate)"),
             ("max_depth", "\(depth)"), ("tree_method", method.rawValue), ("seed", "\(seed)"),
             ("min_child_weight", "\(minChildWeight)"), ("lambda", "\(lambda)"), ("subsample", "\(rowShare)"),
             ("colsample_bytree", "\(columnShare)"), ("scale_pos_weight", "\(fraudWeight)"),
+            ("gamma", "\(leastGain)"),
             ("nthread", "\(threads)"), ("verbosity", "0"), ("eval_metric", "logloss"), ("eval_metric", "aucpr"),
         ]
         if method == .histogram { settings.append(("max_bin", "\(bins)")) }
