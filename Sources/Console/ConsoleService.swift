@@ -124,6 +124,7 @@ struct Visit: Sendable {
         } catch let error as PostgresError where error.sqlState == "42501" {
             return page.error(.notYours)
         } catch {
+            core.backend.tools.report(request.id, request.path, error)
             return page.error(Refused(503, "console_unavailable", "the bank can not answer now"))
         }
     }

@@ -30,6 +30,9 @@ enum ConsoleEquipment {
         }
         if asked == nil, MonitoringStack.running(data) == nil { tools.prometheus = nil }
         tools.dashboards = { dashboards() }
+        tools.report = { request, path, error in
+            FileHandle.standardError.write(Data("console: \(path) (\(request)): \(error)\n".utf8))
+        }
         return tools
     }
 

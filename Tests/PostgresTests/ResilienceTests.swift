@@ -60,9 +60,10 @@ import Testing
     @Test(arguments: [true, false])
     func `a half-closed socket is a lost connection`(isServerSide: Bool) async throws {
         try await withProxiedDatabase { database, proxy in
-            try await expect("select 1", on: database, gives: [1])
-            async let outcome = Result { try await database.run("select pg_sleep(600)") }
-            try await Task.sleep(for: .milliseconds(200))
+            let session = try await database.one("select pg_backend_pid()", as: Int.self)
+            async let outcome = Result { try await database.run("select pg_sleep(60)") }
+            // Cut while the statement runs: before it, the pool would only have taken a new connection.
+            try await withTestDatabase(connectionsMax: 1) { try await expectSleeping(session, on: $0) }
             if isServerSide { proxy.endServerToClient() } else { proxy.endClientToServer() }
             if isServerSide {
                 #expect((await outcome.failure as? PostgresError)?.kind == .connectionLost)

@@ -19,8 +19,10 @@ struct ConsoleStore: Sendable {
         return result
     }
 
+    /// SQL's null and no row at all are JSON's null.
     func json(_ statement: Statement, as actor: Actor, isReadOnly: Bool = true) async throws -> JSON {
-        guard let text = try await run(statement, as: actor, isReadOnly: isReadOnly).first?.decode(0, as: String.self)
+        guard let row = try await run(statement, as: actor, isReadOnly: isReadOnly).first,
+            let text = try row.decodeIfPresent(0, as: String.self)
         else {
             return .null
         }
