@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Scores over HTTP: our desk beside Flask and a joblib XGBoost under gunicorn, in turns, as ratios of one run.
 
-usage: serving.py URL KEY [SECONDS] [ROUNDS]
+usage: serving.py URL KEY [SECONDS] [ROUNDS] [PIDS]
   URL and KEY of a server that scores (digitalbank serve --only fraud, digitalbank keys api), with a champion.
+  PIDS, by commas: our server and its postmaster, where others run on this machine.
   Needs wrk, and a venv with flask, gunicorn, joblib, pandas, scikit-learn and xgboost: run it by that venv's python.
 
-Ours reads and updates the features in PostgreSQL and keeps the decision; Flask's forms get their columns ready-made and
-keep nothing. `requests per CPU second` counts the CPU of the servers only (gunicorn's workers; ours with PostgreSQL's).
+Flask's forms get their columns ready-made and keep nothing, and so does our `/predict`, with the columns of the champion.
+Our `/score` reads and updates the features in PostgreSQL and keeps the decision. `requests per CPU second` counts the CPU of the servers only (gunicorn's workers; ours with PostgreSQL's).
 """
+import json
 import os
 import re
 import signal
@@ -54,7 +56,7 @@ def prepare(folder):
     body = "{" + ",".join(f'\\"c{i}\\":{rows[0, i]:.4f}' for i in range(COLUMNS)) + "}"
     with open(folder + "/flask.lua", "w") as file:
         file.write(f'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = "{body}"\n')
-    with open(folder + "/ours.lua", "w") as file:
+    with open(folder + "/score.lua", "w") as file:
         file.write("""
 local thread, count = 0, 0
 function setup(t) t:set("number", thread) thread = thread + 1 end
@@ -67,6 +69,35 @@ function request()
             payment, 500 + payment % 9973, payment % 5000, payment % 10000))
 end
 """)
+
+
+def columns(url, key):
+    """Names of the champion's columns, from the reasons of an empty row."""
+    body = json.dumps({"columns": {}, "reasons": 20}).encode()
+    request = urllib.request.Request(
+        url + "/fraud/v1/predict", body, {"apikey": key, "Content-Type": "application/json"})
+    return [reason["column"] for reason in json.load(urllib.request.urlopen(request))["reasons"]][:COLUMNS]
+
+
+def write_predict(folder, names):
+    body = json.dumps({"columns": {name: index + 0.25 for index, name in enumerate(names)}}).replace('"', '\\"')
+    with open(folder + "/predict.lua", "w") as file:
+        file.write('wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n'
+                   f'wrk.headers["apikey"] = os.getenv("KEY")\nwrk.body = "{body}"\n')
+
+
+def family(pids):
+    """The processes and all that they started."""
+    children = {}
+    for line in subprocess.run(["ps", "-e", "-o", "pid=,ppid="], capture_output=True, text=True).stdout.splitlines():
+        pid, parent = map(int, line.split())
+        children.setdefault(parent, []).append(pid)
+    found, todo = [], list(pids)
+    while todo:
+        pid = todo.pop()
+        found.append(pid)
+        todo += children.get(pid, [])
+    return found
 
 
 def cpu(pids):
@@ -99,9 +130,11 @@ def main():
     url, key = sys.argv[1].rstrip("/"), sys.argv[2]
     seconds = int(sys.argv[3]) if len(sys.argv) > 3 else 5
     rounds = int(sys.argv[4]) if len(sys.argv) > 4 else 5
+    given = [int(pid) for pid in sys.argv[5].split(",")] if len(sys.argv) > 5 else []
     os.environ["KEY"] = key
     with tempfile.TemporaryDirectory() as folder:
         prepare(folder)
+        write_predict(folder, columns(url, key))
         flask = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "-w", "2", "-b", "127.0.0.1:8799", "service:app"], cwd=folder,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -113,15 +146,16 @@ def main():
                     break
                 except OSError:
                     time.sleep(0.2)
-            sides = {"Flask, DataFrame": [], "Flask, numpy": [], "ours": []}
+            sides = {"Flask, DataFrame": [], "Flask, numpy": [], "ours, /predict": [], "ours, /score": []}
             work = {name: [] for name in sides}
             for turn in range(rounds + 1):
                 for name, target, script, pattern in [
-                    ("Flask, DataFrame", "http://127.0.0.1:8799/frame", "flask.lua", "gunicorn"),
-                    ("Flask, numpy", "http://127.0.0.1:8799/numpy", "flask.lua", "gunicorn"),
-                    ("ours", url + "/fraud/v1/score", "ours.lua", "digitalbank serve|postgres"),
+                    ("Flask, DataFrame", "http://127.0.0.1:8799/frame", "flask.lua", True),
+                    ("Flask, numpy", "http://127.0.0.1:8799/numpy", "flask.lua", True),
+                    ("ours, /predict", url + "/fraud/v1/predict", "predict.lua", None),
+                    ("ours, /score", url + "/fraud/v1/score", "score.lua", None),
                 ]:
-                    pids = listed(pattern)
+                    pids = family([flask.pid] if pattern else given or listed("digitalbank serve|bin/postgres"))
                     before = cpu(pids)
                     base = time.time_ns() // 1000 % 10**9 * 10**9
                     rate, count = wrk(target, f"{folder}/{script}", seconds, str(base))
@@ -130,9 +164,10 @@ def main():
                         sides[name].append(rate)
                         work[name].append(count / max(spent, 0.01))
             for name in sides:
-                ratio = statistics.median(a / b for a, b in zip(sides["ours"], sides[name]))
+                ratio = statistics.median(a / b for a, b in zip(sides["ours, /predict"], sides[name]))
+                by_cpu = statistics.median(a / b for a, b in zip(work["ours, /predict"], work[name]))
                 print(f"{name:18} {statistics.median(sides[name]):9.0f}/s  {statistics.median(work[name]):9.0f} per "
-                      f"server CPU second  ours by it: {ratio:.2f}")
+                      f"server CPU second  /predict by it: {ratio:.2f}, by CPU {by_cpu:.2f}")
         finally:
             flask.send_signal(signal.SIGTERM)
             flask.wait()

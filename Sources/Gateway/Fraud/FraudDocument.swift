@@ -71,7 +71,9 @@ enum FraudDocument {
             .init("403", refused("the token's role may not ask this: fraud_forbidden")),
             .init("503", refused("the desk can not answer now: fraud_unavailable")),
         ]
-        if route.path.contains("{id}") || ["/explain", "/feedback", "/models/rollback"].contains(route.path) {
+        if route.path.contains("{id}")
+            || ["/explain", "/feedback", "/models/rollback", "/predict"].contains(route.path)
+        {
             members.append(.init("404", refused("there is nothing of this number")))
         }
         if route.path == "/score" {

@@ -29,6 +29,10 @@ struct FraudRoute: Sendable {
             roles: payers
         ) { try await $0.score($1) },
         FraudRoute(
+            method: .post, path: "/predict",
+            summary: "What the model says of ready-made columns, or of up to 10,000 rows; nothing is kept", roles: desk
+        ) { try $0.predict($1) },
+        FraudRoute(
             method: .post, path: "/explain", summary: "All reasons of a decision that was made", roles: desk
         ) { try await $0.explain($1) },
         FraudRoute(

@@ -11,9 +11,12 @@ public struct FraudRoutes: Sendable {
     let desk: FraudDesk
     /// Microseconds since 1970.
     let clock: @Sendable () -> Int64
+    /// Where a column stands in the model's rows.
+    let columnPlaces: [String: Int]
 
     public init(desk: FraudDesk, clock: @escaping @Sendable () -> Int64) {
         self.desk = desk
+        columnPlaces = Dictionary(desk.plan.names.enumerated().map { ($1, $0) }) { first, _ in first }
         self.clock = clock
     }
 

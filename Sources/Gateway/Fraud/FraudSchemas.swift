@@ -75,6 +75,20 @@ enum FraudSchemas {
                     ("source", ["type": "string", "enum": ["client", "dispute", "analyst"]]),
                 ], optional: ["source"])
         ),
+        (
+            "Row",
+            object(
+                [
+                    ("columns", ["type": "object", "additionalProperties": nullable(number)]),
+                    ("reasons", ["type": "integer", "minimum": 1, "maximum": .integer(FraudRoutes.reasonsMax)]),
+                ], optional: ["reasons"])
+        ),
+        (
+            "Prediction",
+            object(
+                [("model", integer), ("probability", nullable(number)), ("reasons", many("Reason"))],
+                optional: ["reasons"])
+        ),
         ("FeedbackAnswer", object([("payment", integer), ("counts", flag)])),
     ]
 
@@ -192,6 +206,17 @@ enum FraudSchemas {
                     ],
                 ]
             ], ["anyOf": [ref("Decision"), many("Decision")]]
+        ),
+        "POST /predict": (
+            [
+                "anyOf": [
+                    ref("Row"),
+                    [
+                        "type": "array", "minItems": 1, "maxItems": .integer(FraudRoutes.batchMax),
+                        "items": ref("Row"),
+                    ],
+                ]
+            ], ["anyOf": [ref("Prediction"), many("Prediction")]]
         ),
         "POST /explain": (object([("payment", integer)]), ref("Explanation")),
         "GET /explain/{id}": (nil, ref("Explanation")),
