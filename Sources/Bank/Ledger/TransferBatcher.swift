@@ -23,12 +23,9 @@ public actor TransferBatcher {
     /// `flightsMax` batches are under way at once: more of them are smaller, and a batch of one costs the database as much as
     /// sixteen more orders in it. Half as many as there are processors, since others work beside them; two at least, so that
     /// one is judged while the other waits for the disk.
-    public init(
-        _ database: any SQLExecutor, flightsMax: Int = max(2, ProcessInfo.processInfo.activeProcessorCount / 2),
-        batchMax: Int = 100
-    ) {
+    public init(_ database: any SQLExecutor, flightsMax: Int? = nil, batchMax: Int = 100) {
         ledger = LedgerStore(database)
-        self.flightsMax = max(1, flightsMax)
+        self.flightsMax = max(1, flightsMax ?? max(2, ProcessInfo.processInfo.activeProcessorCount / 2))
         self.batchMax = min(max(1, batchMax), 1000)
     }
 

@@ -36,7 +36,7 @@ public final class FlightLine: @unchecked Sendable {
     /// Nothing more is put behind a flight that takes longer, in nanoseconds.
     private static let stallTime: UInt64 = 20_000_000
     /// And those that wait behind it go elsewhere.
-    private static let giveBackTime: UInt64 = 100_000_000
+    private static let giveBackTime: UInt64 = 250_000_000
     private static let cancelAgainTime: UInt64 = 500_000_000
     /// A longer message is none of a server's.
     private static let messageBytesMax = 1 << 30
@@ -96,7 +96,7 @@ public final class FlightLine: @unchecked Sendable {
             names.removeAll()
         }
         nameCount += 1
-        let entry = Entry(statement: statement, name: Array("l\(nameCount)\u{0}".utf8))
+        let entry = Entry(statement: statement, name: Array("db_l\(nameCount)\u{0}".utf8))
         names[ObjectIdentifier(statement)] = entry
         output.parse(entry.name, statement.sql, statement.types)
         flight.parses.append(statement)

@@ -146,7 +146,7 @@ struct Runner: Sendable {
     /// The same for a session that only reads, without sending the claims back.
     static func quietSettings(_ context: RequestContext) -> Statement {
         var sql = SQLText()
-        sql.add("select 1 where ")
+        sql.add("select ")
         sql.list(pairs(context, isReadOnly: false, isShared: false), separator: " and ") { sql, setting in
             sql.add("set_config(\(Statement.literal(setting.0)), ")
             sql.bind(setting.1)
