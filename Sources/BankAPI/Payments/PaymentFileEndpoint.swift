@@ -88,7 +88,7 @@ enum PaymentFileEndpoint {
         of file: Pain001, _ call: BankCall
     ) async throws -> [PaymentFileStore.Line] {
         let own = try await AccountStore(core: call.core).all(call.caller)
-        let debits = Dictionary(own.compactMap { account in account.iban.map { ($0, account.id) } }) { first, _ in first
+        let debits = Dictionary(own.compactMap { account in account.iban.map { ($0, account) } }) { first, _ in first
         }
         let ibans = file.payments.map { IBAN($0.creditorIBAN) }
         let payees = ibans.compactMap { $0 }.map { Payee(iban: $0, name: nil) }
@@ -105,10 +105,12 @@ enum PaymentFileEndpoint {
                     "payee_not_here"
                 } else if payment.amount == nil {
                     "amount_invalid"
+                } else if payment.amount?.currency != debit?.currency {
+                    "LV005"
                 } else {
                     nil
                 }
-            return PaymentFileStore.Line(payment: payment, debit: debit, credit: credit?.id, refusal: refusal)
+            return PaymentFileStore.Line(payment: payment, debit: debit?.id, credit: credit?.id, refusal: refusal)
         }
     }
 
