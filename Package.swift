@@ -285,8 +285,9 @@ let package = Package(
         tests(
             "BankAPITests",
             [
-                "BankAPI", "Bank", "Vault", "Evidence", "Fraud", "Cryptography", "Migrations", "Postgres", "Web",
-                "TestSupport",
+                "BankAPI", "Bank", "Vault", "Evidence", "Fraud", "Cryptography", "Migrations", "Postgres",
+                "PostgresServer",
+                "Web", "TestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         tests(

@@ -10,7 +10,7 @@ public struct BankSettings: Sendable {
     public var name = "DigitalBank"
     /// Of the bank, where an account has none of its own.
     public var bic = "DGBKFRPP"
-    /// Requests of one client in a minute; more are refused with 429.
+    /// Requests of one client in a minute, to all servers of the bank; more are refused with 429.
     public var requestsPerMinuteMax = 3000
     /// How often standing orders are looked at.
     public var standingOrdersEvery: Duration = .seconds(60)
@@ -81,14 +81,30 @@ public struct BankService: Sendable {
         }
     }
 
-    /// Executes standing orders as they fall due, until the task is cancelled.
+    /// Executes standing orders as they fall due, and counts requests with the other servers, until the task is cancelled.
     public func run() async throws {
-        while !Task.isCancelled {
-            // A database that is away for a moment is asked again at the next turn.
-            _ = try? await executeStandingOrders()
-            try await Task.sleep(for: core.settings.standingOrdersEvery)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                while !Task.isCancelled {
+                    // A database that is away for a moment is asked again at the next turn.
+                    _ = try? await executeStandingOrders()
+                    try await Task.sleep(for: core.settings.standingOrdersEvery)
+                }
+            }
+            group.addTask {
+                while !Task.isCancelled {
+                    try? await shareCounts()
+                    try await Task.sleep(for: Self.countsEvery)
+                }
+            }
+            try await group.waitForAll()
         }
     }
+
+    private static let countsEvery: Duration = .seconds(1)
+
+    /// Tells the other servers how many requests came here, and learns how many came there.
+    func shareCounts() async throws { try await limiter.exchange(RequestCountStore(store: core.store)) }
 
     /// Executes what is due on a day, the open business day by default; says how many orders were looked at.
     @discardableResult

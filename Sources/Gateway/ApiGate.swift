@@ -37,7 +37,8 @@ public struct ApiGate: Sendable {
 
     public func mount(_ rest: RestService, at prefix: String = "/rest/v1") -> Mount {
         Mount(
-            prefix, quick: { rest.answerQuickly($0, actor: $1, on: $2, then: $3) }
+            prefix, quick: { rest.answerQuickly($0, actor: $1, lane: $2, on: $3, then: $4) },
+            lane: rest.laneConfiguration
         ) { request, actor in
             guard let actor else {
                 return TokenRefusal(code: "PGRST302", message: "Anonymous access is disabled").response

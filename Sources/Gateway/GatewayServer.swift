@@ -69,8 +69,9 @@ public struct GatewayServer: Sendable {
         if let certificate = settings.certificate, let key = settings.privateKey {
             certificates = try Certificates(certificate: certificate, key: key)
         }
+        let lines = mounts.lazy.compactMap(\.lane).first.map { LineKeeper($0) }
         let main = Application(
-            responder: responder, server: builder(certificates, responder),
+            responder: responder, server: builder(certificates, responder, lines),
             configuration: .init(address: .hostname(settings.host, port: settings.port), backlog: 1024),
             onServerRunning: { heard(main: $0.localAddress?.port) }, logger: logger)
         var services: [any Service] = [main, LogFlusher(log: log), LagWatch(meter: lag)]
@@ -93,7 +94,11 @@ public struct GatewayServer: Sendable {
         let group = ServiceGroup(configuration: configuration)
         defer { log.flush() }
         // Ends with the group, which cancelling asks to end in order: connections that were just taken are let go too.
-        let running = Task { try await group.run() }
+        let running = Task {
+            let result = await Result.of { try await group.run() }
+            await lines?.close()
+            try result.get()
+        }
         try await withTaskCancellationHandler {
             do {
                 try await running.value
@@ -109,9 +114,12 @@ public struct GatewayServer: Sendable {
         }
     }
 
-    private func builder(_ certificates: Certificates?, _ responder: GatewayResponder) -> HTTPServerBuilder {
+    private func builder(
+        _ certificates: Certificates?, _ responder: GatewayResponder, _ lines: LineKeeper?
+    ) -> HTTPServerBuilder {
         let (settings, open) = (settings, opener())
-        let quick: QuickAnswers = { responder.quick($0, peer: $1, loop: $2, deliver: $3) }
+        let quick = QuickAnswers(
+            lane: { lines?.lines(on: $0) }, answer: { responder.quick($0, peer: $1, loop: $2, lane: $3, deliver: $4) })
         guard let certificates else {
             return HTTPServerBuilder { SocketChannel(responder: $0, settings: settings, open: open, quick: quick) }
         }
@@ -148,6 +156,13 @@ public struct GatewayServer: Sendable {
             guard let token, case .success(let actor) = tokens(token) else { return nil }
             return { writer in mount.open(actor, items, writer) }
         }
+    }
+}
+
+extension Result where Success: Sendable, Failure == any Error {
+    /// What `body` gives or throws.
+    fileprivate static func of(_ body: () async throws -> Success) async -> Self {
+        do { return .success(try await body()) } catch { return .failure(error) }
     }
 }
 

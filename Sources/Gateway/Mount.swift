@@ -1,4 +1,5 @@
 internal import HTTPTypes
+public import Postgres
 public import Web
 
 /// A capability under a path: what is below the path is its own business.
@@ -8,26 +9,29 @@ public struct Mount: Sendable {
     /// Whether a request must bring a token that can be read.
     let needsToken: Bool
     let quick: Quick?
+    /// What lanes for its quick answers connect with; nil: it has none.
+    let lane: DatabaseConfiguration?
     let handle: @Sendable (ApiRequest, Actor?) async -> ApiResponse
 
     /// Answers a GET without a task, or does nothing and gives nil: then `handle` is asked. Work that is more than a few
-    /// microseconds goes through the executor it is given; `then` is called once.
+    /// microseconds goes through the executor it is given; `then` is called once. The lane is the calling thread's own.
     ///
     /// - Returns: cancels the answer when nobody waits for it any more.
     public typealias Quick =
         @Sendable (
-            _ request: ApiRequest, _ actor: Actor,
+            _ request: ApiRequest, _ actor: Actor, _ lane: (any FlightLane)?,
             _ executor: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void,
             _ then: @escaping @Sendable (ApiResponse) -> Void
         ) -> (@Sendable () -> Void)?
 
     public init(
-        _ prefix: String, needsToken: Bool = true, quick: Quick? = nil,
+        _ prefix: String, needsToken: Bool = true, quick: Quick? = nil, lane: DatabaseConfiguration? = nil,
         _ handle: @escaping @Sendable (ApiRequest, Actor?) async -> ApiResponse
     ) {
         self.prefix = prefix
         self.needsToken = needsToken
         self.quick = quick
+        self.lane = lane
         self.handle = handle
     }
 

@@ -13,15 +13,15 @@ extension Mount {
         }
         var wrapped: Quick?
         if let quick {
-            wrapped = { request, actor, executor, then in
+            wrapped = { request, actor, lane, executor, then in
                 let tellAndThen: @Sendable (ApiResponse) -> Void = { response in
                     tell(request, actor, response)
                     then(response)
                 }
-                return quick(request, actor, executor, tellAndThen)
+                return quick(request, actor, lane, executor, tellAndThen)
             }
         }
-        return Mount(prefix, needsToken: needsToken, quick: wrapped) { [handle] request, actor in
+        return Mount(prefix, needsToken: needsToken, quick: wrapped, lane: lane) { [handle] request, actor in
             let response = await handle(request, actor)
             if let actor { tell(request, actor, response) }
             return response

@@ -22,23 +22,31 @@ enum Connector {
     private static let queue = DispatchQueue(label: "digitalbank.postgres.connect", attributes: .concurrent)
 
     static func connect(
-        _ configuration: DatabaseConfiguration, isReplication: Bool = false,
+        _ configuration: DatabaseConfiguration, isReplication: Bool = false, options: String = "",
         _ done: @escaping @Sendable (Result<Handle, Failure>) -> Void
     ) {
         queue.async {
-            done(Result { () throws(Failure) in try connectNow(configuration, isReplication: isReplication) })
+            done(
+                Result { () throws(Failure) in
+                    try connectNow(configuration, isReplication: isReplication, options: options)
+                })
         }
     }
 
     /// Closing says goodbye to the server, which TLS may make slow.
-    static func abandon(_ handle: Handle) { queue.async { PQfinish(handle.pointer) } }
+    static func abandon(_ handle: Handle, _ done: @escaping @Sendable () -> Void = {}) {
+        queue.async {
+            PQfinish(handle.pointer)
+            done()
+        }
+    }
 
-    private static func connectNow(_ configuration: DatabaseConfiguration, isReplication: Bool) throws(Failure)
-        -> Handle
-    {
+    private static func connectNow(
+        _ configuration: DatabaseConfiguration, isReplication: Bool, options: String
+    ) throws(Failure) -> Handle {
         let parameters: [(String, String)]
         do {
-            parameters = try self.parameters(configuration, isReplication: isReplication)
+            parameters = try self.parameters(configuration, isReplication: isReplication, options: options)
         } catch {
             throw Failure(error: error, isStartingUp: false, isRefused: true)
         }
@@ -62,7 +70,7 @@ enum Connector {
 
     /// Before `dbname` what the connection string may override, after it what it may not.
     private static func parameters(
-        _ configuration: DatabaseConfiguration, isReplication: Bool
+        _ configuration: DatabaseConfiguration, isReplication: Bool, options: String
     ) throws(PostgresError) -> [(String, String)] {
         guard let given = ConnectionOptions(parsing: configuration.connectionString) else {
             throw PostgresError(kind: .connect, message: "the connection string cannot be read")
@@ -76,12 +84,16 @@ enum Connector {
         ]
         if let password = configuration.password { parameters.append(("password", password)) }
         if isReplication { parameters.append(("replication", "database")) }
+        var options = options
         if limits.statementTimeout > .zero {
             // As a start-up option, so that RESET ALL comes back to it.
             // The server's own bound.
             let milliseconds = min(max(1, limits.statementTimeout.nanoseconds / 1_000_000), UInt64(Int32.max))
+            options += " -c statement_timeout=\(milliseconds)"
+        }
+        if !options.isEmpty {
             let theirs = given["options"] ?? ProcessInfo.processInfo.environment["PGOPTIONS"] ?? ""
-            parameters.append(("options", "\(theirs) -c statement_timeout=\(milliseconds)"))
+            parameters.append(("options", "\(theirs) \(options)"))
         }
         return parameters
     }

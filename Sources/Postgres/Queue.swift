@@ -34,6 +34,12 @@ struct Queue<Element> {
         return all
     }
 
+    /// All but the oldest, oldest first; they stay.
+    func dropFirst() -> [Element] {
+        guard count > 1 else { return [] }
+        return (1..<count).compactMap { slots[(head + $0) & (slots.count - 1)] }
+    }
+
     /// The first element that `matches`, looking from the oldest on.
     func first(where matches: (Element) -> Bool) -> Element? {
         for offset in 0..<count {

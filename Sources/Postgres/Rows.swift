@@ -90,27 +90,36 @@ extension String: RowDecodable {}
 extension Bool: RowDecodable {}
 extension Double: RowDecodable {}
 
-/// Owns one PGresult.
+/// Owns one PGresult, or rows that were read without libpq, whose columns have no names.
 final class ResultStorage: @unchecked Sendable {
     // SAFETY: the PGresult is never changed after init; libpq's readers of a finished result are thread safe.
     private let result: OpaquePointer?
+    private let own: RowBuffer?
     let rowCount: Int
     let columnCount: Int
 
     init(_ result: OpaquePointer?) {
         self.result = result
+        own = nil
         rowCount = Int(PQntuples(result))
         columnCount = Int(PQnfields(result))
     }
 
-    deinit { PQclear(result) }
+    init(_ rows: RowBuffer) {
+        result = nil
+        own = rows
+        rowCount = rows.rowCount
+        columnCount = rows.columnCount
+    }
+
+    deinit { if let result { PQclear(result) } }
 
     var affectedRowCount: Int {
         // An empty text for statements that change nothing.
         result.flatMap { PQcmdTuples($0) }.flatMap { Int(String(cString: $0)) } ?? 0
     }
 
-    var commandTag: String { result.flatMap { PQcmdStatus($0) }.map { String(cString: $0) } ?? "" }
+    var commandTag: String { own?.commandTag ?? result.flatMap { PQcmdStatus($0) }.map { String(cString: $0) } ?? "" }
 
     /// COMMIT or PREPARE TRANSACTION: what came before it cannot be undone.
     var hasCommitTag: Bool {
@@ -121,6 +130,7 @@ final class ResultStorage: @unchecked Sendable {
     var columnNames: [String] { (0..<columnCount).map(columnName) }
 
     func position(of name: String) -> Int? {
+        guard result != nil else { return nil }
         for column in 0..<columnCount {
             if let found = PQfname(result, Int32(column)), strcmp(found, name) == 0 { return column }
         }
@@ -128,10 +138,11 @@ final class ResultStorage: @unchecked Sendable {
     }
 
     func columnName(_ column: Int) -> String {
-        PQfname(result, Int32(column)).map { String(cString: $0) } ?? "#\(column)"
+        result.flatMap { PQfname($0, Int32(column)) }.map { String(cString: $0) } ?? "#\(column)"
     }
 
     func bytes(row: Int, column: Int) -> UnsafeBufferPointer<UInt8>? {
+        if let own { return own.bytes(row: row, column: column) }
         guard column >= 0, column < columnCount, PQgetisnull(result, Int32(row), Int32(column)) == 0 else { return nil }
         let length = Int(PQgetlength(result, Int32(row), Int32(column)))
         guard let start = PQgetvalue(result, Int32(row), Int32(column)) else { return nil }

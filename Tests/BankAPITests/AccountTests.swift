@@ -1,10 +1,12 @@
 import Bank
-import BankAPI
 import Foundation
 import HTTPTypes
 import Postgres
 import Testing
+import Vault
 import Web
+
+@testable import BankAPI
 
 @Suite struct AccountTests {
     @Test func `a client lists their own accounts with IBAN, balance and what is available`() async throws {
@@ -91,6 +93,40 @@ import Web
             for _ in 0..<8 { statuses.append(await stage.get("/accounts").status) }
             #expect(statuses.contains(429) && statuses.first == 200)
             #expect(await stage.get("/accounts", as: 2).status == 200)
+        }
+    }
+
+    @Test func `what a client asks of two servers counts together`() async throws {
+        try await BankStage.run { stage in
+            var settings = BankSettings()
+            settings.requestsPerMinuteMax = 10
+            let kek = try stageKey()
+            let fixed = settings
+            let servers = (0..<2).map { _ in
+                BankService(
+                    database: stage.database,
+                    secrets: BankSecrets(
+                        vault: Vault(database: stage.database, keyring: Keyring(current: kek)), indexing: kek),
+                    settings: fixed, clock: { 1_800_000_000 })
+            }
+            func ask(_ server: Int, as number: Int = 1, times: Int) async -> [Int] {
+                var statuses: [Int] = []
+                for _ in 0..<times {
+                    let request = ApiRequest(method: .get, path: "/accounts")
+                    statuses.append(await servers[server].handle(request, actor: BankStage.actor(number)).status.code)
+                }
+                return statuses
+            }
+            #expect(await ask(0, times: 7) == Array(repeating: 200, count: 7))
+            #expect(await ask(1, times: 1) == [200])
+            for server in servers { try await server.shareCounts() }
+            #expect(await ask(1, times: 3) == [200, 200, 429])
+            #expect(await ask(1, as: 2, times: 1) == [200])
+            for server in [1, 0, 1] { try await servers[server].shareCounts() }
+            // The other server learns it when it next has something to tell.
+            #expect(await ask(0, times: 1) == [200])
+            try await servers[0].shareCounts()
+            #expect(await ask(0, times: 1) == [429])
         }
     }
 }

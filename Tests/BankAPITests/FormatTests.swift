@@ -2,6 +2,7 @@ import Bank
 import Foundation
 import HTTPTypes
 import Postgres
+import PostgresServer
 import TestSupport
 import Testing
 import Web
@@ -56,11 +57,49 @@ import Web
         }
     }
 
+    @Test func `camt.053 is what the message definition asks for`() async throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().path
+        let made = try await ToolRun.run("/bin/bash", [root + "/scripts/client-venv"])
+        try #require(made.status == 0, "\(made.errorText)")
+        let python = made.outputText.trimmingCharacters(in: .whitespacesAndNewlines) + "/bin/python"
+        let others = ["carte", "contrepassation", "reprise", String(repeating: "é", count: 60)].map { kind in
+            Self.statement(40, kind: kind, label: String(repeating: "&é😀", count: 100))
+        }
+        try await withTemporaryDirectory { folder in
+            func check(_ texts: [[UInt8]]) async throws -> ToolRun {
+                let paths = try texts.enumerated().map { index, bytes in
+                    let path = folder + "/\(index).xml"
+                    try Data(bytes).write(to: URL(filePath: path))
+                    return path
+                }
+                let schemas = root + "/Tests/Schemas"
+                return try await ToolRun.run(
+                    python, [schemas + "/check.py", schemas + "/camt.053.001.08.xsd"] + paths)
+            }
+            let good = ([0, 1, 500].map { Self.statement($0) } + others).map {
+                Camt053.bytes($0, bank: BankSettings(), madeAt: "2026-12-01T08:00:00Z")
+            }
+            let run = try await check(good)
+            #expect(run.status == 0, "\(run.outputText)\(run.errorText)")
+            // A schema that takes everything would show nothing.
+            let text = String(decoding: good[1], as: UTF8.self)
+            for (from, to) in [
+                ("<CdtDbtInd>CRDT", "<CdtDbtInd>PLUS"), ("Ccy=\"EUR\"", "Ccy=\"euro\""),
+                ("<NtryRef>", "<Sts/><NtryRef>"),
+            ] {
+                #expect(text.contains(from))
+                let bad = try await check([Array(text.replacing(from, with: to).utf8)])
+                #expect(bad.status == 1 && bad.outputText.contains("line"), "\(bad.outputText)\(bad.errorText)")
+            }
+        }
+    }
+
     private static let account = Account(
         id: 12, type: "courant", status: "actif", currency: .eur, iban: iban(12), lastFour: "0012", bic: nil,
         balanceMinor: 0, heldMinor: 0, overdraftMinor: 0, openedOn: "2024-01-01")
 
-    private static func statement(_ count: Int) -> PeriodStatement {
+    private static func statement(_ count: Int, kind: String = "virement", label: String? = nil) -> PeriodStatement {
         var balance: Int64 = 123_456
         var entries: [PeriodStatement.Entry] = []
         for index in 0..<count {
@@ -69,11 +108,12 @@ import Web
             entries.append(
                 PeriodStatement.Entry(
                     number: Int64(index + 1), operation: Int64(1000 + index), bookedAt: "2026-11-02T10:00:00.000Z",
-                    businessDate: "2026-11-02", valueDate: "2026-11-03", kind: "virement", amountMinor: amount,
+                    businessDate: "2026-11-02", valueDate: "2026-11-03", kind: kind, amountMinor: amount,
                     balanceAfterMinor: balance,
-                    label: index % 7 == 0
-                        ? "Très long libellé d'un virement (n° \(index)) pour l'électricité, l'œuvre et le gaz à 100 % — 5 €"
-                        : "Opération \(index)"))
+                    label: label
+                        ?? (index % 7 == 0
+                            ? "Très long libellé d'un virement (n° \(index)) pour l'électricité, l'œuvre et le gaz à 100 % — 5 €"
+                            : "Opération \(index)")))
         }
         return PeriodStatement(
             account: account, holder: "Mme Léa Martin", from: "2026-11-01", to: "2026-11-30", openingMinor: 123_456,

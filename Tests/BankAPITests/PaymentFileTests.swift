@@ -114,11 +114,57 @@ struct PaymentFile {
             #expect(parts.last?.text("StsRsnInf", "Rsn", "Cd") == "AM04")
             #expect(await send(stage, file.text, accept: "image/png").status == 406)
             let late = PaymentFile(id: "LATE", date: "2099-01-01", payments: [(iban(2), "1.00", "EUR", "A")])
-            #expect(await send(stage, late.text).json["payments"]?.array?.first?["reason"]?.string == "DT01")
+            let tooLate = await send(stage, late.text, level: "aal2")
+            #expect(tooLate.json["payments"]?.array?.first?["reason"]?.string == "DT01")
             let foreign = PaymentFile(id: "F", debtor: iban(5), date: day, payments: [(iban(2), "1.00", "EUR", "A")])
             let answerToForeign = await send(stage, foreign.text)
             #expect(answerToForeign.json["payments"]?.array?.first?["code"]?.string == "ledger_not_your_account")
             #expect(try await stage.balance(5) == startMinor)
+            try await stage.expectSound()
+        }
+    }
+
+    @Test func `payments for a later day are kept, paid on that day and no other, and ended on demand`() async throws {
+        try await BankStage.run { stage in
+            let later = try await stage.database.one(
+                "select (jour + 10)::text from journees where close_le is null", as: String.self)
+            let file = PaymentFile(
+                id: "LATER", date: later,
+                payments: [
+                    (iban(2), "10.00", "EUR", "E1"), (iban(3), "20.00", "EUR", "E2"), (iban(3), "1.00", "USD", "E3"),
+                ])
+            var weak = file
+            weak.id = "WEAK"
+            let refused = await send(stage, weak.text)
+            #expect(refused.json["group_status"]?.string == "RJCT", "\(refused.text)")
+            #expect(refused.json["payments"]?.array?.first?["reason"]?.string == "DS0A")
+            let answer = await send(stage, file.text, level: "aal2")
+            let payments = answer.json["payments"]?.array ?? []
+            #expect(payments.map { $0["status"]?.string ?? "-" } == ["ACCP", "ACCP", "RJCT"], "\(answer.text)")
+            #expect(answer.json["scheduled"]?.integer == 2 && answer.json["executed"]?.integer == 0)
+            #expect(answer.json["group_status"]?.string == "PART" && payments[2]["reason"]?.string == "AM03")
+            let again = await send(stage, file.text, level: "aal2")
+            #expect(again.json["replayed"]?.bool == true && again.json["payments"] == answer.json["payments"])
+            let report = try XMLReader.read(await send(stage, file.text, accept: "application/xml").bytes)
+            let states = report.child("CstmrPmtStsRpt")?.child("OrgnlPmtInfAndSts")?.all("TxInfAndSts") ?? []
+            #expect(states.map { $0.text("TxSts") ?? "-" } == ["ACCP", "ACCP", "RJCT"])
+            #expect(try await stage.balance(1) == startMinor)
+            let kept = await stage.get("/standing-orders").json["standing_orders"]?.array ?? []
+            #expect(kept.map { $0["frequency"]?.string ?? "-" } == ["once", "once"])
+            #expect(kept.allSatisfy { $0["next_on"]?.string == later })
+            let ended = try #require(payments[1]["standing_order"]?.string)
+            #expect(await stage.ask(.delete, "/standing-orders/\(ended)").status == 204)
+            let today = try await today(stage)
+            #expect(try await stage.service.executeStandingOrders(on: LedgerDay(today)) == 0)
+            #expect(try await stage.service.executeStandingOrders(on: LedgerDay(later)) == 1)
+            #expect(try await stage.service.executeStandingOrders(on: LedgerDay(later)) == 0)
+            #expect(try await stage.balance(1) == startMinor - 1000)
+            let entries = await stage.get("/accounts/1/statement").json["entries"]?.array
+            #expect(entries?.last?["reference"]?.string == "E1", "the end-to-end id is on the statement")
+            let order = await stage.get("/standing-orders").json["standing_orders"]?.array?.first {
+                $0["id"] == payments[0]["standing_order"]
+            }
+            #expect(order?["status"]?.string == "finished")
             try await stage.expectSound()
         }
     }

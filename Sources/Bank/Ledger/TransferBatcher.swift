@@ -1,7 +1,7 @@
 internal import Foundation
 public import Postgres
 
-/// Turns transfers that are ordered at the same time into batches: one commit, flushed to disk once, for up to fifty of
+/// Turns transfers that are ordered at the same time into batches: one commit, flushed to disk once, for up to a hundred of
 /// them. An order waits for no clock: it leaves with the next flight, and flights leave as soon as one has landed.
 ///
 /// Each caller gets its own order's answer; one that is refused does not touch its neighbours.
@@ -20,10 +20,12 @@ public actor TransferBatcher {
         var fare: [String] { [order.amount.currency.code, order.channel, order.caller == nil ? "bank" : "clients"] }
     }
 
-    /// `flightsMax` batches are under way at once: more of them are smaller. Fifty orders a batch is where the gain ends.
-    public init(_ database: any SQLExecutor, flightsMax: Int = 4, batchMax: Int = 50) {
+    /// `flightsMax` batches are under way at once: more of them are smaller, and a batch of one costs the database as much as
+    /// sixteen more orders in it. Half as many as there are processors, since others work beside them; two at least, so that
+    /// one is judged while the other waits for the disk.
+    public init(_ database: any SQLExecutor, flightsMax: Int? = nil, batchMax: Int = 100) {
         ledger = LedgerStore(database)
-        self.flightsMax = max(1, flightsMax)
+        self.flightsMax = max(1, flightsMax ?? max(2, ProcessInfo.processInfo.activeProcessorCount / 2))
         self.batchMax = min(max(1, batchMax), 1000)
     }
 

@@ -9,7 +9,8 @@ enum PaymentFileEndpoint {
     static let routes: [Route] = [
         Route(
             method: .post, path: "/payments/pain.001", name: "sendPaymentFile",
-            summary: "Executes an ISO 20022 pain.001.001.03 or .09, each payment on its own", tag: "payments",
+            summary: "Executes or schedules an ISO 20022 pain.001.001.03 or .09, each payment on its own",
+            tag: "payments",
             body: .init(type: "application/xml", schema: .text(TextRule()), example: .string(example)),
             answers: [
                 Route.Answer(
@@ -37,10 +38,10 @@ enum PaymentFileEndpoint {
                 hint: "Ask for application/json or application/xml.")
         }
         let file = try Pain001(try document(call.request.body))
-        var (lines, currency) = try await lines(of: file, call)
+        var lines = try await lines(of: file, call)
         try await judge(&lines, file.messageID, call)
         let result = try await PaymentFileStore(core: call.core).execute(
-            file.messageID, digest: SHA256.hash(call.request.body), lines, currency: currency, call.caller)
+            file.messageID, digest: SHA256.hash(call.request.body), lines, call.caller)
         let report = PaymentReport(file: file, isReplay: result.isReplay, outcomes: result.outcomes)
         guard form == "xml" else { return .json(report.json.text) }
         return ApiResponse(
@@ -59,12 +60,15 @@ enum PaymentFileEndpoint {
         }
     }
 
-    /// Orders of a file pass the same screen as others; what it keeps is refused with its code.
+    /// Orders of a file pass the same screen as others; what it keeps is refused with its code. Those for a later day are
+    /// judged when they fall due.
     private static func judge(_ lines: inout [PaymentFileStore.Line], _ message: String, _ call: BankCall) async throws
     {
         var orders: [TransferOrder] = []
         var places: [Int] = []
+        let today = try await PaymentFileStore(core: call.core).today()
         for (index, line) in lines.enumerated() where line.refusal == nil {
+            if let today, line.payment.executionDate > today { continue }
             guard let debit = line.debit, let credit = line.credit, let amount = line.payment.amount else { continue }
             var order = TransferOrder(
                 debit: AccountID(debit), credit: AccountID(credit), amount: amount,
@@ -82,16 +86,14 @@ enum PaymentFileEndpoint {
     /// Finds both accounts of each payment; what can be refused without the ledger has its reason here.
     private static func lines(
         of file: Pain001, _ call: BankCall
-    ) async throws -> ([PaymentFileStore.Line], Currency) {
+    ) async throws -> [PaymentFileStore.Line] {
         let own = try await AccountStore(core: call.core).all(call.caller)
-        let debits = Dictionary(own.compactMap { account in account.iban.map { ($0, account.id) } }) { first, _ in first
+        let debits = Dictionary(own.compactMap { account in account.iban.map { ($0, account) } }) { first, _ in first
         }
-        let currency = file.payments.lazy.compactMap { $0.amount?.currency }.first ?? .eur
-        let today = try await PaymentFileStore(core: call.core).today()
         let ibans = file.payments.map { IBAN($0.creditorIBAN) }
         let payees = ibans.compactMap { $0 }.map { Payee(iban: $0, name: nil) }
         var found = try await PayeeStore(core: call.core).find(payees).makeIterator()
-        let lines = zip(file.payments, ibans).map { payment, iban in
+        return zip(file.payments, ibans).map { payment, iban in
             let credit = iban == nil ? nil : found.next() ?? nil
             let debit = IBAN(payment.debtorIBAN).flatMap { debits[$0.text] }
             let refusal: String? =
@@ -103,24 +105,24 @@ enum PaymentFileEndpoint {
                     "payee_not_here"
                 } else if payment.amount == nil {
                     "amount_invalid"
-                } else if payment.amount?.currency != currency {
+                } else if payment.amount?.currency != debit?.currency {
                     "LV005"
-                } else if let today, payment.executionDate > today {
-                    "LV020"
                 } else {
                     nil
                 }
-            return PaymentFileStore.Line(payment: payment, debit: debit, credit: credit?.id, refusal: refusal)
+            return PaymentFileStore.Line(payment: payment, debit: debit?.id, credit: credit?.id, refusal: refusal)
         }
-        return (lines, currency)
     }
 
     private static let schema = Schema.named(
         "PaymentReport",
         .object([
             .init("message_id", .text(1...35)), .init("format", .text(TextRule())), .init("replayed", .boolean),
-            .init("group_status", .word(["ACSC", "PART", "RJCT"]), "ISO 20022: all settled, some, none"),
-            .init("executed", .integer(0...1000)), .init("refused", .integer(0...1000)),
+            .init(
+                "group_status", .word(["ACCP", "ACSC", "PART", "RJCT"]),
+                "ISO 20022: none refused and some for later, all settled, some refused, all refused"),
+            .init("executed", .integer(0...1000)), .init("scheduled", .integer(0...1000)),
+            .init("refused", .integer(0...1000)),
             .init(
                 "payments",
                 .list(
@@ -128,10 +130,11 @@ enum PaymentFileEndpoint {
                         "PaymentStatus",
                         .object([
                             .init("index", .integer(0...999)), .init("payment_information_id", .text(1...35)),
-                            .init("end_to_end_id", .text(1...35)), .init("status", .word(["ACSC", "RJCT"])),
+                            .init("end_to_end_id", .text(1...35)), .init("status", .word(["ACCP", "ACSC", "RJCT"])),
                             .init("reason", .nullable(.text(4...4)), "ISO 20022 status reason code"),
                             .init("code", .nullable(.text(TextRule()))), .init("message", .nullable(.text(TextRule()))),
                             .init("transfer", .nullable(.uuid)),
+                            .init("standing_order", .nullable(.uuid), "of a payment for a later day: pays it then"),
                         ])), 1...1000)),
         ]))
 

@@ -10,9 +10,11 @@ struct PaymentFileStore: Sendable {
     struct Outcome: Sendable {
         /// From zero.
         let index: Int
-        /// Nil when it was executed; else a SQLSTATE of the ledger or a code of the reader.
+        /// Nil when it was executed or scheduled; else a SQLSTATE of the ledger or a code of the reader.
         let refusal: String?
         let transfer: UUID?
+        /// The standing order that pays it on its day.
+        let scheduled: UUID?
     }
 
     /// One line of a file, with the accounts that were found for it.
@@ -25,23 +27,25 @@ struct PaymentFileStore: Sendable {
     }
 
     func execute(
-        _ message: String, digest: [UInt8], _ lines: [Line], currency: Currency, _ caller: BankCaller
+        _ message: String, digest: [UInt8], _ lines: [Line], _ caller: BankCaller
     ) async throws -> (isReplay: Bool, outcomes: [Outcome]) {
         let rows = try await core.store.write(
             """
-            select rejoue, rang, code, virement_id
+            select rejoue, rang, code, virement_id, ordre_id
             from public.executer_fichier(
                 \(message), \(digest), \(SQLArray(lines.map(\.refusal)))::text[],
                 \(SQLArray(lines.map(\.payment.endToEndID)))::text[],
                 \(SQLArray(lines.map { $0.debit.map(String.init) }))::bigint[],
                 \(SQLArray(lines.map { $0.credit.map(String.init) }))::bigint[],
                 \(SQLArray(lines.map { $0.payment.amount.map { String($0.minor) } }))::bigint[],
-                \(SQLArray(lines.map(\.payment.reason)))::text[], \(currency.code))
+                \(SQLArray(lines.map(\.payment.reason)))::text[],
+                \(SQLArray(lines.map(\.payment.amount?.currency.code)))::text[],
+                \(SQLArray(lines.map(\.payment.executionDate)))::date[])
             """, as: caller)
         let outcomes = try rows.map { row in
             Outcome(
                 index: try row.decode(1, as: Int.self) - 1, refusal: try row.decodeIfPresent(2),
-                transfer: try row.decodeIfPresent(3))
+                transfer: try row.decodeIfPresent(3), scheduled: try row.decodeIfPresent(4))
         }
         return (try rows.first?.decode(0) ?? false, outcomes)
     }

@@ -9,9 +9,12 @@ struct PaymentReport: Sendable {
     let isReplay: Bool
     let outcomes: [PaymentFileStore.Outcome]
 
-    private var executed: Int { outcomes.count { $0.refusal == nil } }
+    private var executed: Int { outcomes.count { $0.transfer != nil } }
+    private var scheduled: Int { outcomes.count { $0.scheduled != nil } }
+    private var refused: Int { outcomes.count { $0.refusal != nil } }
     private var groupStatus: String {
-        executed == outcomes.count ? "ACSC" : executed == 0 ? "RJCT" : "PART"
+        guard refused == 0 else { return refused == outcomes.count ? "RJCT" : "PART" }
+        return scheduled == 0 ? "ACSC" : "ACCP"
     }
 
     /// ISO 20022's external codes of status reasons, by our own.
@@ -23,7 +26,7 @@ struct PaymentReport: Sendable {
     ]
     private static let words: [String: String] = [
         "iban_invalid": "the creditor's IBAN is none", "payee_not_here": PayeeStore.elsewhere.message,
-        "amount_invalid": "the amount or its currency can not be paid", "LV020": "the execution date is not today's",
+        "amount_invalid": "the amount or its currency can not be paid", "LV020": "the execution date is too far away",
         "LV011": "the debtor's account is none of yours",
         "payment_needs_proof": "the order needs one more proof of who you are",
         "payment_held": "the bank looks at this order first",
@@ -42,18 +45,19 @@ struct PaymentReport: Sendable {
         [
             "message_id": .string(file.messageID), "format": .string(file.version), "replayed": .bool(isReplay),
             "group_status": .string(groupStatus), "executed": .integer(executed),
-            "refused": .integer(outcomes.count - executed),
+            "scheduled": .integer(scheduled), "refused": .integer(refused),
             "payments": .array(
                 zip(file.payments, outcomes).map { payment, outcome in
                     [
                         "index": .integer(outcome.index),
                         "payment_information_id": .string(payment.informationID),
                         "end_to_end_id": .string(payment.endToEndID),
-                        "status": outcome.refusal == nil ? "ACSC" : "RJCT",
+                        "status": .string(outcome.status),
                         "reason": .text(outcome.refusal.map { Self.reasons[$0] ?? "MS03" }),
                         "code": .text(outcome.refusal.map(Self.code)),
                         "message": .text(outcome.refusal.map(Self.message)),
                         "transfer": .text(outcome.transfer?.uuidString.lowercased()),
+                        "standing_order": .text(outcome.scheduled?.uuidString.lowercased()),
                     ]
                 }),
         ]
@@ -90,7 +94,7 @@ struct PaymentReport: Sendable {
                 xml.element("TxInfAndSts") { xml in
                     xml.element("OrgnlInstrId", text: payment.instructionID)
                     xml.element("OrgnlEndToEndId", text: payment.endToEndID)
-                    xml.element("TxSts", text: outcome.refusal == nil ? "ACSC" : "RJCT")
+                    xml.element("TxSts", text: outcome.status)
                     if let refusal = outcome.refusal {
                         xml.element("StsRsnInf") { xml in
                             xml.element("Rsn") { $0.element("Cd", text: Self.reasons[refusal] ?? "MS03") }
@@ -101,4 +105,9 @@ struct PaymentReport: Sendable {
             }
         }
     }
+}
+
+extension PaymentFileStore.Outcome {
+    /// ISO 20022: settled, accepted for its day, refused.
+    var status: String { refusal != nil ? "RJCT" : scheduled == nil ? "ACSC" : "ACCP" }
 }

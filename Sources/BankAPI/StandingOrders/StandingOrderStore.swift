@@ -82,7 +82,8 @@ struct StandingOrderStore: Sendable {
     }
 
     static let frequencies = [
-        "weekly": "hebdomadaire", "monthly": "mensuelle", "quarterly": "trimestrielle", "yearly": "annuelle",
+        "once": "unique", "weekly": "hebdomadaire", "monthly": "mensuelle", "quarterly": "trimestrielle",
+        "yearly": "annuelle",
     ]
     private static let statuses = [
         "actif": "active", "suspendu": "paused", "termine": "finished", "annule": "cancelled",

@@ -17,7 +17,10 @@ struct StatementStore: Sendable {
                 r.transaction_id, to_char(r.booked_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
                 r.date_comptable, r.date_valeur, r.type, r.montant_minor, r.solde_apres_minor, r.libelle,
                 coalesce(r.reference, (
-                    select l.bout_en_bout from public.lignes_de_paiement l where l.virement_id = r.virement_id)),
+                    select l.bout_en_bout from public.lignes_de_paiement l where l.virement_id = r.virement_id), (
+                    select l.bout_en_bout
+                    from public.executions_permanentes e join public.lignes_de_paiement l on l.ordre_id = e.ordre_id
+                    where e.virement_id = r.virement_id)),
                 r.virement_id
             from public.releve_periode(\(account.id), \(from)::date, \(to)::date, \(after), \(size)::integer) r
             order by r.numero

@@ -65,13 +65,7 @@ struct PayeeStore: Sendable {
         let numbers = payees.compactMap { payee in
             if case .account(let id) = payee.address { id } else { nil as Int64? }
         }
-        let rows = try await store.asBank(
-            """
-            select k.id, k.client_id, k.iban_index::text, c.prenom_chiffre, c.nom_chiffre
-            from public.comptes k join public.clients c on c.id = k.client_id
-            where k.iban_index = any (\(SQLArray(codes.compactMap { $0 }))::bytea[])
-                or k.id = any (\(SQLArray(numbers))::bigint[])
-            """)
+        let rows = try await store.asBank(Self.statement(codes.compactMap { $0 }, numbers))
         var accounts: [PayeeAccount] = []
         var byNumber: [Int64: Int] = [:]
         for row in rows {
@@ -91,6 +85,23 @@ struct PayeeStore: Sendable {
             }
             return place.map { accounts[$0] }
         }
+    }
+
+    /// By one index or the other: both in one condition cost four times as much.
+    private static func statement(_ codes: [String], _ numbers: [Int64]) -> Statement {
+        let byIBAN: Statement = """
+            select k.id, k.client_id, k.iban_index::text, c.prenom_chiffre, c.nom_chiffre
+            from public.comptes k join public.clients c on c.id = k.client_id
+            where k.iban_index = any (\(SQLArray(codes))::bytea[])
+            """
+        let byNumber: Statement = """
+            select k.id, k.client_id, k.iban_index::text, c.prenom_chiffre, c.nom_chiffre
+            from public.comptes k join public.clients c on c.id = k.client_id
+            where k.id = any (\(SQLArray(numbers))::bigint[])
+            """
+        if codes.isEmpty { return byNumber }
+        if numbers.isEmpty { return byIBAN }
+        return "\(fragment: byIBAN) union all \(fragment: byNumber)"
     }
 
     /// The one payee, or the refusal that it is at another bank.

@@ -3,13 +3,14 @@ internal import Monitoring
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOHTTPTypesHTTP1
+internal import Postgres
 internal import Web
 
 /// The short way of a read: the same limits, token, log, figures and headers as the long way, which answers whatever is
 /// refused here.
 extension GatewayResponder {
     func quick(
-        _ head: HTTPRequestHead, peer: String, loop: any EventLoop,
+        _ head: HTTPRequestHead, peer: String, loop: any EventLoop, lane: (any FlightLane)?,
         deliver: @escaping @Sendable (QuickReply) -> Void
     ) -> (@Sendable () -> Void)? {
         let start = ContinuousClock.now
@@ -51,7 +52,7 @@ extension GatewayResponder {
         }
         let accepted = head.headers["accept-encoding"]
         let sent = entry
-        let cancel = answer(request, actor, { work in loop.execute(work) }) { response in
+        let cancel = answer(request, actor, lane, { work in loop.execute(work) }) { response in
             let reply = self.reply(response, accepted, id)
             var entry = sent
             entry.status = response.status.code
@@ -100,32 +101,50 @@ extension GatewayResponder {
         return fields
     }
 
+    /// The whole answer as it is written to the socket.
     private func reply(_ response: ApiResponse, _ accepted: [String], _ id: String) -> QuickReply {
         var body = response.body
-        var headers = HTTPHeaders()
-        headers.reserveCapacity(10)
-        for field in response.fields { headers.add(name: field.name.rawName, value: field.value) }
-        headers.add(name: "X-Request-Id", value: id)
-        headers.add(name: "X-Content-Type-Options", value: "nosniff")
-        if response.fields[.contentSecurityPolicy] == nil {
-            headers.add(name: "Content-Security-Policy", value: Self.contentPolicy)
-        }
+        var isPacked = false
         if !accepted.isEmpty, body.count >= settings.limits.compressedBytesMin,
             response.fields[.contentEncoding] == nil,
             Gzip.isWanted([.acceptEncoding: accepted.joined(separator: ", ")], response.fields[.contentType]),
             let packed = Gzip.compress(body)
         {
             body = packed
-            headers.add(name: "Content-Encoding", value: "gzip")
-            headers.add(name: "Vary", value: "Accept-Encoding")
+            isPacked = true
         }
-        if response.status != .noContent { headers.add(name: "Content-Length", value: String(body.count)) }
-        headers.add(name: "Date", value: dates.text)
-        return QuickReply(
-            headers: headers,
-            status: HTTPResponseStatus(
-                statusCode: response.status.code, reasonPhrase: response.status.reasonPhrase),
-            body: body.isEmpty ? nil : ByteBuffer(bytes: body))
+        var bytes = ByteBuffer()
+        bytes.reserveCapacity(512 + body.count)
+        if response.status.code == 200 {
+            bytes.writeStaticString("HTTP/1.1 200 OK\r\n")
+        } else {
+            bytes.writeString("HTTP/1.1 \(response.status.code) \(response.status.reasonPhrase)\r\n")
+        }
+        for field in response.fields {
+            bytes.writeString(field.name.rawName)
+            bytes.writeStaticString(": ")
+            bytes.writeString(field.value)
+            bytes.writeStaticString("\r\n")
+        }
+        bytes.writeStaticString("X-Request-Id: ")
+        bytes.writeString(id)
+        bytes.writeStaticString("\r\nX-Content-Type-Options: nosniff\r\n")
+        if response.fields[.contentSecurityPolicy] == nil {
+            bytes.writeStaticString("Content-Security-Policy: ")
+            bytes.writeString(Self.contentPolicy)
+            bytes.writeStaticString("\r\n")
+        }
+        if isPacked { bytes.writeStaticString("Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n") }
+        if response.status != .noContent {
+            bytes.writeStaticString("Content-Length: ")
+            bytes.writeString(String(body.count))
+            bytes.writeStaticString("\r\n")
+        }
+        bytes.writeStaticString("Date: ")
+        bytes.writeString(dates.text)
+        bytes.writeStaticString("\r\n\r\n")
+        bytes.writeBytes(body)
+        return QuickReply(bytes: bytes)
     }
 }
 

@@ -1,19 +1,24 @@
 internal import NIOCore
 internal import NIOHTTP1
+internal import Postgres
 
-/// Answers of a request that was read whole, made without a task. Called on the event loop that `deliver` is called on.
-///
-/// - Returns: what cancels the answer; nil when the request has to go the long way.
-typealias QuickAnswers =
-    @Sendable (
-        _ head: HTTPRequestHead, _ peer: String, _ loop: any EventLoop,
-        _ deliver: @escaping @Sendable (QuickReply) -> Void
-    ) -> (@Sendable () -> Void)?
+/// Answers of a request that was read whole, made without a task.
+struct QuickAnswers: Sendable {
+    /// An event loop's own way to the database.
+    let lane: @Sendable (_ loop: any EventLoop) -> (any FlightLane)?
+    /// Called on the event loop that `deliver` is called on.
+    ///
+    /// Returns what cancels the answer; nil when the request has to go the long way.
+    let answer:
+        @Sendable (
+            _ head: HTTPRequestHead, _ peer: String, _ loop: any EventLoop, _ lane: (any FlightLane)?,
+            _ deliver: @escaping @Sendable (QuickReply) -> Void
+        ) -> (@Sendable () -> Void)?
+}
 
+/// An answer as it goes to the socket, head and body.
 struct QuickReply: Sendable {
-    var headers: HTTPHeaders
-    let status: HTTPResponseStatus
-    let body: ByteBuffer?
+    let bytes: ByteBuffer
 }
 
 /// The HTTP/1.1 side of a connection: answers what can be answered without a task where it is read, hands everything
@@ -32,6 +37,9 @@ final class QuickLane: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let answers: QuickAnswers
     private let idleTimeMax: TimeAmount
+    private var lane: (any FlightLane)?
+    /// Where what is written passes the encoder by.
+    private var behindEncoder: ChannelHandlerContext?
     private var peer = "local"
     /// Requests handed on whose answers are not written yet.
     private var handedOn = 0
@@ -46,17 +54,22 @@ final class QuickLane: ChannelDuplexHandler, RemovableChannelHandler {
     private var lastActive = NIODeadline.now()
     private var idleTask: Scheduled<Void>?
 
-    init(answers: @escaping QuickAnswers, idleTimeMax: TimeAmount) {
+    init(answers: QuickAnswers, idleTimeMax: TimeAmount) {
         self.answers = answers
         self.idleTimeMax = idleTimeMax
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
         peer = context.remoteAddress?.ipAddress ?? "local"
+        lane = answers.lane(context.eventLoop)
+        behindEncoder = try? context.pipeline.syncOperations.context(handlerType: HTTPResponseEncoder.self)
         watchIdleness(context, in: idleTimeMax)
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { idleTask?.cancel() }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        idleTask?.cancel()
+        behindEncoder = nil
+    }
 
     func channelInactive(context: ChannelHandlerContext) {
         idleTask?.cancel()
@@ -112,9 +125,10 @@ final class QuickLane: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) -> Bool {
+        guard behindEncoder != nil else { return false }
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         isAnswering = true
-        let cancel = answers(head, peer, context.eventLoop) { reply in
+        let cancel = answers.answer(head, peer, context.eventLoop, lane) { reply in
             let (lane, context) = bound.value
             lane.write(reply, context)
         }
@@ -127,20 +141,19 @@ final class QuickLane: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func write(_ reply: QuickReply, _ context: ChannelHandlerContext) {
-        guard isAnswering, context.channel.isActive else { return }
+        guard isAnswering, context.channel.isActive, let behindEncoder else { return }
         isAnswering = false
         cancel = nil
         lastActive = .now()
         if isStopping { waiting.removeAll() }
-        let head = HTTPResponseHead(version: .http1_1, status: reply.status, headers: reply.headers)
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if let body = reply.body { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
         guard isStopping else {
-            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+            behindEncoder.writeAndFlush(NIOAny(IOData.byteBuffer(reply.bytes)), promise: nil)
             return goOn(context)
         }
         let channel = context.channel
-        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in channel.close(promise: nil) }
+        behindEncoder.writeAndFlush(NIOAny(IOData.byteBuffer(reply.bytes))).whenComplete { _ in
+            channel.close(promise: nil)
+        }
     }
 
     /// Takes what came while an answer was made.

@@ -71,7 +71,7 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
     }
 
     private static func makeHTTP(
-        _ channel: any Channel, _ settings: GatewaySettings, _ quick: @escaping QuickAnswers
+        _ channel: any Channel, _ settings: GatewaySettings, _ quick: QuickAnswers
     ) throws -> NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart> {
         let pipeline = channel.pipeline.syncOperations
         pipeline.removeHandler(try pipeline.handler(type: FirstHeadGuard.self), promise: nil)

@@ -159,7 +159,7 @@ struct AccessStore: Sendable {
             (
                 "payment_file_lines", "public.lignes_de_paiement",
                 """
-                select message_id, rang, bout_en_bout, statut, code, virement_id from public.lignes_de_paiement
+                select message_id, rang, bout_en_bout, statut, code, virement_id, ordre_id from public.lignes_de_paiement
                 where client_id = \(client) order by message_id, rang
                 """
             ),

@@ -1,13 +1,17 @@
 internal import HTTPTypes
-internal import Postgres
+public import Postgres
+internal import Synchronization
 public import Web
 
 /// Reads of a shape that was served before: no grammar, no plan, no SQL to write.
 extension RestService {
-    /// A request that a template answers, with its statements.
+    /// A request that a template answers.
     struct Ready: Sendable {
         let template: ReadTemplate
-        let statements: [Statement]
+        let values: [String]
+        let actor: Actor
+
+        var statements: [Statement] { template.statements(values, for: actor) }
     }
 
     /// What a GET or HEAD needs to be answered by a template; nil when it has to go the long way.
@@ -22,28 +26,79 @@ extension RestService {
             guard let decoded = QueryItems.decodeValue(value) else { return nil }
             values.append(decoded)
         }
-        return Ready(template: template, statements: template.statements(values, for: actor))
+        return Ready(template: template, values: values, actor: actor)
     }
+
+    /// What a lane for reads connects with.
+    public var laneConfiguration: DatabaseConfiguration { database.configuration }
 
     /// Answers without a task, or does nothing and gives nil.
     ///
     /// - Parameters:
+    ///   - lane: takes the flight on the caller's own thread, where it has room.
     ///   - executor: runs the making of the answer, off the thread that drives the connections.
-    ///   - then: called once, by the executor.
+    ///   - then: called once, by the executor, or by the lane on its thread.
     /// - Returns: cancels the answer when nobody waits for it any more.
     public func answerQuickly(
-        _ request: ApiRequest, actor: Actor, on executor: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void,
+        _ request: ApiRequest, actor: Actor, lane: (any FlightLane)? = nil,
+        on executor: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void,
         then: @escaping @Sendable (ApiResponse) -> Void
     ) -> (@Sendable () -> Void)? {
         guard let ready = ready(request, actor) else { return nil }
-        return database.pipeline(ready.statements) { result in
-            executor {
-                do {
-                    then(try ready.template.response(try result.get()))
-                } catch {
-                    then(refusal(error, actor))
+        if let lane, let flight = ready.template.flight(ready.values, for: actor) {
+            let elsewhere = Elsewhere()
+            let cancel = lane.send(flight) { outcome in
+                switch outcome {
+                case .results(let results): then(answer(ready, .success(results)))
+                case .failed(let error): then(answer(ready, .failure(error)))
+                case .again: elsewhere.began(pooled(ready, executor, then))
                 }
             }
+            if let cancel {
+                return {
+                    cancel()
+                    elsewhere.cancel()
+                }
+            }
+        }
+        return pooled(ready, executor, then)
+    }
+
+    private func pooled(
+        _ ready: Ready, _ executor: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void,
+        _ then: @escaping @Sendable (ApiResponse) -> Void
+    ) -> @Sendable () -> Void {
+        database.pipeline(ready.statements) { result in
+            executor { then(answer(ready, result)) }
+        }
+    }
+
+    private func answer(_ ready: Ready, _ result: Result<[QueryResult], any Error>) -> ApiResponse {
+        do {
+            return try ready.template.response(try result.get())
+        } catch {
+            return refusal(error, ready.actor)
+        }
+    }
+
+    /// What cancels a flight that a lane gave back.
+    private final class Elsewhere: Sendable {
+        private let state = Mutex<(cancel: (@Sendable () -> Void)?, isCancelled: Bool)>((nil, false))
+
+        func began(_ cancel: @escaping @Sendable () -> Void) {
+            let isLate = state.withLock { state in
+                state.cancel = cancel
+                return state.isCancelled
+            }
+            if isLate { cancel() }
+        }
+
+        func cancel() {
+            let cancel = state.withLock { state in
+                state.isCancelled = true
+                return state.cancel
+            }
+            cancel?()
         }
     }
 
@@ -52,6 +107,6 @@ extension RestService {
         guard let shape = QueryShape(context.request.query) else { return }
         let key = ReadTemplates.key(context.request, shape, context.actor.role, context.snapshot.generation)
         guard templates.wants(key) else { return }
-        templates.keep((try? ReadTemplate.make(context, name, shape)) ?? nil, for: key)
+        templates.keep((try? ReadTemplate.make(context, name, shape, templates)) ?? nil, for: key)
     }
 }

@@ -19,10 +19,13 @@ final class ReadTemplate: Sendable {
     let format: Format
     /// A ceiling on costs is asked about anew after a while.
     let end: ContinuousClock.Instant?
+    /// The same for a lane, whose session only reads; nil when a lane cannot carry it.
+    private let lane: (settings: LaneStatement, values: [BoundValue], main: LaneStatement)?
 
     private init(
         context: RequestContext, settings: Statement, main: Statement, slots: [Slot], flight: Flight, range: RowRange,
-        format: Format, end: ContinuousClock.Instant?
+        format: Format, end: ContinuousClock.Instant?,
+        lane: (settings: LaneStatement, values: [BoundValue], main: LaneStatement)?
     ) {
         self.context = context
         self.settings = settings
@@ -32,13 +35,16 @@ final class ReadTemplate: Sendable {
         self.range = range
         self.format = format
         self.end = end
+        self.lane = lane
     }
 
     /// Nil for reads that need more than two statements in a flight.
     ///
     /// The request is planned once more with marks for its values: where the SQL is the same and a mark comes out bound,
     /// any value may stand in the mark's place.
-    static func make(_ context: RequestContext, _ name: QualifiedName, _ shape: QueryShape) throws -> ReadTemplate? {
+    static func make(
+        _ context: RequestContext, _ name: QualifiedName, _ shape: QueryShape, _ templates: ReadTemplates
+    ) throws -> ReadTemplate? {
         guard context.settings.preRequest == nil, !context.settings.setsRequestDetails, !context.rollsBack,
             context.roleSettings.isolation == nil
         else { return nil }
@@ -66,24 +72,40 @@ final class ReadTemplate: Sendable {
         guard seen.count == marks.count else { return nil }
         let scrubbed = context.replacing(
             ApiRequest(method: context.request.method, path: context.request.path), claims: "")
+        let main = real.flight.main.statement(scope: context.planScope)
+        let quiet = Runner.quietSettings(scrubbed)
+        var lane: (LaneStatement, [BoundValue], LaneStatement)?
+        if let own = templates.shared(quiet), let statement = LaneStatement(main) {
+            lane = (own, quiet.values, statement)
+        }
         return ReadTemplate(
             context: scrubbed, settings: Runner.settings(scrubbed, isReadOnly: true, isShared: false),
-            main: real.flight.main.statement(scope: context.planScope), slots: slots, flight: real.flight,
-            range: real.node.range, format: real.format,
-            end: context.settings.costMaxByRole[context.actor.role] == nil ? nil : .now + CostGuard.ageMax)
+            main: main, slots: slots, flight: real.flight, range: real.node.range, format: real.format,
+            end: context.settings.costMaxByRole[context.actor.role] == nil ? nil : .now + CostGuard.ageMax, lane: lane)
     }
 
     /// The statements of one request.
     func statements(_ values: [String], for actor: Actor) -> [Statement] {
         var bound = settings.values
         bound[Runner.claimsPlace] = actor.claims.boundValue
-        let parameters = slots.map { slot in
+        return [Statement(settings, values: bound), Statement(main, values: parameters(values))]
+    }
+
+    /// The same for a lane; nil when only the pool can carry it.
+    func flight(_ values: [String], for actor: Actor) -> LaneFlight? {
+        guard let lane else { return nil }
+        var bound = lane.values
+        bound[Runner.claimsPlace] = actor.claims.boundValue
+        return LaneFlight([(lane.settings, bound), (lane.main, parameters(values))])
+    }
+
+    private func parameters(_ values: [String]) -> [BoundValue] {
+        slots.map { slot in
             switch slot {
             case .fixed(let value): value
             case .given(let place): values[place].boundValue
             }
         }
-        return [Statement(settings, values: bound), Statement(main, values: parameters)]
     }
 
     func response(_ results: [QueryResult]) throws -> ApiResponse {

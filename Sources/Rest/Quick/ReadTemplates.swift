@@ -1,4 +1,5 @@
 internal import HTTPTypes
+internal import Postgres
 internal import Synchronization
 internal import Web
 
@@ -19,10 +20,13 @@ final class ReadTemplates: Sendable {
         var templates: [Key: ReadTemplate?] = [:]
         /// Hashes of keys that were seen once: most shapes that are seen once are never seen again.
         var seen: Set<Int> = []
+        /// What sets role and claims, by its text: templates share it.
+        var settings: [String: LaneStatement] = [:]
     }
 
     static let templatesMax = 2_000
     static let seenMax = 8_000
+    private static let settingsMax = 100
     private static let shaping: [HTTPField.Name] = [.accept, .acceptProfile, .prefer, .range]
     private let state = Mutex(State())
 
@@ -57,6 +61,17 @@ final class ReadTemplates: Sendable {
             if let known = state.templates[key] { return known?.end.map { $0 <= .now } ?? false }
             if state.seen.count >= Self.seenMax { state.seen.removeAll() }
             return !state.seen.insert(key.hashValue).inserted
+        }
+    }
+
+    /// One object for one text.
+    func shared(_ statement: Statement) -> LaneStatement? {
+        state.withLock { state in
+            if let known = state.settings[statement.sql] { return known }
+            guard let new = LaneStatement(statement) else { return nil }
+            if state.settings.count >= Self.settingsMax { state.settings.removeAll() }
+            state.settings[statement.sql] = new
+            return new
         }
     }
 

@@ -133,6 +133,31 @@ struct Runner: Sendable {
     static let claimsPlace = 1
 
     static func settings(_ context: RequestContext, isReadOnly: Bool, isShared: Bool) -> Statement {
+        var sql = SQLText()
+        sql.add("select ")
+        sql.list(pairs(context, isReadOnly: isReadOnly, isShared: isShared)) { sql, setting in
+            sql.add("set_config(\(Statement.literal(setting.0)), ")
+            sql.bind(setting.1)
+            sql.add(", true)")
+        }
+        return sql.statement(scope: "")
+    }
+
+    /// The same for a session that only reads, without sending the claims back.
+    static func quietSettings(_ context: RequestContext) -> Statement {
+        var sql = SQLText()
+        sql.add("select ")
+        sql.list(pairs(context, isReadOnly: false, isShared: false), separator: " and ") { sql, setting in
+            sql.add("set_config(\(Statement.literal(setting.0)), ")
+            sql.bind(setting.1)
+            sql.add(", true) is not null")
+        }
+        return sql.statement(scope: "")
+    }
+
+    private static func pairs(
+        _ context: RequestContext, isReadOnly: Bool, isShared: Bool
+    ) -> [(String, String)] {
         var values = [("role", context.actor.role), ("request.jwt.claims", context.actor.claims)]
         let path = [context.schema] + context.settings.extraSearchPath.filter { $0 != context.schema }
         if path != ["public"] || isShared {
@@ -146,14 +171,7 @@ struct Runner: Sendable {
             values.append((name, value))
         }
         if context.settings.setsRequestDetails { values += details(context.request) }
-        var sql = SQLText()
-        sql.add("select ")
-        sql.list(values) { sql, setting in
-            sql.add("set_config(\(Statement.literal(setting.0)), ")
-            sql.bind(setting.1)
-            sql.add(", true)")
-        }
-        return sql.statement(scope: "")
+        return values
     }
 
     private static func details(_ request: ApiRequest) -> [(String, String)] {
