@@ -72,8 +72,10 @@ public struct ContinuityFolder: Sendable {
 
 /// What `backup init` decided, in `settings.json`.
 public struct BackupSettings: Codable, Sendable, Hashable {
-    /// Folders of the repositories, the first on this machine, the second best on another disk.
+    /// Folders of the repositories, the first on this machine, the second best on another disk; or `s3://bucket/prefix`.
     public var repositories: [String]
+    /// How each repository behind S3 is reached, by its name above.
+    public var objectStores: [String: ObjectStore]?
     public var retention = Retention()
     /// Seconds between two acts of `backup run`.
     public var schedule = Schedule()
