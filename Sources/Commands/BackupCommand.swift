@@ -22,7 +22,8 @@ struct BackupCommand: AsyncParsableCommand {
         @OptionGroup var place: DataPlace
 
         @Option(
-            help: ArgumentHelp("A repository's folder, or s3://bucket/prefix; give it twice for two.", valueName: "dir"))
+            help: ArgumentHelp("A repository's folder, or s3://bucket/prefix; give it twice for two.", valueName: "dir")
+        )
         var repository: [String] = []
 
         @OptionGroup var stores: StoreOptions
@@ -149,7 +150,8 @@ struct BackupCommand: AsyncParsableCommand {
 
     struct Copy: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "copy", abstract: "Look whether immutable copy and buckets are locked, or make a repository of what the lock kept.",
+            commandName: "copy",
+            abstract: "Look whether immutable copy and buckets are locked, or make a repository of what the lock kept.",
             discussion: "Ends with 3 when something of it could be changed.")
 
         @OptionGroup var place: DataPlace

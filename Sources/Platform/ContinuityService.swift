@@ -132,7 +132,7 @@ public enum ContinuityService {
         return restored.lines
     }
 
-    private static func target(_ order: RestoreOrder, _ desk: BackupDesk) async throws -> RestoreTarget {
+    static func target(_ order: RestoreOrder, _ desk: BackupDesk) async throws -> RestoreTarget {
         if let incident = order.incident { return try await RestoreDesk(desk: desk).target(before: incident) }
         if let time = order.time { return .time(time) }
         guard let text = order.position else { return .newest }

@@ -130,7 +130,8 @@ import Testing
     @Test(
         "what is no place in a bucket is refused",
         arguments: [
-            "s3://", "s3://ab", "s3://Bank/x", "s3://bank/a b", "s3://bank/../x", "s3://bank_x/y", "s3://bank/\"x", "/bank",
+            "s3://", "s3://ab", "s3://Bank/x", "s3://bank/a b", "s3://bank/../x", "s3://bank_x/y", "s3://bank/\"x",
+            "/bank",
         ])
     func places(_ text: String) {
         #expect(BucketPlace(text) == nil)

@@ -19,7 +19,8 @@ final class StoreServer: Sendable {
 
     init() async throws {
         folder =
-            FileManager.default.temporaryDirectory.path + "/store-" + String(UInt32.random(in: .min ... .max), radix: 36)
+            FileManager.default.temporaryDirectory.path + "/store-"
+            + String(UInt32.random(in: .min ... .max), radix: 36)
         Litter.leave(folder)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let made = try await ToolRun.run("/bin/bash", [Self.root + "/scripts/store-venv"])

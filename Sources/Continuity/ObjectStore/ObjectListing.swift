@@ -22,8 +22,11 @@ struct ObjectListing: Sendable {
         for _ in 0..<pagesMax {
             var query = [("encoding-type", "url"), ("max-keys", "1000"), ("prefix", prefix), ("versions", "")]
             if let marker { query += [("key-marker", marker.key), ("version-id-marker", marker.version)] }
-            let answer = try await client.send(ObjectStoreClient.Request(query: query.map { (name: $0.0, value: $0.1) }))
-            guard answer.isDone else { throw ContinuityError.storeAnswer("list \(client.place.bucket): \(answer.code)") }
+            let answer = try await client.send(
+                ObjectStoreClient.Request(query: query.map { (name: $0.0, value: $0.1) }))
+            guard answer.isDone else {
+                throw ContinuityError.storeAnswer("list \(client.place.bucket): \(answer.code)")
+            }
             listing.take(answer.body)
             guard XMLText.first("IsTruncated", in: answer.body) == "true",
                 let key = XMLText.first("NextKeyMarker", in: answer.body)?.removingPercentEncoding

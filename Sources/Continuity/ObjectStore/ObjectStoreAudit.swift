@@ -5,8 +5,9 @@ extension RepositoryAuditor {
     /// Every signed version is the newest one of its file and, read deeply, what it was; the lock holds.
     ///
     /// Returns the segments of log that are there.
-    func objects(of remote: RemoteRepository, deep: Bool, _ audit: inout RepositoryAudit) async throws -> Set<LogSegment>
-    {
+    func objects(of remote: RemoteRepository, deep: Bool, _ audit: inout RepositoryAudit) async throws -> Set<
+        LogSegment
+    > {
         let lock = try await ObjectStoreLock.look(remote.client)
         for trouble in lock.troubles(settings) { audit.add(trouble.kind, remote.number, nil, trouble.words) }
         let listing = try await remote.listing()
@@ -30,7 +31,10 @@ extension RepositoryAuditor {
                     if deep, found[name] != file { tell(name, manifest, "changed", "is not what was signed", &audit) }
                     continue
                 }
-                let way = isKept ? "its signed version is kept: digitalbank backup copy --into brings it back" : "its signed version too"
+                let way =
+                    isKept
+                    ? "its signed version is kept: digitalbank backup copy --into brings it back"
+                    : "its signed version too"
                 if current[name] != nil {
                     tell(name, manifest, "changed", "was written over; " + way, &audit)
                 } else if !isBeforeOldest(name, held) {
@@ -80,11 +84,13 @@ extension BackupDesk {
             let troubles = lock.troubles(settings)
             lines += troubles.map { "NOT LOCKED    repository \(index + 1): \($0.words)" }
             if troubles.isEmpty, let mode = lock.mode, let days = lock.days {
-                lines.append("locked        repository \(index + 1): \(mode.rawValue), \(days) days; a removal was refused")
+                lines.append(
+                    "locked        repository \(index + 1): \(mode.rawValue), \(days) days; a removal was refused")
             }
             if lock.mode == .governance {
                 lines.append(
-                    "              whoever holds s3:BypassGovernanceRetention removes all the same: COMPLIANCE lets nobody")
+                    "              whoever holds s3:BypassGovernanceRetention removes all the same: COMPLIANCE lets nobody"
+                )
             }
         }
         return lines

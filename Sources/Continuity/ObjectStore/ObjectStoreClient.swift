@@ -98,13 +98,15 @@ struct ObjectStoreClient: Sendable {
             let path = requests[index].output ?? "\(stem)-\(index)"
             let status = Int(parts.first ?? "") ?? 0
             let isText = requests[index].output == nil || !(200...299).contains(status)
-            let body = isText ? String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self) : ""
+            let body =
+                isText ? String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self) : ""
             return Answer(status: status, version: parts.count > 1 ? parts[1] : nil, body: body)
         }
     }
 
     private func config(_ request: Request, output: String, upload: String?) -> [String] {
-        let path = (store.isPathStyle ? "/\(place.bucket)" : "") + "/" + request.key
+        let bucket = store.isPathStyle ? "/\(place.bucket)" : ""
+        let path = request.key.isEmpty && store.isPathStyle ? bucket : bucket + "/" + request.key
         let host = (store.isPathStyle ? "" : "\(place.bucket).") + store.host
         let authority = store.port == 443 ? host : "\(host):\(store.port)"
         var plain = request.headers
@@ -116,13 +118,16 @@ struct ObjectStoreClient: Sendable {
             at: Self.stamp(now()))
         let query = request.query.isEmpty ? "" : "?" + SignatureV4.encoded(query: request.query)
         var lines = [
-            "url = \"https://\(authority)\(SignatureV4.encoded(path: path))\(query)\"", "request = \"\(request.method)\"",
+            "url = \"https://\(authority)\(SignatureV4.encoded(path: path))\(query)\"",
+            "request = \"\(request.method)\"",
             "output = \"\(output)\"", "silent", "show-error", "globoff", "path-as-is", "connect-timeout = 10",
             "max-time = 3600", "max-filesize = \(1 << 40)", "retry = 2",
             "write-out = \"%{http_code} %header{x-amz-version-id}\\n\"",
         ]
         for (name, value) in headers.sorted(by: { $0.key < $1.key }) { lines.append("header = \"\(name): \(value)\"") }
-        if let upload { lines.append("upload-file = \"\(upload)\"") }
+        if let upload {
+            lines += ["data-binary = \"@\(upload)\"", "header = \"content-type: application/octet-stream\""]
+        }
         if let authority = store.authorityFile { lines.append("cacert = \"\(authority)\"") }
         if !store.verifiesTLS { lines.append("insecure") }
         return lines

@@ -147,7 +147,8 @@ public struct Restorer: Sendable {
             + " --spool-path='\(request.directory)/archive-spool' --log-level-file=off"
         let repositories = request.repository.map { [$0] } ?? Array(1...settings.repositories.count)
         let script = LogFetch(
-            archive: archive, lister: "\(backrest.program) --config='\(desk.folder.configuration)' --log-level-file=off",
+            archive: archive,
+            lister: "\(backrest.program) --config='\(desk.folder.configuration)' --log-level-file=off",
             only: request.repository, repositories: repositories,
             roots: settings.repositories.filter { $0.hasPrefix("/") },
             remotes: repositories.filter { settings.repositories[$0 - 1].hasPrefix(BucketPlace.scheme) },
