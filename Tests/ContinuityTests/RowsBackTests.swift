@@ -65,7 +65,7 @@ import Testing
         // Between the plan and its approval one row changes: it is left alone, the others come back.
         let file = bank.data + "/plan.json"
         try plan.write(file)
-        try await bank.with { try await $0.run("update comptes set statut = 'clos' where client_id = \(mine)") }
+        _ = try await bank.with { try await $0.run("update comptes set statut = 'clos' where client_id = \(mine)") }
         let balances = try await bank.with { try await LivingBank.balances($0) }
         let outcome = try await rows.apply(try RowsPlan.read(file), order)
         #expect(outcome.broughtBack + outcome.setBack == 4, "\(outcome)")
