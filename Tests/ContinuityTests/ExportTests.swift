@@ -47,7 +47,7 @@ import Testing
         let next = try await copy.one("select nextval('comptes_id_seq')", as: Int64.self)
         let policies = try await copy.one("select count(*) from pg_policies", as: Int64.self)
         await copy.close()
-        #expect(balances.count == LivingBank.accounts && check == 0 && next == 1001)
+        #expect(balances.count == LivingBank.accounts && check == 0 && next > 1000)
         #expect(
             try await bank.with { try await $0.one("select count(*) from pg_policies", as: Int64.self) } == policies)
         try await bank.cluster.dropDatabase("banque_exportee")

@@ -94,7 +94,7 @@ extension ExportDesk {
                 let sealer = try TableSealer(
                     SealedFile(name: "table-\(index + 1).sealed", table: table.name), of: id, key: key, in: directory)
                 try await store.rows(of: table) { try sealer.take($0) }
-                let (file, rows) = try sealer.finish(columns: table.columns)
+                let (file, rows) = try sealer.finish(table)
                 files.append(file)
                 digests.append(rows)
             }
@@ -165,14 +165,15 @@ final class TableSealer: Sendable {
 
     func take(_ row: UnsafeRawBufferPointer) throws { try state.withLock { try $0.take(row) } }
 
-    func finish(columns: [String]) throws -> (SealedFile, RowDigests.Table) {
-        try state.withLock { state in
+    func finish(_ table: ExportStore.Table) throws -> (SealedFile, RowDigests.Table) {
+        let columns = table.columns
+        return try state.withLock { state in
             if let rest = state.maker.close() { state.pending += rest }
             try state.write()
             state.writer.note(columns: columns, root: state.maker.root)
             let file = try state.writer.finish()
             let rows = RowDigests.Table(
-                table: file.table ?? "", columns: columns, rows: state.maker.rows, root: state.maker.root,
+                table: table.schema + "." + table.relation, columns: columns, rows: state.maker.rows, root: state.maker.root,
                 blocks: state.maker.blocks)
             return (file, rows)
         }

@@ -112,7 +112,10 @@ struct ObjectStoreClient: Sendable {
         var plain = request.headers
         plain["host"] = authority
         let digest = SHA256.hash(request.body)
-        if !request.body.isEmpty { plain["x-amz-checksum-sha256"] = Data(digest).base64EncodedString() }
+        if !request.body.isEmpty {
+            plain["x-amz-checksum-sha256"] = Data(digest).base64EncodedString()
+            plain["x-amz-sdk-checksum-algorithm"] = "SHA256"
+        }
         let headers = signer.headers(
             request.method, path: path, query: request.query, headers: plain, bodyDigest: digest.hex,
             at: Self.stamp(now()))
