@@ -173,7 +173,8 @@ final class TableSealer: Sendable {
             state.writer.note(columns: columns, root: state.maker.root)
             let file = try state.writer.finish()
             let rows = RowDigests.Table(
-                table: table.schema + "." + table.relation, columns: columns, rows: state.maker.rows, root: state.maker.root,
+                table: table.schema + "." + table.relation, columns: columns, rows: state.maker.rows,
+                root: state.maker.root,
                 blocks: state.maker.blocks)
             return (file, rows)
         }
