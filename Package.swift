@@ -113,7 +113,10 @@ let package = Package(
 
         module(
             "Continuity",
-            ["Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank"],
+            [
+                "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Vault", "Evidence", "Bank",
+                "CZlib", "CZstd",
+            ],
             resources: [.copy("Migrations")], settings: crunching),
 
         module(
@@ -311,7 +314,7 @@ let package = Package(
             "ContinuityTests",
             [
                 "Continuity", "Bank", "Vault", "Evidence", "Cryptography", "Migrations", "Postgres", "PostgresServer",
-                "TestSupport",
+                "Salvage", "TestSupport",
             ], settings: crunching),
         tests(
             "FraudTests",

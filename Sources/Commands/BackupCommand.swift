@@ -21,8 +21,12 @@ struct BackupCommand: AsyncParsableCommand {
 
         @OptionGroup var place: DataPlace
 
-        @Option(help: ArgumentHelp("A repository's folder; give it twice for two.", valueName: "dir"))
+        @Option(
+            help: ArgumentHelp("A repository's folder, or s3://bucket/prefix; give it twice for two.", valueName: "dir")
+        )
         var repository: [String] = []
+
+        @OptionGroup var stores: StoreOptions
 
         @Option(
             help: ArgumentHelp(
@@ -39,8 +43,8 @@ struct BackupCommand: AsyncParsableCommand {
         func run() async throws {
             try await CommandRunner.run {
                 let lines = try await ContinuityService.prepare(
-                    dataDirectory: place.dataDir, repositories: repository, immutableCopy: immutableCopy, days: days,
-                    fulls: fulls)
+                    dataDirectory: place.dataDir, repositories: repository, stores: stores.order,
+                    immutableCopy: immutableCopy, days: days, fulls: fulls)
                 for line in lines { Terminal.output(line) }
                 return 0
             }
@@ -146,8 +150,9 @@ struct BackupCommand: AsyncParsableCommand {
 
     struct Copy: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "copy", abstract: "Look whether the immutable copy is one, or make a repository of it.",
-            discussion: "Ends with 3 when a file of the copy could be changed.")
+            commandName: "copy",
+            abstract: "Look whether immutable copy and buckets are locked, or make a repository of what the lock kept.",
+            discussion: "Ends with 3 when something of it could be changed.")
 
         @OptionGroup var place: DataPlace
 

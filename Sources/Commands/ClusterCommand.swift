@@ -34,12 +34,15 @@ struct ClusterCommand: AsyncParsableCommand {
         @Flag(help: "Refuse writes while no second machine has them.")
         var strict = false
 
+        @Flag(help: "No TLS between etcd, Patroni and whoever asks them.")
+        var plain = false
+
         func run() async throws {
             try await CommandRunner.run {
-                let lines = try ClusterService.prepare(
+                let lines = try await ClusterService.prepare(
                     dataDirectory: place.dataDir, name: name, databases: databaseHost, servers: serverHost,
                     clients: client,
-                    isStrict: strict)
+                    isStrict: strict, isEncrypted: !plain)
                 for line in lines { Terminal.output(line) }
                 return 0
             }

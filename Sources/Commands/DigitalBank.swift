@@ -15,6 +15,7 @@ public struct DigitalBank: AsyncParsableCommand {
             MigrateCommand.self, KeysCommand.self, EvidenceCommand.self, ServeCommand.self, UsersCommand.self,
             LintCommand.self, FraudCommand.self, LogsCommand.self, RespondCommand.self, MonitoringCommand.self,
             AutomationCommand.self, PrivacyCommand.self, BackupCommand.self, RestoreCommand.self, DrillCommand.self,
+            ExportCommand.self,
             PlanCommand.self, ClusterCommand.self, BICommand.self, ReportCommand.self,
             DoctorCommand.self,
         ])

@@ -134,11 +134,15 @@ struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Say what is missing on this machine, and the command that installs it.")
 
+    @OptionGroup var place: DataPlace
+
     func run() async throws {
         try await CommandRunner.run {
             let findings = await Doctor.examine()
             for line in findings.lines { Terminal.output(line) }
-            return findings.isHealthy ? 0 : 6
+            let troubles = await ContinuityService.storeTroubles(dataDirectory: place.dataDir)
+            for line in troubles { Terminal.output("NOT SAFE " + line) }
+            return findings.isHealthy && troubles.isEmpty ? 0 : 6
         }
     }
 }

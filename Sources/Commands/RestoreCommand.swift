@@ -5,7 +5,7 @@ struct RestoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "restore",
         abstract: "Restore the bank to a moment, into a cluster beside the running one; switch over to it.",
-        subcommands: [Cluster.self, FindDestruction.self, Switch.self], defaultSubcommand: Cluster.self)
+        subcommands: [Cluster.self, FindDestruction.self, Rows.self, Switch.self], defaultSubcommand: Cluster.self)
 
     struct Cluster: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

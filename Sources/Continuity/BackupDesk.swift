@@ -41,7 +41,11 @@ public struct BackupDesk: Sendable {
         let cluster = try Cluster.attach(folder.cluster)
         if !cluster.isRunning { try await cluster.start() }
         try folder.prepare()
-        for repository in settings.repositories { try Self.prepare(repository: repository) }
+        var settings = settings
+        for repository in settings.repositories where !repository.hasPrefix(BucketPlace.scheme) {
+            try Self.prepare(repository: repository)
+        }
+        let locks = try await prepareStores(&settings)
         if let copy = settings.immutableCopy { try await ImmutableCopy(path: copy).prepare() }
         try settings.save(folder)
         try KeptCluster.save(cluster, folder)
@@ -65,7 +69,7 @@ public struct BackupDesk: Sendable {
             "repositories  " + settings.repositories.joined(separator: ", "),
             "key           \(folder.sealedKey), wrapped by the vault's key: keep a copy of both apart from the backups",
             "archiving     on, checked in every repository",
-        ]
+        ] + locks
     }
 
     private static func prepare(repository: String) throws {
@@ -84,7 +88,7 @@ public struct BackupDesk: Sendable {
             folder: folder, settings: settings, passPhrase: try await RepositoryKey.passPhrase(folder),
             dataPath: cluster.dataDirectory, socket: cluster.socketDirectory, port: cluster.socketPort,
             user: cluster.options.superuser)
-        try Cluster.writeServerFile(configuration.text, to: folder.configuration)
+        try Cluster.writeServerFile(configuration.text(), to: folder.configuration)
     }
 
     // MARK: make
@@ -102,7 +106,7 @@ public struct BackupDesk: Sendable {
         var first: (any Error)?
         for (index, root) in settings.repositories.enumerated() where only == nil || only == index + 1 {
             do {
-                try await make(kind, index + 1, root, backrest, cluster, &made)
+                try await make(kind, index + 1, root, settings, backrest, cluster, &made)
             } catch let error as ContinuityError {
                 first = first ?? error
                 made.failures.append("repository \(index + 1): \(error.message)")
@@ -126,8 +130,8 @@ public struct BackupDesk: Sendable {
     }
 
     private func make(
-        _ kind: BackupSet.Kind, _ repository: Int, _ root: String, _ backrest: PgBackRest, _ cluster: Cluster,
-        _ made: inout Made
+        _ kind: BackupSet.Kind, _ repository: Int, _ root: String, _ settings: BackupSettings, _ backrest: PgBackRest,
+        _ cluster: Cluster, _ made: inout Made
     ) async throws {
         let before = Set(try await backrest.inventory().sets.filter { $0.repository == repository }.map(\.label))
         // Its differential and incremental sets stand on the newest full one; a damaged one is no ground to build on.
@@ -155,7 +159,11 @@ public struct BackupDesk: Sendable {
         var problems: [String] = []
         let covered = try RepositoryManifest.all(folder, of: repository, problems: &problems)
             .reduce(into: Set<String>()) { $0.formUnion($1.files.keys) }
-        try RepositoryManifest.write(set, at: root, covered: covered, folder, at: now())
+        if let remote = try RemoteRepository(settings, repository, folder, now: now) {
+            try await remote.sign(set, covered: covered, at: now())
+        } else {
+            try RepositoryManifest.write(set, at: root, covered: covered, folder, at: now())
+        }
         try await journal.append(
             .made, set.label, ["repository": "\(repository)", "kind": set.kind.rawValue, "bytes": "\(set.bytes)"])
         if set.hasBadPages || !reason.isEmpty {
@@ -229,12 +237,12 @@ public struct BackupDesk: Sendable {
                 "archiving-late", 0, nil,
                 "\(current.number - newest.number) segments of the log are not archived: \(newest) is the newest")
         }
-        for (index, root) in ((try? BackupSettings.load(folder))?.repositories ?? []).enumerated() {
-            guard let held = ArchiveFolder.segments(below: root).filter({ $0.timeline == current.timeline }).max(),
+        for (repository, segments) in audit.held.sorted(by: { $0.key < $1.key }) {
+            guard let held = segments.filter({ $0.timeline == current.timeline }).max(),
                 newest.timeline == current.timeline, newest.number > held.number
             else { continue }
             audit.add(
-                "archiving-lies", index + 1, nil,
+                "archiving-lies", repository, nil,
                 "the server was told that \(newest) is archived, and the repository ends at \(held)")
         }
     }

@@ -121,6 +121,11 @@ public struct BackupKeeper: Sendable {
             let drill = try await Drill(desk: desk).run(Drill.Request())
             report("drill \(drill.passed ? "passed" : "FAILED"): \(drill.file)")
         }
+        if let made = try await ExportDesk(folder: desk.folder, now: desk.now).makeWhenDue(
+            of: desk.bank, every: settings.schedule.exportEvery ?? 7 * 86_400)
+        {
+            report("exported \(made.rows) rows of \(made.tables) tables: \(made.directory)")
+        }
         for set in try await desk.expire(dryRun: false) {
             report("removed \(set.label) in repository \(set.repository)")
         }

@@ -29,13 +29,15 @@ public struct ContinuityFolder: Sendable {
     public var receivedLog: String { path + "/received" }
     /// Clusters that a drill makes and removes.
     var scratch: String { path + "/scratch" }
+    /// Sealed logical exports.
+    var exports: String { path + "/exports" }
     /// Copies that nobody changes any more.
     var immutable: String { path + "/immutable" }
 
     /// Makes our folders, and those of the server's user.
     func prepare() throws {
         for folder in [path, scratch] { try Self.make(folder, mode: 0o711) }
-        for folder in [keys, manifests, drills, receivedLog, immutable] { try Self.make(folder, mode: 0o700) }
+        for folder in [keys, manifests, drills, receivedLog, immutable, exports] { try Self.make(folder, mode: 0o700) }
         for folder in [logs, locks, spool] { try Cluster.makeServerFolder(folder) }
     }
 
@@ -72,8 +74,10 @@ public struct ContinuityFolder: Sendable {
 
 /// What `backup init` decided, in `settings.json`.
 public struct BackupSettings: Codable, Sendable, Hashable {
-    /// Folders of the repositories, the first on this machine, the second best on another disk.
+    /// Folders of the repositories, the first on this machine, the second best on another disk; or `s3://bucket/prefix`.
     public var repositories: [String]
+    /// How each repository behind S3 is reached, by its name above.
+    public var objectStores: [String: ObjectStore]?
     public var retention = Retention()
     /// Seconds between two acts of `backup run`.
     public var schedule = Schedule()
@@ -97,6 +101,8 @@ public struct BackupSettings: Codable, Sendable, Hashable {
         public var incrementalEvery = 3_600
         public var drillEvery = 86_400
         public var beatEvery = 10
+        /// Of sealed exports; nil is a week.
+        public var exportEvery: Int?
         /// Seconds without a receiver after which commits no longer wait for it, with an alarm: the bank goes on.
         public var receiverPatience = 30
 

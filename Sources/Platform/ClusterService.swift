@@ -6,16 +6,18 @@ internal import PostgresServer
 public enum ClusterService {
     /// Hosts as `name=address`, or `name=address,front address`.
     public static func prepare(
-        dataDirectory: String, name: String, databases: [String], servers: [String], clients: [String], isStrict: Bool
-    ) throws -> [String] {
+        dataDirectory: String, name: String, databases: [String], servers: [String], clients: [String], isStrict: Bool,
+        isEncrypted: Bool = true
+    ) async throws -> [String] {
         let data = DataDirectory(dataDirectory)
         try data.prepare()
         var plan = ClusterPlan(
             name: name, databases: try databases.map(host), servers: try servers.map(host),
             binaries: try PostgresBinaries.find().directory)
         plan.isStrict = isStrict
+        plan.isEncrypted = isEncrypted
         plan.clients = clients
-        return try ClusterDesk(dataDirectory: data.path).prepare(plan)
+        return try await ClusterDesk(dataDirectory: data.path).prepare(plan)
     }
 
     private static func host(_ text: String) throws -> ClusterPlan.Host {

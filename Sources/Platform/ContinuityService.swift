@@ -8,9 +8,24 @@ public enum ContinuityService {
         BackupDesk(dataDirectory: DataDirectory(dataDirectory).path, bank: UpService.databaseName)
     }
 
-    /// - Parameter repositories: absolute paths; two below the data directory when empty.
+    /// How the repositories named `s3://bucket/prefix` are reached.
+    public struct StoreOrder: Sendable {
+        let store: ObjectStore
+
+        public init(
+            endpoint: String, region: String, keyFile: String?, authorityFile: String?, isPathStyle: Bool,
+            verifiesTLS: Bool
+        ) {
+            store = ObjectStore(
+                endpoint: endpoint, region: region, keyFile: keyFile, authorityFile: authorityFile,
+                isPathStyle: isPathStyle, verifiesTLS: verifiesTLS)
+        }
+    }
+
+    /// - Parameter repositories: absolute paths or `s3://bucket/prefix`; two below the data directory when empty.
     public static func prepare(
-        dataDirectory: String, repositories: [String], immutableCopy: String? = nil, days: Int, fulls: Int
+        dataDirectory: String, repositories: [String], stores: StoreOrder? = nil, immutableCopy: String? = nil,
+        days: Int, fulls: Int
     ) async throws -> [String] {
         let desk = desk(dataDirectory)
         let folder = desk.folder.path
@@ -19,6 +34,10 @@ public enum ContinuityService {
         settings.retention.days = days
         settings.retention.fullsMin = fulls
         settings.immutableCopy = immutableCopy
+        if let store = stores?.store {
+            let remote = settings.repositories.filter { $0.hasPrefix("s3://") }
+            settings.objectStores = Dictionary(remote.map { ($0, store) }, uniquingKeysWith: { first, _ in first })
+        }
         return try await desk.prepare(settings)
     }
 
@@ -49,7 +68,12 @@ public enum ContinuityService {
         )
     }
 
-    /// The immutable copy as a repository; or, without a folder, whether anything of it could be changed.
+    /// What is wrong with the buckets of the bank's repositories.
+    public static func storeTroubles(dataDirectory: String) async -> [String] {
+        await desk(dataDirectory).storeTroubles()
+    }
+
+    /// The immutable copy, or the versions under a bucket's lock, as a repository; or, without a folder, whether anything of it could be changed.
     public static func copy(
         dataDirectory: String, repository: Int, into target: String?
     ) async throws -> (lines: [String], isSound: Bool) {
@@ -57,6 +81,10 @@ public enum ContinuityService {
         if let target {
             let label = try await desk.assemble(repository: repository, into: target)
             return (["\(target)  holds repository \(repository) as of \(label)"], true)
+        }
+        let troubles = await desk.storeTroubles()
+        guard troubles.isEmpty, desk.hasImmutableCopy else {
+            return (troubles.isEmpty ? ["the locks hold"] : troubles.map { "NOT LOCKED  \($0)" }, troubles.isEmpty)
         }
         let open = try await desk.unmarkedCopies()
         return (open.isEmpty ? ["nothing of it can be changed"] : open.map { "CAN BE CHANGED  \($0)" }, open.isEmpty)
@@ -104,7 +132,7 @@ public enum ContinuityService {
         return restored.lines
     }
 
-    private static func target(_ order: RestoreOrder, _ desk: BackupDesk) async throws -> RestoreTarget {
+    static func target(_ order: RestoreOrder, _ desk: BackupDesk) async throws -> RestoreTarget {
         if let incident = order.incident { return try await RestoreDesk(desk: desk).target(before: incident) }
         if let time = order.time { return .time(time) }
         guard let text = order.position else { return .newest }

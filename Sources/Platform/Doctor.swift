@@ -89,6 +89,10 @@ public enum Doctor {
                 install: "apt-get install --no-install-recommends pgbackrest", isRequired: false
             ) { Tools.find("pgbackrest") },
             Need(
+                what: "curl", purpose: "looks at repositories behind S3 and their lock",
+                install: "apt-get install --no-install-recommends curl", isRequired: false
+            ) { Tools.find("curl") },
+            Need(
                 what: "Patroni, etcd and HAProxy", purpose: "drills of failover (cluster drill)",
                 install: "apt-get install --no-install-recommends patroni etcd-server haproxy", isRequired: false
             ) { ["patroni", "etcd", "haproxy"].allSatisfy { Tools.find($0) != nil } ? "all three" : nil },

@@ -16,6 +16,8 @@ final class LivingBank: Sendable {
     let data: String
     let cluster: Cluster
     let desk: BackupDesk
+    /// What `backup init` said.
+    let prepared: [String]
 
     static let name = "digitalbank_restored"
     static let accounts = 20
@@ -28,7 +30,13 @@ final class LivingBank: Sendable {
     // Ends once the bank is up.
     private static let starting = Task { try await LivingBank(repositories: 2) }
 
-    init(repositories: Int) async throws {
+    convenience init(repositories: Int) async throws {
+        try await self.init { folder in
+            BackupSettings(repositories: (1...repositories).map { folder.path + "/repository\($0)" })
+        }
+    }
+
+    init(settings: @Sendable (ContinuityFolder) async throws -> BackupSettings) async throws {
         data =
             FileManager.default.temporaryDirectory.path + "/living-"
             + String(UInt32.random(in: .min ... .max), radix: 36)
@@ -46,8 +54,7 @@ final class LivingBank: Sendable {
         try await cluster.createDatabase(Self.name)
         desk = BackupDesk(dataDirectory: data, bank: Self.name)
         try await desk.withBank(cluster) { [data] in try await Self.furnish($0, data) }
-        let folders = (1...repositories).map { desk.folder.path + "/repository\($0)" }
-        _ = try await desk.prepare(BackupSettings(repositories: folders))
+        prepared = try await desk.prepare(try await settings(desk.folder))
     }
 
     private static func furnish(_ database: Database, _ data: String) async throws {

@@ -26,7 +26,7 @@ enum Layers {
         "BankAPI": foundations.union(["Vault", "Bank", "Web", "HTTPTypes"]),
         "Simulator": ["Diagnostics", "Postgres", "PostgresServer", "Bank", "Cryptography", "CZlib"],
         "Recovery": bank.union(["Salvage", "Yams"]),
-        "Continuity": bank.union(["FoundationNetworking"]),
+        "Continuity": bank.union(["FoundationNetworking", "CZlib", "CZstd"]),
         "Fraud": foundations.union(["Evidence", "Web", "CXGBoost", "CZlib", "Yams"]),
         "Privacy": bank.union(["Web"]),
         "Detection": foundations.union(["Evidence", "Web", "Yams", "CZlib", "CZstd", "CRE2", "CModSecurity"]),

@@ -16,9 +16,10 @@ public struct ClusterDesk: Sendable {
     }
 
     /// Writes a folder of files for each host; the lines say what to do with them.
-    public func prepare(_ plan: ClusterPlan) throws -> [String] {
+    public func prepare(_ plan: ClusterPlan) async throws -> [String] {
         let plan = try plan.checked()
         _ = try folder.write(plan)
+        try await folder.certify(plan)
         return (plan.databases + plan.servers).map { host in
             "\(host.name)  copy \(folder.path)/\(host.name) there and run in it, as root: ./install.sh"
         } + [
@@ -30,7 +31,9 @@ public struct ClusterDesk: Sendable {
     /// One line for each member, and whether the cluster is as it should be.
     public func status() async throws -> (lines: [String], isSound: Bool) {
         let plan = try folder.plan()
-        let client = PatroniClient(plan: plan, password: try ClusterSecrets.open(folder.secretsFile).patroni)
+        let client = PatroniClient(
+            plan: plan, password: try ClusterSecrets.open(folder.secretsFile).patroni,
+            authority: folder.authority.authority)
         guard let members = await client.members() else {
             throw ContinuityError.clusterAway("no host of \(plan.name) answers")
         }
@@ -48,7 +51,7 @@ public struct ClusterDesk: Sendable {
     public func switchover(to candidate: String?) async throws -> [String] {
         let plan = try folder.plan()
         let secrets = try ClusterSecrets.open(folder.secretsFile)
-        let client = PatroniClient(plan: plan, password: secrets.patroni)
+        let client = PatroniClient(plan: plan, password: secrets.patroni, authority: folder.authority.authority)
         guard let members = await client.members() else {
             throw ContinuityError.clusterAway("no host of \(plan.name) answers")
         }

@@ -9,6 +9,21 @@ struct ClusterFolder: Sendable {
     var planFile: String { path + "/cluster.json" }
     var secretsFile: String { path + "/secrets.json" }
 
+    var authority: ClusterAuthority { ClusterAuthority(folder: path + "/authority") }
+
+    /// Certificates for the hosts of a cluster with TLS, in their folders.
+    func certify(_ plan: ClusterPlan) async throws {
+        guard plan.hasTLS else { return }
+        try await authority.prepare()
+        for host in plan.databases { try await authority.certify(host, into: path + "/" + host.name) }
+        guard let certificate = FileManager.default.contents(atPath: authority.authority) else { return }
+        for host in plan.servers {
+            try ContinuityFolder.write(
+                String(decoding: certificate, as: UTF8.self),
+                to: "\(path)/\(host.name)/\(ClusterAuthority.certificate)")
+        }
+    }
+
     func plan() throws -> ClusterPlan {
         guard let data = FileManager.default.contents(atPath: planFile) else {
             throw ContinuityError(
@@ -38,11 +53,13 @@ struct ClusterFolder: Sendable {
     private func write(database host: ClusterPlan.Host, _ plan: ClusterPlan, _ secrets: ClusterSecrets) throws {
         let patroni = PatroniText(
             plan: plan, secrets: secrets, host: host, directory: plan.directory,
-            bootstrap: plan.configuration + "/bootstrap")
+            bootstrap: plan.configuration + "/bootstrap", certificates: plan.configuration)
         try write(
             host,
             [
-                "patroni.yml": patroni.text, "etcd.yml": HostTexts.etcd(plan, host, directory: plan.directory),
+                "patroni.yml": patroni.text,
+                "etcd.yml": HostTexts.etcd(
+                    plan, host, directory: plan.directory, certificates: plan.configuration),
                 "bootstrap": HostTexts.bootstrap(secrets), "digitalbank-patroni.service": HostTexts.patroniUnit(plan),
                 "digitalbank-etcd.service": HostTexts.etcdUnit(plan),
                 "install.sh": HostTexts.install(plan, isDatabase: true),
@@ -53,7 +70,7 @@ struct ClusterFolder: Sendable {
         try write(
             host,
             [
-                "haproxy.cfg": HostTexts.proxy(plan, bind: "127.0.0.1"),
+                "haproxy.cfg": HostTexts.proxy(plan, bind: "127.0.0.1", certificates: plan.configuration),
                 "serve.env": "DATABASE=\(plan.proxiedAddress())\nPGPASSWORD=\(secrets.owner)\n",
                 "digitalbank-serve.service": HostTexts.serveUnit(plan),
                 "digitalbank-proxy.service": HostTexts.proxyUnit(plan),

@@ -74,6 +74,8 @@ public struct ClusterPlan: Codable, Sendable, Hashable {
     public var timing = Timing()
     /// Refuse writes while no second machine has them; otherwise a lonely leader goes on alone.
     public var isStrict = false
+    /// TLS between etcd, Patroni and whoever asks them; nil, of a cluster made before, is none.
+    public var isEncrypted: Bool?
     public var binaries: String
     /// PostgreSQL's data on each host, etcd's beside it.
     public var directory = "/var/lib/digitalbank-cluster"
@@ -91,6 +93,9 @@ public struct ClusterPlan: Codable, Sendable, Hashable {
         self.servers = servers
         self.binaries = binaries
     }
+
+    var hasTLS: Bool { isEncrypted == true }
+    var scheme: String { hasTLS ? "https" : "http" }
 
     func checked() throws(ContinuityError) -> ClusterPlan {
         let all = databases + servers

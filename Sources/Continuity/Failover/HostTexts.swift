@@ -1,14 +1,27 @@
 /// The files of one host beside Patroni's.
 enum HostTexts {
-    static func etcd(_ plan: ClusterPlan, _ host: ClusterPlan.Host, directory: String) -> String {
-        let members = plan.databases.map { "\($0.name)=http://\($0.address):\(plan.ports.etcdPeers)" }
+    /// - Parameter certificates: the folder of the host's files, where the cluster has TLS.
+    static func etcd(
+        _ plan: ClusterPlan, _ host: ClusterPlan.Host, directory: String, certificates: String
+    ) -> String {
+        let scheme = plan.scheme
+        let members = plan.databases.map { "\($0.name)=\(scheme)://\($0.address):\(plan.ports.etcdPeers)" }
+        let security = ["client", "peer"].map { side in
+            """
+            \(side)-transport-security:
+              cert-file: \(certificates)/host.pem
+              key-file: \(certificates)/host.key
+              trusted-ca-file: \(certificates)/ca.pem
+              client-cert-auth: true
+            """
+        }
         return """
             name: \(host.name)
             data-dir: \(directory)/etcd
-            listen-peer-urls: http://\(host.address):\(plan.ports.etcdPeers)
-            listen-client-urls: http://\(host.address):\(plan.ports.etcdClients),http://127.0.0.1:\(plan.ports.etcdClients)
-            advertise-client-urls: http://\(host.address):\(plan.ports.etcdClients)
-            initial-advertise-peer-urls: http://\(host.address):\(plan.ports.etcdPeers)
+            listen-peer-urls: \(scheme)://\(host.address):\(plan.ports.etcdPeers)
+            listen-client-urls: \(scheme)://\(host.address):\(plan.ports.etcdClients),\(scheme)://127.0.0.1:\(plan.ports.etcdClients)
+            advertise-client-urls: \(scheme)://\(host.address):\(plan.ports.etcdClients)
+            initial-advertise-peer-urls: \(scheme)://\(host.address):\(plan.ports.etcdPeers)
             initial-cluster: \(members.joined(separator: ","))
             initial-cluster-token: \(plan.name)
             initial-cluster-state: new
@@ -18,16 +31,18 @@ enum HostTexts {
             auto-compaction-retention: 1h
             enable-grpc-gateway: true
             log-level: warn
+            \(plan.hasTLS ? security.joined(separator: "\n") : "")
 
             """
     }
 
     /// On each server's host: the way to the leader for programs there, to the standbys for reads, and to all servers for the
     /// outside. `on-marked-down` ends connections to a leader that is none any more.
-    static func proxy(_ plan: ClusterPlan, bind: String) -> String {
+    static func proxy(_ plan: ClusterPlan, bind: String, certificates: String) -> String {
+        let check = plan.hasTLS ? " check-ssl verify required ca-file \(certificates)/ca.pem" : ""
         func members(_ options: String) -> String {
             plan.databases.map {
-                "    server \($0.name) \($0.frontAddress):\(plan.ports.postgres) check port \(plan.ports.patroni)\(options)"
+                "    server \($0.name) \($0.frontAddress):\(plan.ports.postgres) check port \(plan.ports.patroni)\(check)\(options)"
             }.joined(separator: "\n")
         }
         let servers = plan.servers.map { "    server \($0.name) \($0.frontAddress):\(plan.ports.serve) check" }
@@ -194,7 +209,8 @@ enum HostTexts {
     /// Puts the folder's files in place on the host it was made for.
     static func install(_ plan: ClusterPlan, isDatabase: Bool) -> String {
         let units = isDatabase ? ["etcd", "patroni"] : ["proxy", "serve"]
-        let files = isDatabase ? "patroni.yml etcd.yml bootstrap" : "serve.env haproxy.cfg"
+        let certificates = !plan.hasTLS ? "" : isDatabase ? " ca.pem host.pem host.key" : " ca.pem"
+        let files = (isDatabase ? "patroni.yml etcd.yml bootstrap" : "serve.env haproxy.cfg") + certificates
         let owner = isDatabase ? "postgres" : "root"
         let packages = isDatabase ? "postgresql-15 patroni etcd-server pgbackrest" : "haproxy"
         return """

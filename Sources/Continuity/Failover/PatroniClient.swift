@@ -1,4 +1,5 @@
 internal import Foundation
+internal import PostgresServer
 #if canImport(FoundationNetworking)
     internal import FoundationNetworking
 #endif
@@ -23,6 +24,8 @@ struct PatroniClient: Sendable {
 
     let plan: ClusterPlan
     let password: String
+    /// Where the cluster has TLS: the certificate of its authority.
+    let authority: String
 
     /// What the first host that answers knows; nil when none does.
     func members() async -> [Member]? {
@@ -55,6 +58,7 @@ struct PatroniClient: Sendable {
     private func ask(
         _ method: String, _ host: ClusterPlan.Host, _ path: String, body: Data? = nil, timeMax: Double = 2
     ) async throws -> (status: Int, body: Data) {
+        if plan.hasTLS { return try await askSecurely(method, host, path, body: body, timeMax: timeMax) }
         guard let url = URL(string: "http://\(host.frontAddress):\(plan.ports.patroni)\(path)") else {
             throw ContinuityError.clusterAway("\(host.name) has no address")
         }
@@ -66,5 +70,29 @@ struct PatroniClient: Sendable {
         request.setValue("application/json", forHTTPHeaderField: "Content-Type")
         let (data, response) = try await URLSession.shared.data(for: request)
         return ((response as? HTTPURLResponse)?.statusCode ?? 0, data)
+    }
+
+    /// By curl, which takes an authority of our own for one request.
+    private func askSecurely(
+        _ method: String, _ host: ClusterPlan.Host, _ path: String, body: Data?, timeMax: Double
+    ) async throws -> (status: Int, body: Data) {
+        let stem = (authority as NSString).deletingLastPathComponent + "/ask-" + UUID().uuidString
+        defer { for path in [stem, stem + ".body"] { unlink(path) } }
+        var lines = [
+            "url = \"https://\(host.frontAddress):\(plan.ports.patroni)\(path)\"", "request = \"\(method)\"",
+            "user = \"digitalbank:\(password)\"", "cacert = \"\(authority)\"", "silent", "max-time = \(timeMax)",
+            "write-out = \"\\n%{http_code}\"", "header = \"content-type: application/json\"",
+        ]
+        if let body {
+            try ContinuityFolder.write(String(decoding: body, as: UTF8.self), to: stem + ".body")
+            lines.append("data-binary = \"@\(stem).body\"")
+        }
+        try ContinuityFolder.write(lines.joined(separator: "\n") + "\n", to: stem)
+        let run = try await ToolRun.run(try ObjectStoreClient.find(), ["--disable", "--config", stem])
+        guard run.status == 0, let end = run.output.lastIndex(of: 10) else {
+            throw ContinuityError.clusterAway("\(host.name) does not answer")
+        }
+        let status = Int(String(decoding: run.output[(end + 1)...], as: UTF8.self)) ?? 0
+        return (status, Data(run.output[..<end]))
     }
 }

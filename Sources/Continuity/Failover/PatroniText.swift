@@ -6,6 +6,8 @@ struct PatroniText {
     /// Below which data, configuration and pass files of this host stand.
     let directory: String
     let bootstrap: String
+    /// Of the host's files, where the cluster has TLS.
+    let certificates: String
 
     var text: String { head + bootstrapPart + serverPart }
 
@@ -18,10 +20,33 @@ struct PatroniText {
               listen: 0.0.0.0:\(plan.ports.patroni)
               connect_address: \(host.address):\(plan.ports.patroni)
               authentication: {username: digitalbank, password: '\(secrets.patroni)'}
+            \(plan.hasTLS ? restSecurity : "")
             etcd3:
               hosts: [\(clients)]
+            \(plan.hasTLS ? storeSecurity : "")
 
             """
+    }
+
+    private var restSecurity: String {
+        """
+          certfile: \(certificates)/host.pem
+          keyfile: \(certificates)/host.key
+          cafile: \(certificates)/ca.pem
+        ctl:
+          cacert: \(certificates)/ca.pem
+          certfile: \(certificates)/host.pem
+          keyfile: \(certificates)/host.key
+        """
+    }
+
+    private var storeSecurity: String {
+        """
+          protocol: https
+          cacert: \(certificates)/ca.pem
+          cert: \(certificates)/host.pem
+          key: \(certificates)/host.key
+        """
     }
 
     /// `primary_start_timeout: 0`: a leader whose server died is replaced, not waited for. `failsafe_mode`: a leader that sees

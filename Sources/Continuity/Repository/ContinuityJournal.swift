@@ -16,6 +16,8 @@ struct ContinuityJournal: Sendable {
         case proved = "drill.passed"
         case refuted = "drill.failed"
         case restored = "restore.done"
+        case exported = "export.made"
+        case givenBack = "restore.rows"
         case alarm = "watch.alarm"
     }
 

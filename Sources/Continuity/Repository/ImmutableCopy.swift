@@ -121,7 +121,8 @@ extension BackupDesk {
     /// Copies sound sets to where nothing changes them; what fails there is told and keeps no backup from being one.
     func keepCopies(_ settings: BackupSettings, _ made: inout Made) async {
         guard let path = settings.immutableCopy else { return }
-        for set in made.sets where !made.damaged.contains(set.label) {
+        for set in made.sets
+        where !made.damaged.contains(set.label) && settings.repositories[set.repository - 1].hasPrefix("/") {
             do {
                 _ = try await ImmutableCopy(path: path).add(
                     repository: set.repository, root: settings.repositories[set.repository - 1], label: set.label)
@@ -131,12 +132,31 @@ extension BackupDesk {
         }
     }
 
+    /// Whether copies are kept, or nothing else is to be asked.
+    public var hasImmutableCopy: Bool {
+        guard let settings = try? BackupSettings.load(folder) else { return true }
+        return settings.immutableCopy != nil || settings.objectStores?.isEmpty ?? true
+    }
+
     /// Files of the immutable copy that somebody could change.
     public func unmarkedCopies() async throws -> [String] { try await copy().unmarked() }
 
     /// A repository as it was at the newest set of the immutable copy, in a new folder; the set's label.
     public func assemble(repository: Int, into target: String) async throws -> String {
-        let label = try await copy().assemble(repository: repository, into: target)
+        let settings = try BackupSettings.load(folder)
+        let label: String
+        if let remote = try RemoteRepository(settings, repository, folder, now: now) {
+            let assembled = try await remote.assemble(into: target)
+            guard assembled.lost.isEmpty else {
+                throw ContinuityError(
+                    code: "locked_copy_incomplete",
+                    message: "\(assembled.files) files are in \(target); not \(assembled.lost.joined(separator: "; "))",
+                    hint: "Sets that need none of these can be restored from it.", exitStatus: .unsound)
+            }
+            label = assembled.label
+        } else {
+            label = try await copy().assemble(repository: repository, into: target)
+        }
         // For the server's user, who reads it.
         try await ToolRun.run("/usr/bin/chown", ["-R", "--reference=\(folder.logs)", "--", target]).checked("chown")
         try await ToolRun.run("/usr/bin/chmod", ["-R", "u+rwX", "--", target]).checked("chmod")

@@ -91,14 +91,15 @@ struct PgBackRestConfiguration {
 
     /// Nothing expires by itself: retention is ours. The log is never dropped when an archive lags (no
     /// archive-push-queue-max): PostgreSQL keeps it, and the watch says so.
-    var text: String {
+    func text() throws -> String {
         var lines = [
             "# Written by digitalbank backup init. It holds the repositories' pass phrase.", "[global]",
         ]
         for (index, path) in settings.repositories.enumerated() {
             let name = "repo\(index + 1)"
+            lines += try place(path, name)
             lines += [
-                "\(name)-path=\(path)", "\(name)-cipher-type=aes-256-cbc", "\(name)-cipher-pass=\(passPhrase)",
+                "\(name)-cipher-type=aes-256-cbc", "\(name)-cipher-pass=\(passPhrase)",
                 "\(name)-bundle=y", "\(name)-retention-full=9999999",
             ]
         }
@@ -110,6 +111,20 @@ struct PgBackRestConfiguration {
             "pg1-socket-path=\(socket)", "pg1-port=\(port)", "pg1-user=\(user)", "pg1-database=postgres",
         ]
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    private func place(_ repository: String, _ name: String) throws -> [String] {
+        guard let (store, place) = try settings.store(of: repository) else { return ["\(name)-path=\(repository)"] }
+        let key = try ObjectStoreKey.read(store)
+        var lines = [
+            "\(name)-type=s3", "\(name)-path=/\(place.prefix)", "\(name)-s3-bucket=\(place.bucket)",
+            "\(name)-s3-endpoint=\(store.host)", "\(name)-storage-port=\(store.port)",
+            "\(name)-s3-region=\(store.region)", "\(name)-s3-key=\(key.id)", "\(name)-s3-key-secret=\(key.secret)",
+            "\(name)-s3-uri-style=\(store.isPathStyle ? "path" : "host")",
+            "\(name)-storage-verify-tls=\(store.verifiesTLS ? "y" : "n")",
+        ]
+        if let file = store.authorityFile { lines.append("\(name)-storage-ca-file=\(file)") }
+        return lines
     }
 
     /// What PostgreSQL runs for each finished segment of its log.

@@ -14,6 +14,8 @@ public struct RepositoryAudit: Sendable {
     public var findings: [Finding] = []
     public var filesChecked = 0
     public var setsChecked = 0
+    /// Segments of the log by repository.
+    var held: [Int: Set<LogSegment>] = [:]
     public var isSound: Bool { findings.isEmpty }
 
     mutating func add(_ kind: String, _ repository: Int, _ label: String? = nil, _ words: String) {
@@ -44,16 +46,30 @@ struct RepositoryAuditor: Sendable {
             if let trouble = inventory.troubles[repository] {
                 audit.add("repository-unreadable", repository, nil, "repository \(repository): \(trouble)")
             }
-            try files(of: repository, at: root, &audit)
+            let held: Set<LogSegment>
+            do {
+                if let remote = try RemoteRepository(settings, repository, folder) {
+                    held = try await objects(of: remote, deep: deep, &audit)
+                } else {
+                    held = ArchiveFolder.segments(below: root)
+                    try files(of: repository, at: root, held, &audit)
+                }
+            } catch let error as ContinuityError where root.hasPrefix(BucketPlace.scheme) {
+                audit.add("repository-unreadable", repository, nil, "repository \(repository): \(error.message)")
+                continue
+            }
+            audit.held[repository] = held
             try sets(of: repository, inventory, &audit)
-            log(of: repository, at: root, inventory, &audit)
+            log(of: repository, held, inventory, &audit)
         }
         if deep { try await byPgBackRest(&audit) }
         return audit
     }
 
     /// Every file that was signed is there and is what it was.
-    private func files(of repository: Int, at root: String, _ audit: inout RepositoryAudit) throws {
+    private func files(
+        of repository: Int, at root: String, _ held: Set<LogSegment>, _ audit: inout RepositoryAudit
+    ) throws {
         var broken: [String] = []
         let manifests = try RepositoryManifest.all(folder, of: repository, problems: &broken)
         for words in broken { audit.add("list-changed", repository, nil, words) }
@@ -68,8 +84,7 @@ struct RepositoryAuditor: Sendable {
                 let isArchive = name.hasPrefix("archive/")
                 audit.filesChecked += 1
                 guard let found = try? FileTree.digest(root + "/" + name) else {
-                    // Log that no set needs any more is removed with the sets before it.
-                    if isArchive, isBeforeOldest(name, root) { continue }
+                    if isArchive, isBeforeOldest(name, held) { continue }
                     audit.add(
                         isArchive ? "log-missing" : "file-missing", repository, isArchive ? nil : manifest.label,
                         "\(name) is gone")
@@ -84,9 +99,11 @@ struct RepositoryAuditor: Sendable {
         }
     }
 
-    private func isBeforeOldest(_ name: String, _ root: String) -> Bool {
-        guard let segment = LogSegment((name as NSString).lastPathComponent) else { return false }
-        guard let oldest = ArchiveFolder.segments(below: root).min() else { return false }
+    /// Log that no set needs any more is removed with the sets before it.
+    func isBeforeOldest(_ name: String, _ held: Set<LogSegment>) -> Bool {
+        guard let segment = LogSegment((name as NSString).lastPathComponent), let oldest = held.min() else {
+            return false
+        }
         return segment < oldest
     }
 
@@ -101,8 +118,9 @@ struct RepositoryAuditor: Sendable {
     }
 
     /// The log has no hole from the oldest set to the newest segment.
-    private func log(of repository: Int, at root: String, _ inventory: Inventory, _ audit: inout RepositoryAudit) {
-        let held = ArchiveFolder.segments(below: root)
+    private func log(
+        of repository: Int, _ held: Set<LogSegment>, _ inventory: Inventory, _ audit: inout RepositoryAudit
+    ) {
         let needed = inventory.sets.filter { $0.repository == repository }
             .compactMap { set in LogSegment(set.firstSegment).map { (set.label, $0) } }
         for hole in ArchiveFolder.holes(in: held, from: needed.map(\.1).min()).prefix(Self.namedMax) {
@@ -171,9 +189,12 @@ struct VerifyAnswer {
 /// The archive of a repository as files.
 enum ArchiveFolder {
     static func segments(below root: String) -> Set<LogSegment> {
-        let names = (try? FileTree.files(below: root, "archive/\(BackupSettings.stanza)")) ?? []
-        return Set(
-            names.map { ($0 as NSString).lastPathComponent }
+        segments(of: (try? FileTree.files(below: root, "archive/\(BackupSettings.stanza)")) ?? [])
+    }
+
+    static func segments(of names: [String]) -> Set<LogSegment> {
+        Set(
+            names.filter { $0.hasPrefix("archive/") }.map { ($0 as NSString).lastPathComponent }
                 .filter { !$0.contains(".backup") && !$0.contains(".history") && !$0.contains(".partial") }
                 .compactMap { LogSegment($0) })
     }

@@ -8,12 +8,16 @@ struct RepositoryManifest: Codable, Sendable {
     struct File: Codable, Sendable, Hashable {
         let bytes: Int64
         let sha256: String
+        /// Behind S3: the version that held it.
+        var version: String?
     }
 
     let label: String
     let repository: Int
     /// By path below the repository.
     let files: [String: File]
+    /// Behind S3: pgBackRest's catalogues as they were then. They change with each set.
+    var catalogues: [String: File]?
 
     static func path(_ folder: ContinuityFolder, _ repository: Int, _ label: String) -> String {
         "\(folder.manifests)/\(repository)-\(label).json"
@@ -28,11 +32,14 @@ struct RepositoryManifest: Codable, Sendable {
             .filter { !$0.contains("archive.info") && !covered.contains($0) }
         var files: [String: File] = [:]
         for name in own + archive { files[name] = try FileTree.digest(root + "/" + name) }
-        let manifest = RepositoryManifest(label: set.label, repository: set.repository, files: files)
+        try RepositoryManifest(label: set.label, repository: set.repository, files: files).save(folder, at: date)
+    }
+
+    func save(_ folder: ContinuityFolder, at date: Date) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let path = path(folder, set.repository, set.label)
-        try ContinuityFolder.write(String(decoding: try encoder.encode(manifest), as: UTF8.self) + "\n", to: path)
+        let path = Self.path(folder, repository, label)
+        try ContinuityFolder.write(String(decoding: try encoder.encode(self), as: UTF8.self) + "\n", to: path)
         try FileSigner(key: try SigningKey.open(path: folder.evidenceKey)).sign(path, at: date)
     }
 

@@ -134,7 +134,7 @@ public struct Restorer: Sendable {
             folder: desk.folder, settings: settings, passPhrase: try await RepositoryKey.passPhrase(desk.folder),
             dataPath: desk.folder.cluster + "/data", socket: desk.folder.cluster + "/socket",
             port: kept.options.port ?? 5432, user: kept.options.superuser)
-        try Cluster.writeServerFile(configuration.text, to: desk.folder.configuration)
+        try Cluster.writeServerFile(configuration.text(), to: desk.folder.configuration)
     }
 
     /// A script of the restored cluster's own that brings one segment.
@@ -147,7 +147,11 @@ public struct Restorer: Sendable {
             + " --spool-path='\(request.directory)/archive-spool' --log-level-file=off"
         let repositories = request.repository.map { [$0] } ?? Array(1...settings.repositories.count)
         let script = LogFetch(
-            archive: archive, only: request.repository, repositories: repositories, roots: settings.repositories,
+            archive: archive,
+            lister: "\(backrest.program) --config='\(desk.folder.configuration)' --log-level-file=off",
+            only: request.repository, repositories: repositories,
+            roots: settings.repositories.filter { $0.hasPrefix("/") },
+            remotes: repositories.filter { settings.repositories[$0 - 1].hasPrefix(BucketPlace.scheme) },
             saved: request.directory + "/saved-log", refused: Self.refusals(request.directory))
         let path = request.directory + "/saved-log/fetch-log.sh"
         try Cluster.writeServerFile(script.text, to: path)

@@ -27,26 +27,35 @@ final class PlayedCluster: Sendable {
         plan.sockets = nil
         plan.clients = PlayedNetwork.Wire.allCases.map { $0.block + ".254" }
         plan.directory = directory
+        plan.isEncrypted = true
         self.plan = try plan.checked()
         self.directory = directory
         self.program = program
         secrets = try ClusterSecrets.make()
     }
 
-    var client: PatroniClient { PatroniClient(plan: plan, password: secrets.patroni) }
+    var client: PatroniClient {
+        PatroniClient(plan: plan, password: secrets.patroni, authority: authority.authority)
+    }
+
+    private var authority: ClusterAuthority { ClusterAuthority(folder: directory + "/authority") }
 
     func folder(_ host: String) -> String { "\(directory)/\(host)" }
 
     func start() async throws {
         try ContinuityFolder.make(directory, mode: 0o711)
         try await network.make(plan.databases + plan.servers)
+        try await authority.prepare()
         for host in plan.databases {
             let folder = folder(host.name)
             try Cluster.makeServerFolder(folder)
+            try await authority.certify(host, into: folder)
             let patroni = PatroniText(
-                plan: plan, secrets: secrets, host: host, directory: folder, bootstrap: folder + "/bootstrap")
+                plan: plan, secrets: secrets, host: host, directory: folder, bootstrap: folder + "/bootstrap",
+                certificates: folder)
             let files = [
-                "patroni.yml": patroni.text, "etcd.yml": HostTexts.etcd(plan, host, directory: folder),
+                "patroni.yml": patroni.text,
+                "etcd.yml": HostTexts.etcd(plan, host, directory: folder, certificates: folder),
                 "bootstrap": HostTexts.bootstrap(secrets),
             ]
             for (name, text) in files {
@@ -85,7 +94,8 @@ final class PlayedCluster: Sendable {
         let folder = folder(host.name)
         try ContinuityFolder.make(folder, mode: 0o700)
         try await ToolRun.run("/usr/bin/cp", ["-a", keys, folder + "/keys"]).checked("cp")
-        try ContinuityFolder.write(HostTexts.proxy(plan, bind: "127.0.0.1"), to: folder + "/haproxy.cfg")
+        try ContinuityFolder.write(
+            HostTexts.proxy(plan, bind: "127.0.0.1", certificates: authority.folder), to: folder + "/haproxy.cfg")
         try run(host.name, "haproxy", ["/usr/sbin/haproxy", "-W", "-f", folder + "/haproxy.cfg"])
         try run(
             host.name, "serve",
