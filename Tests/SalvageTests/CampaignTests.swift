@@ -63,6 +63,9 @@ struct CampaignTests {
                         "\(name): \(outcome.kept) of \(outcome.demanded), missed \(outcome.missed)")
                     #expect(outcome.falseProven == [], "\(name)")
                     #expect(
+                        outcome.damage.allSatisfy { !$0.explanationFr.isEmpty && $0.explanationFr != $0.explanation },
+                        "\(name): damage without words in French")
+                    #expect(
                         outcome.falseIntact.count <= kind.alteredRowsMax(format),
                         "\(name): \(outcome.falseIntact.prefix(3))")
                     guard

@@ -35,7 +35,13 @@ enum BackupProofStore {
 
     /// What the rows of a database are held by.
     static func definitions(of configuration: DatabaseConfiguration) async throws -> Set<String> {
-        try await asking(configuration) { Set(try await $0.all(definitions, as: String.self)) }
+        try await asking(configuration) { database in
+            try await database.withConnection { connection in
+                // Names are written in full where the path does not lead: the two servers' paths may differ.
+                try await connection.run("select set_config('search_path', 'pg_catalog', false)")
+                return Set(try await connection.all(definitions, as: String.self))
+            }
+        }
     }
 
     /// Empties every table of a copy whose rows have been compared.

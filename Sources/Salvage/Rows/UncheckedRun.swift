@@ -35,6 +35,7 @@ final class UncheckedRun {
             let settler = CopySettler(
                 feed: source.feed, isBounded: source.endsInTerminator, judge: judges[index])
             try settler.settle(isBroken: isBroken[index])
+            try SeamJudge(feed: source.feed, isBounded: source.endsInTerminator, judge: judges[index]).settle()
         }
         try placeStrays(sources, loose)
         var done: Set<String> = []
