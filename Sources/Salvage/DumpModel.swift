@@ -50,6 +50,17 @@ public struct DumpObject: Sendable, Hashable, Codable {
     }
 }
 
+/// What was found, in the two languages of a report. What a library says of its format stays as it says it.
+public struct DamageText: Sendable, Hashable {
+    public let fr: String
+    public let en: String
+
+    public init(fr: String, en: String) {
+        self.fr = fr
+        self.en = en
+    }
+}
+
 /// Something broken in the dump, and where.
 public struct Damage: Sendable, Hashable, Codable {
     public enum Kind: String, Sendable, Codable, CaseIterable {
@@ -72,14 +83,19 @@ public struct Damage: Sendable, Hashable, Codable {
     /// Bytes of the file (of the member's file in a directory dump).
     public var range: Range<Int>
     public var table: String?
+    /// In English.
     public var explanation: String
+    public var explanationFr: String
 
-    public init(kind: Kind, range: Range<Int>, table: String? = nil, explanation: String) {
+    public init(kind: Kind, range: Range<Int>, table: String? = nil, explanation: DamageText) {
         self.kind = kind
         self.range = range
         self.table = table
-        self.explanation = explanation
+        self.explanation = explanation.en
+        self.explanationFr = explanation.fr
     }
+
+    var text: DamageText { DamageText(fr: explanationFr, en: explanation) }
 }
 
 /// How sure it is that a row is what the bank had.

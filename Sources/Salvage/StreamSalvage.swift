@@ -41,7 +41,9 @@ struct StreamSalvage {
             damage.append(
                 Damage(
                     kind: .compressedData, range: lastOffset..<(lastOffset + 1), table: reader.table,
-                    explanation: "the compressed data can not be read on: \(failure.reason)"))
+                    explanation: .init(
+                        fr: "les données compressées ne se lisent pas plus loin : \(failure.reason)",
+                        en: "the compressed data can not be read on: \(failure.reason)")))
         }
         let isProven = decoder.hasChecksum && decoder.isFinished && failure == nil
         let summary = try judge(text, isProven: isProven, damage: &damage)
@@ -67,12 +69,18 @@ struct StreamSalvage {
             damage.append(
                 Damage(
                     kind: .rows, range: range, table: reader.table,
-                    explanation: "row \(index + 1) is no row of \(reader.table) (bytes of its text)"))
+                    explanation: .init(
+                        fr: "la ligne \(index + 1) n’est pas une ligne de \(reader.table) (octets de son texte)",
+                        en: "row \(index + 1) is no row of \(reader.table) (bytes of its text)")))
         }
         try send(text, lines, verdicts, isProven: isProven, &summary)
         if !lines.hasTerminator, let last = lines.openLine {
             damage.append(
-                Damage(kind: .truncated, range: last, table: reader.table, explanation: "the data ends inside a row"))
+                Damage(
+                    kind: .truncated, range: last, table: reader.table,
+                    explanation: .init(
+                        fr: "les données s’arrêtent au milieu d’une ligne",
+                        en: "the data ends inside a row")))
         }
         return summary
     }

@@ -62,6 +62,7 @@ import Testing
 
     @Test(arguments: [
         "192.168.10.20", "0123456789ABCDEF", "0123456789abcde", "0123456789abcdef0", "0123456789abcdeé", "",
+        "j.dupont@ex.fr  ", "0123456789abcdeg",
     ])
     func `the log takes sixteen hexadecimal digits for a pseudonym and nothing else`(text: String) async throws {
         try await withBank { database in
@@ -69,7 +70,8 @@ import Testing
                 try await database.run(
                     "insert into logs (horodatage, action, adresse_jeton) values (now(), 'x', \(text))")
             }
-            #expect(error?.constraint == "logs_adresse_anonyme")
+            // Sixteen bytes that are no digits are refused where they are read as such.
+            #expect(error?.constraint == "logs_adresse_anonyme" || error?.sqlState == "22023")
             try await database.run(
                 """
                 insert into logs (horodatage, action, adresse_jeton, acteur_jeton, objet_jeton)

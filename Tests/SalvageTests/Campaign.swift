@@ -55,7 +55,7 @@ struct Outcome: Sendable {
     /// Of a file in which nothing of a dump was found.
     init(refused error: SalvageError, intact: [String: [Bool]]) {
         demanded = intact.values.reduce(0) { $0 + $1.count { $0 } }
-        damage = [Damage(kind: .headerLost, range: 0..<0, explanation: error.message)]
+        damage = [Damage(kind: .headerLost, range: 0..<0, explanation: .init(fr: error.message, en: error.message))]
     }
 
     /// Reads the dump at `path` and compares with the truth.

@@ -6,6 +6,8 @@ import Testing
 /// Mutated dumps through the reader: whatever the bytes are, it ends, says what it found, and stays small.
 ///
 /// The seed of a case is written before the case runs, so that a trap names it: `DIGITALBANK_FUZZ_SEED=n` runs it alone.
+/// `DIGITALBANK_FUZZ_FROM=n DIGITALBANK_FUZZ_SECONDS=s` runs a slice of that many seconds a format from seed n on, and
+/// the line that each format ends with tells where the next slice begins.
 struct FuzzTests {
     /// Cases that once trapped, hung or grew.
     static let past: [UInt64] = [7, 1007, 65537]
@@ -17,12 +19,17 @@ struct FuzzTests {
         let dump = Self.small(try #require(all.dumps[format]), format)
         let environment = ProcessInfo.processInfo.environment
         let alone = environment["DIGITALBANK_FUZZ_SEED"].flatMap { UInt64($0) }
-        let casesMax = isLongRun ? 100_000 / SampleFormat.allCases.count + 1 : 20_000
-        let deadline = ContinuousClock.now + .seconds(isLongRun ? 36_000 : 6)
+        let from = environment["DIGITALBANK_FUZZ_FROM"].flatMap { UInt64($0) }
+        let casesMax = from != nil ? .max : isLongRun ? 100_000 / SampleFormat.allCases.count + 1 : 20_000
+        let deadline =
+            ContinuousClock.now
+            + .seconds(
+                environment["DIGITALBANK_FUZZ_SECONDS"].flatMap { Int($0) } ?? (isLongRun ? 36_000 : 6))
         var count = 0
+        var next: UInt64 = 1
         try await withTemporaryDirectory { folder in
             var seeds = alone.map { [$0] } ?? Self.past
-            var next: UInt64 = isLongRun ? 1 : UInt64.random(in: 1 ... .max >> 8)
+            next = from ?? (isLongRun ? 1 : UInt64.random(in: 1 ... .max >> 8))
             while let seed = seeds.popLast() {
                 try Data("\(format.rawValue) \(seed)\n".utf8).write(to: URL(filePath: folder + "/seed"))
                 if environment["DIGITALBANK_FUZZ_TRACE"] != nil {
@@ -35,7 +42,7 @@ struct FuzzTests {
                 next &+= 1
             }
         }
-        FileHandle.standardError.write(Data("fuzz \(format.rawValue): \(count) dumps\n".utf8))
+        FileHandle.standardError.write(Data("fuzz \(format.rawValue): \(count) dumps, next seed \(next)\n".utf8))
         let memory = Self.memoryBytes()
         #expect(memory < Self.memoryBytesMax, "\(memory >> 20) MiB at the peak")
     }

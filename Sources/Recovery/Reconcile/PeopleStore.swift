@@ -112,17 +112,21 @@ enum PeopleStore {
     static func impossibleDates(end: String?) -> Statement {
         """
         select id, date, sorte from (
-            select 1 as rang, t.ligne, t.id, t.booked_at::text as date, 'future' as sorte from travail.rapp_transactions t
-            where t.booked_at > coalesce(\(end)::timestamptz, now()) + interval '1 day'
+            select s.rang, t.ligne, t.id, s.date, s.sorte from travail.rapp_transactions t
+            cross join lateral (
+                select 1 as rang, t.booked_at::text as date, 'future' as sorte
+                where t.booked_at > coalesce(\(end)::timestamptz, now()) + interval '1 day'
+                union all
+                select 3, t.date_valeur::text, 'value date' where abs(t.date_valeur - t.booked_at::date) > 370
+                union all
+                select 4, null, 'no date' where t.booked_at is null
+            ) s
+            where t.booked_at is null or t.booked_at > coalesce(\(end)::timestamptz, now()) + interval '1 day'
+                or t.date_valeur - t.booked_at::date not between -370 and 370
             union all
             select 2, t.ligne, t.id, t.booked_at::text, 'before opening' from travail.rapp_transactions t
             join travail.rapp_comptes c on c.id = t.compte_id
             where t.booked_at::date < c.ouvert_le
-            union all
-            select 3, t.ligne, t.id, t.date_valeur::text, 'value date' from travail.rapp_transactions t
-            where abs(t.date_valeur - t.booked_at::date) > 370
-            union all
-            select 4, t.ligne, t.id, null, 'no date' from travail.rapp_transactions t where t.booked_at is null
         ) dates order by rang, ligne limit \(RuleLimits.rowsMax)
         """
     }

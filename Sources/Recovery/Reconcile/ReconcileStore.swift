@@ -53,6 +53,8 @@ enum ReconcileStore {
             "select set_config('work_mem', '192MB', false)",
             "select set_config('max_parallel_workers_per_gather', '1', false)",
             "select set_config('parallel_tuple_cost', '0', false)",
+            // Tables that are read whole and joined by hash need no more than their size and how many values there are.
+            "select set_config('default_statistics_target', '20', false)",
             // Copies and late rows are few or none: a loop over them for each operation is what the planner would like.
             "select set_config('enable_nestloop', 'off', false)",
         ]

@@ -118,7 +118,7 @@ struct HTMLReport {
             """
             <tr><td><code>\(item.kind)</code></td><td class="n">\(item.offset.map { l.number($0) } ?? "–")</td>
             <td class="n">\(item.length.map { l.number($0) } ?? "–")</td><td><code>\(item.table ?? "")</code></td>
-            <td>\(l.damage(item.kind) ?? "") <span class="small soft">\(item.explanation)</span></td></tr>
+            <td>\(l.damage(item.kind) ?? "") <span class="small soft">\(l(item.explanationFr ?? item.explanation, item.explanation))</span></td></tr>
             """
         }
         return """

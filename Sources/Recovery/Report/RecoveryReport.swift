@@ -89,6 +89,8 @@ public struct DamageItem: Codable, Sendable {
     public var length: Int64?
     public var table: String?
     public var explanation: String
+    /// Nil in results of earlier versions.
+    public var explanationFr: String?
 }
 
 /// An object of the dump that was judged and not carried over.

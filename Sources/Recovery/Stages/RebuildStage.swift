@@ -53,9 +53,13 @@ extension RecoveryEngine {
         let tables = MigrationSet(
             owner: bank.owner, migrations: Array(bank.migrations.prefix(BankMigrations.beforeBulkLoad)))
         try await Migrator(target).apply([tables, VaultMigrations.set()])
-        try await target.run(RebuildStore.loosenLog)
-        let rebuilder = try await copy(salvaged, mapping, source, target)
+        let (rebuilder, beside) = try await copy(salvaged, mapping, source, target)
         try await Migrator(target).apply([bank, VaultMigrations.set(), EvidenceMigrations.set()])
+        // The rule on the log's pseudonyms is told twice before its last form, the quickest: on an empty table.
+        try await beside.copyLogs()
+        try await target.run(RebuildStore.summariseLog)
+        try rebuilder.take(beside)
+        try await rebuilder.archiveClosedColumns()
         try await target.run(RebuildStore.takeOverBalances)
         for statement in RebuildStore.synchroniseSequences { try await target.run(statement) }
         try await target.run(RebuildStore.openDay)
@@ -84,11 +88,11 @@ extension RecoveryEngine {
         return try await check(target) + verified
     }
 
-    /// Copies the bank's tables one after the other, as they refer to each other, and beside them those that refer to
-    /// nothing: the log and the archived tables.
+    /// Copies the bank's tables one after the other, as they refer to each other, and beside them the archived ones, which
+    /// refer to nothing. The second one is for the log, to be copied and joined later.
     private func copy(
         _ salvaged: Salvaged, _ mapping: Mapping, _ source: Database, _ target: Database
-    ) async throws -> Rebuilder {
+    ) async throws -> (Rebuilder, beside: Rebuilder) {
         func make(_ file: String) throws -> Rebuilder {
             Rebuilder(
                 mapping: mapping, room: source, target: target, keys: vault,
@@ -99,10 +103,7 @@ extension RecoveryEngine {
         let unverified = try await unverifiedBeneficiaries(source)
         rebuilder.state.withLock { $0.unverifiedBeneficiaries = unverified }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                try await beside.copyLogs()
-                try await self.archive(salvaged, beside)
-            }
+            group.addTask { try await self.archive(salvaged, beside) }
             group.addTask {
                 try await rebuilder.copyClients()
                 try await rebuilder.copyAccounts()
@@ -114,9 +115,7 @@ extension RecoveryEngine {
             }
             try await group.waitForAll()
         }
-        try rebuilder.take(beside)
-        try await rebuilder.archiveClosedColumns()
-        return rebuilder
+        return (rebuilder, beside)
     }
 
     private func analyze(_ target: Database) async throws {

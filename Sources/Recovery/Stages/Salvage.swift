@@ -70,7 +70,7 @@ extension RecoveryEngine {
     static func item(_ damage: Damage) -> DamageItem {
         DamageItem(
             kind: damage.kind.rawValue, offset: Int64(damage.range.lowerBound), length: Int64(damage.range.count),
-            table: damage.table, explanation: damage.explanation)
+            table: damage.table, explanation: damage.explanation, explanationFr: damage.explanationFr)
     }
 }
 

@@ -21,7 +21,9 @@ struct ArchiveContents {
             read.damage.append(
                 Damage(
                     kind: .headerLost, range: start..<max(broken.offset, start + 1),
-                    explanation: "the archive's header can not be read: \(broken.reason)"))
+                    explanation: .init(
+                        fr: "l’en-tête de l’archive ne se lit pas : \(broken.reason.fr)",
+                        en: "the archive's header can not be read: \(broken.reason.en)")))
             read.guess(cursor, from: start, format: format)
         } catch {}
         read.damage += read.contents.damage

@@ -38,7 +38,7 @@ struct ArchiveCursor {
     /// The bytes are not what they should be, at `offset`.
     struct Broken: Error {
         let offset: Int
-        let reason: String
+        let reason: DamageText
     }
 
     /// A definition longer than this is taken for a damaged length.
@@ -46,7 +46,7 @@ struct ArchiveCursor {
 
     mutating func byte() throws -> Int {
         guard offset < limit, let byte = try window.byte(at: offset) else {
-            throw Broken(offset: offset, reason: "the file ends here")
+            throw Broken(offset: offset, reason: .init(fr: "le fichier s’arrête ici", en: "the file ends here"))
         }
         offset += 1
         return Int(byte)
@@ -55,14 +55,19 @@ struct ArchiveCursor {
     mutating func int() throws -> Int {
         let start = offset
         let sign = try byte()
-        guard sign <= 1 else { throw Broken(offset: start, reason: "no integer's sign byte (\(sign))") }
+        guard sign <= 1 else {
+            throw Broken(
+                offset: start,
+                reason: .init(fr: "pas un octet de signe d’entier (\(sign))", en: "no integer's sign byte (\(sign))"))
+        }
         var value = 0
         for position in 0..<intSize {
             let part = try byte()
             if position < 7 {
                 value |= part << (8 * position)
             } else if part != 0 {
-                throw Broken(offset: start, reason: "an integer beyond 56 bits")
+                throw Broken(
+                    offset: start, reason: .init(fr: "un entier de plus de 56 bits", en: "an integer beyond 56 bits"))
             }
         }
         return sign == 1 ? -value : value
@@ -88,11 +93,17 @@ struct ArchiveCursor {
         let start = offset
         let length = try int()
         if length < 0 {
-            guard length == -1 else { throw Broken(offset: start, reason: "a string of length \(length)") }
+            guard length == -1 else {
+                throw Broken(
+                    offset: start,
+                    reason: .init(fr: "une chaîne de longueur \(length)", en: "a string of length \(length)"))
+            }
             return nil
         }
         guard length <= bytesMax, length <= end - offset, let bytes = try window.bytes(at: offset, count: length) else {
-            throw Broken(offset: start, reason: "a string of length \(length)")
+            throw Broken(
+                offset: start, reason: .init(fr: "une chaîne de longueur \(length)", en: "a string of length \(length)")
+            )
         }
         offset += length
         return String(decoding: bytes, as: UTF8.self)
@@ -108,7 +119,11 @@ struct ArchiveCursor {
     mutating func fileOffset() throws -> Int? {
         let start = offset
         let flag = try byte()
-        guard (1...3).contains(flag) else { throw Broken(offset: start, reason: "an offset's flag of \(flag)") }
+        guard (1...3).contains(flag) else {
+            throw Broken(
+                offset: start,
+                reason: .init(fr: "la marque d’une position vaut \(flag)", en: "an offset's flag of \(flag)"))
+        }
         var value = 0
         for position in 0..<offsetSize {
             let part = try byte()
@@ -119,7 +134,10 @@ struct ArchiveCursor {
 
     mutating func header() throws -> ArchiveHeader {
         guard let magic = try window.bytes(at: offset, count: 5), magic == ArchiveHeader.magic else {
-            throw Broken(offset: offset, reason: "the archive's magic word is not there")
+            throw Broken(
+                offset: offset,
+                reason: .init(
+                    fr: "le mot magique de l’archive n’y est pas", en: "the archive's magic word is not there"))
         }
         offset += 5
         var header = ArchiveHeader()
@@ -127,13 +145,19 @@ struct ArchiveCursor {
         header.minor = try byte()
         header.revision = try byte()
         guard header.major == 1, (10...30).contains(header.minor) else {
-            throw Broken(offset: offset - 3, reason: "archive version \(header.version) is not known")
+            throw Broken(
+                offset: offset - 3,
+                reason: .init(
+                    fr: "la version d’archive \(header.version) n’est pas connue",
+                    en: "archive version \(header.version) is not known"))
         }
         header.intSize = try byte()
         header.offsetSize = try byte()
         header.format = try byte()
         guard (1...8).contains(header.intSize), (1...8).contains(header.offsetSize) else {
-            throw Broken(offset: offset - 3, reason: "integers of \(header.intSize) bytes")
+            throw Broken(
+                offset: offset - 3,
+                reason: .init(fr: "des entiers de \(header.intSize) octets", en: "integers of \(header.intSize) bytes"))
         }
         intSize = header.intSize
         offsetSize = header.offsetSize
@@ -149,7 +173,11 @@ struct ArchiveCursor {
     private mutating func readCompression(_ header: inout ArchiveHeader) throws {
         if header.minor >= 15 {
             let algorithm = try byte()
-            guard algorithm <= 3 else { throw Broken(offset: offset - 1, reason: "compression \(algorithm)") }
+            guard algorithm <= 3 else {
+                throw Broken(
+                    offset: offset - 1, reason: .init(fr: "la compression \(algorithm)", en: "compression \(algorithm)")
+                )
+            }
             header.compression = [.none, .zlib, .lz4, .zstd][algorithm]
         } else {
             header.compression = try int() == 0 ? .none : .zlib

@@ -19,7 +19,7 @@ struct CustomBlocks {
     enum BlockEnd {
         /// Ended by its length of 0, or where the next block begins.
         case complete(next: Int)
-        case broken(at: Int, reason: String)
+        case broken(at: Int, reason: DamageText)
     }
 
     /// How the chunks of this archive are made, which tells a chunk from noise.
@@ -181,12 +181,17 @@ struct CustomBlocks {
             }
             if position >= fileSize {
                 onBreak(fileSize..<fileSize)
-                return .broken(at: position, reason: "the file ends before the data does")
+                return .broken(
+                    at: position,
+                    reason: .init(fr: "le fichier s’arrête avant les données", en: "the file ends before the data does")
+                )
             }
             guard let found = resume(from: position + 1, limit: block.limit) else {
                 onBreak(position..<fileSize)
                 try handDamaged(position, upTo: fileSize, receive)
-                return .broken(at: fileSize, reason: "the chain of chunks breaks off")
+                return .broken(
+                    at: fileSize,
+                    reason: .init(fr: "la chaîne des morceaux se rompt", en: "the chain of chunks breaks off"))
             }
             onBreak(position..<found.at)
             try handDamaged(position, upTo: found.at, receive)

@@ -94,7 +94,9 @@ struct CustomReader {
                     Damage(
                         kind: .framing, range: start..<max(position, start + 1),
                         table: catalog.tableName(of: block.dumpID),
-                        explanation: "the data of this table begins a second time here"))
+                        explanation: .init(
+                            fr: "les données de cette table commencent ici une seconde fois",
+                            en: "the data of this table begins a second time here")))
                 // A block that was copied into its own beginning: the whole one counts.
                 guard !isBroken, broken.remove(block.dumpID) != nil,
                     let index = starts.firstIndex(where: { $0.dumpID == block.dumpID })
@@ -128,7 +130,9 @@ struct CustomReader {
             report.damage.append(
                 Damage(
                     kind: .framing, range: position..<block.dataOffset, table: catalog.tableName(of: id),
-                    explanation: "the beginning of this table's data is damaged: told by its place"))
+                    explanation: .init(
+                        fr: "le début des données de cette table est abîmé : reconnu à sa place",
+                        en: "the beginning of this table's data is damaged: told by its place")))
             return bounded(block)
         }
         let next = try blocks.nextBlock(after: position)
@@ -136,7 +140,9 @@ struct CustomReader {
             report.damage.append(
                 Damage(
                     kind: .framing, range: position..<(next?.offset ?? file.size),
-                    explanation: "no table's data begins in these bytes"))
+                    explanation: .init(
+                        fr: "les données d’aucune table ne commencent dans ces octets",
+                        en: "no table's data begins in these bytes")))
         }
         position = next?.offset ?? file.size
         return next.map(bounded)
@@ -182,7 +188,9 @@ struct CustomReader {
         }
         return Damage(
             kind: .framing, range: first, table: found.stream.table,
-            explanation: "the lengths of the data's pieces are broken here")
+            explanation: .init(
+                fr: "les longueurs des morceaux de données sont fausses ici",
+                en: "the lengths of the data's pieces are broken here"))
     }
 
     private func readUncompressed(
@@ -243,7 +251,9 @@ struct CustomReader {
             report.damage.append(
                 Damage(
                     kind: .memberMissing, range: file.size..<file.size, table: table,
-                    explanation: "the data of \(table) is not in the file"))
+                    explanation: .init(
+                        fr: "les données de \(table) ne sont pas dans le fichier",
+                        en: "the data of \(table) is not in the file")))
         }
     }
 }

@@ -20,7 +20,10 @@ struct DirectoryReader {
         } else {
             inspection.damage.append(
                 Damage(
-                    kind: .memberMissing, range: 0..<0, explanation: "toc.dat is missing: tables are told by their rows"
+                    kind: .memberMissing, range: 0..<0,
+                    explanation: .init(
+                        fr: "toc.dat manque : les tables sont reconnues à leurs lignes",
+                        en: "toc.dat is missing: tables are told by their rows")
                 ))
         }
         entries = contents.entries
@@ -55,7 +58,9 @@ struct DirectoryReader {
             report.damage.append(
                 Damage(
                     kind: .memberMissing, range: 0..<0, table: table,
-                    explanation: "\(Self.names(of: entry)[0]) is missing"))
+                    explanation: .init(
+                        fr: "\(Self.names(of: entry)[0]) manque",
+                        en: "\(Self.names(of: entry)[0]) is missing")))
         }
         return report
     }

@@ -43,7 +43,7 @@ struct TableOfContents: Sendable {
             let count = try cursor.int()
             // pg_dump writes at least the encoding.
             guard (1...entriesMax).contains(count) else {
-                throw ArchiveCursor.Broken(offset: start, reason: "\(count) entries")
+                throw ArchiveCursor.Broken(offset: start, reason: .init(fr: "\(count) entrées", en: "\(count) entries"))
             }
             for _ in 0..<count {
                 entryStart = cursor.offset
@@ -55,7 +55,9 @@ struct TableOfContents: Sendable {
             contents.damage.append(
                 Damage(
                     kind: .tableOfContents, range: entryStart..<max(broken.offset + 1, entryStart + 1),
-                    explanation: "the table of contents can not be read on: \(broken.reason)"))
+                    explanation: .init(
+                        fr: "le sommaire ne se lit pas plus loin : \(broken.reason.fr)",
+                        en: "the table of contents can not be read on: \(broken.reason.en)")))
             contents.salvageEntries(&cursor, header, from: entryStart + 1)
         }
         return contents
@@ -83,7 +85,9 @@ struct TableOfContents: Sendable {
         damage.append(
             Damage(
                 kind: .tableOfContents, range: start..<cursor.offset,
-                explanation: "the table of contents holds \(found) entries more than it says"))
+                explanation: .init(
+                    fr: "le sommaire contient \(found) entrées de plus qu’il ne dit",
+                    en: "the table of contents holds \(found) entries more than it says")))
     }
 
     /// Looks for further entries behind a broken one, byte by byte, over a bounded stretch.
@@ -121,21 +125,38 @@ struct TableOfContents: Sendable {
     private static func entry(_ cursor: inout ArchiveCursor, _ header: ArchiveHeader) throws -> ArchiveEntry {
         var entry = ArchiveEntry()
         entry.offset = cursor.offset
-        func broken(_ reason: String) -> ArchiveCursor.Broken {
+        func broken(_ reason: DamageText) -> ArchiveCursor.Broken {
             ArchiveCursor.Broken(offset: entry.offset, reason: reason)
         }
         entry.dumpID = try cursor.int()
-        guard (1...entriesMax).contains(entry.dumpID) else { throw broken("an entry of id \(entry.dumpID)") }
+        guard (1...entriesMax).contains(entry.dumpID) else {
+            throw broken(.init(fr: "une entrée de numéro \(entry.dumpID)", en: "an entry of id \(entry.dumpID)"))
+        }
         let hadData = try cursor.int()
-        guard hadData == 0 || hadData == 1 else { throw broken("an entry's mark of data is \(hadData)") }
+        guard hadData == 0 || hadData == 1 else {
+            throw broken(
+                .init(
+                    fr: "la marque de données d’une entrée est \(hadData)", en: "an entry's mark of data is \(hadData)")
+            )
+        }
         entry.hadData = hadData == 1
-        guard try cursor.number(), try cursor.number() else { throw broken("an entry without its object's number") }
+        guard try cursor.number(), try cursor.number() else {
+            throw broken(
+                .init(fr: "une entrée sans le numéro de son objet", en: "an entry without its object's number"))
+        }
         entry.tag = try cursor.string() ?? ""
         entry.kind = try cursor.string(bytesMax: 64) ?? ""
-        guard entry.isPlausible else { throw broken("an entry of kind “\(entry.kind.prefix(20))”") }
+        guard entry.isPlausible else {
+            throw broken(
+                .init(
+                    fr: "une entrée de genre « \(entry.kind.prefix(20)) »",
+                    en: "an entry of kind “\(entry.kind.prefix(20))”"))
+        }
         if header.minor >= 11 {
             let section = try cursor.int()
-            guard (1...4).contains(section) else { throw broken("an entry of section \(section)") }
+            guard (1...4).contains(section) else {
+                throw broken(.init(fr: "une entrée de section \(section)", en: "an entry of section \(section)"))
+            }
         }
         entry.definition = try cursor.string() ?? ""
         entry.dropStatement = try cursor.string() ?? ""
@@ -146,10 +167,12 @@ struct TableOfContents: Sendable {
         if header.minor >= 16 { _ = try cursor.int() }
         entry.owner = try cursor.string() ?? ""
         let withOids = try cursor.string(bytesMax: 16)
-        guard withOids == "false" || withOids == "true" else { throw broken("an entry that ends too early") }
+        guard withOids == "false" || withOids == "true" else {
+            throw broken(.init(fr: "une entrée qui s’arrête trop tôt", en: "an entry that ends too early"))
+        }
         while let dependency = try cursor.string(bytesMax: 16) {
             guard entry.dependencies.count < entriesMax, let id = Int(dependency) else {
-                throw broken("an entry's dependencies")
+                throw broken(.init(fr: "les dépendances d’une entrée", en: "an entry's dependencies"))
             }
             entry.dependencies.append(id)
         }

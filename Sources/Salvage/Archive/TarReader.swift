@@ -32,7 +32,12 @@ struct TarReader {
             inspection.describe(read.header, contents, isKnown: read.hasHeader)
             damage += read.damage
         } else {
-            damage.append(Damage(kind: .headerLost, range: 0..<0, explanation: "toc.dat is not in the archive"))
+            damage.append(
+                Damage(
+                    kind: .headerLost, range: 0..<0,
+                    explanation: .init(
+                        fr: "toc.dat n’est pas dans l’archive",
+                        en: "toc.dat is not in the archive")))
         }
         inspection.damage = damage
         entries = contents.entries
@@ -89,7 +94,9 @@ struct TarReader {
             report.damage.append(
                 Damage(
                     kind: .memberMissing, range: file.size..<file.size, table: table,
-                    explanation: "the member \(Self.fileName(of: entry)) is not in the archive"))
+                    explanation: .init(
+                        fr: "le membre \(Self.fileName(of: entry)) n’est pas dans l’archive",
+                        en: "the member \(Self.fileName(of: entry)) is not in the archive")))
         }
     }
 
@@ -113,13 +120,17 @@ struct TarReader {
                 if let claimed = member.claimed {
                     return Damage(
                         kind: .framing, range: member.range, table: stream.table,
-                        explanation:
-                            "the member \(member.name) should have \(claimed) bytes: some are missing or too many")
+                        explanation: .init(
+                            fr:
+                                "le membre \(member.name) devrait avoir \(claimed) octets : il en manque, ou il y en a trop",
+                            en: "the member \(member.name) should have \(claimed) bytes: some are missing or too many"))
                 }
                 guard offset < member.range.upperBound else { return nil }
                 return Damage(
                     kind: .truncated, range: offset..<member.range.upperBound, table: stream.table,
-                    explanation: "the file ends before the member \(member.name) does")
+                    explanation: .init(
+                        fr: "le fichier s’arrête avant le membre \(member.name)",
+                        en: "the file ends before the member \(member.name) does"))
             }, endsInTerminator: true)
     }
 
@@ -147,7 +158,9 @@ struct TarReader {
                 damage.append(
                     Damage(
                         kind: end == file.size && next == nil ? .truncated : .memberHeader, range: offset..<start,
-                        explanation: "the member \(name) does not end where its header says"))
+                        explanation: .init(
+                            fr: "le membre \(name) ne finit pas où son en-tête le dit",
+                            en: "the member \(name) does not end where its header says")))
                 offset = next ?? file.size
             } else if block.allSatisfy({ $0 == 0 }), try isTail(offset, file) {
                 break
@@ -160,7 +173,9 @@ struct TarReader {
                 damage.append(
                     Damage(
                         kind: .memberHeader, range: offset..<min(offset + blockBytes, file.size),
-                        explanation: "a member's header is damaged; the next sound one is at byte \(next)"))
+                        explanation: .init(
+                            fr: "l’en-tête d’un membre est abîmé ; le suivant qui soit sain est à l’octet \(next)",
+                            en: "a member's header is damaged; the next sound one is at byte \(next)")))
                 offset = next
             }
         }

@@ -23,7 +23,11 @@ final class ManifestProver {
                 known.columns == columns ? TableProof(known, isChecked: isChecked, emit: emit) : nil
             }
             if open == nil, tables[table] != nil {
-                note(table, "the columns of \(table) are not those of the manifest")
+                note(
+                    table,
+                    .init(
+                        fr: "les colonnes de \(table) ne sont pas celles du manifeste",
+                        en: "the columns of \(table) are not those of the manifest"))
             }
             try emit(event)
         case .restart(let table):
@@ -45,7 +49,11 @@ final class ManifestProver {
     func finish(_ report: inout ReadReport) {
         for table in tables.values.sorted(by: { $0.table < $1.table })
         where !seen.contains(table.table) && table.rows > 0 {
-            note(table.table, "all \(table.rows) rows of \(table.table) are lost")
+            note(
+                table.table,
+                .init(
+                    fr: "les \(table.rows) lignes de \(table.table) sont toutes perdues",
+                    en: "all \(table.rows) rows of \(table.table) are lost"))
             var summary = TableSummary(table: table.table)
             summary.lost = table.rows
             summaries[table.table] = summary
@@ -55,7 +63,7 @@ final class ManifestProver {
         report.damage += damage
     }
 
-    private func note(_ table: String, _ words: String) {
+    private func note(_ table: String, _ words: DamageText) {
         damage.append(Damage(kind: .rows, range: 0..<0, table: table, explanation: words))
     }
 }
@@ -211,14 +219,22 @@ final class TableProof {
         try decideOnUnmatched(isEnd: true)
         try sender?.flush()
         guard fits != false else {
-            note("the manifest is not of this dump: nothing of \(known.table) was held against it")
+            note(
+                .init(
+                    fr: "le manifeste n’est pas de cette sauvegarde : rien de \(known.table) n’y a été comparé",
+                    en: "the manifest is not of this dump: nothing of \(known.table) was held against it"))
             return summary
         }
         var proved = sender?.summary ?? TableSummary(table: known.table)
         proved.lost = found.count { !$0 }
         proved.isProven = summary.isProven
         reportLost()
-        if unmatchedCount > 0 { note("\(unmatchedCount) rows of \(known.table) are not in the manifest") }
+        if unmatchedCount > 0 {
+            note(
+                .init(
+                    fr: "\(unmatchedCount) lignes de \(known.table) ne sont pas dans le manifeste",
+                    en: "\(unmatchedCount) rows of \(known.table) are not in the manifest"))
+        }
         return proved
     }
 
@@ -233,12 +249,18 @@ final class TableProof {
             let first = row
             while row < found.count, !found[row] { row += 1 }
             runs += 1
-            let blocks = "\(block(of: first) + 1) to \(block(of: row - 1) + 1)"
-            note("rows \(first + 1) to \(row) of \(known.table) are lost (blocks \(blocks) of the manifest)")
+            let (start, end) = (block(of: first) + 1, block(of: row - 1) + 1)
+            note(
+                .init(
+                    fr:
+                        "les lignes \(first + 1) à \(row) de \(known.table) sont perdues (blocs \(start) à \(end) du manifeste)",
+                    en:
+                        "rows \(first + 1) to \(row) of \(known.table) are lost (blocks \(start) to \(end) of the manifest)"
+                ))
         }
     }
 
-    private func note(_ words: String) {
+    private func note(_ words: DamageText) {
         damage.append(Damage(kind: .rows, range: 0..<0, table: known.table, explanation: words))
     }
 }

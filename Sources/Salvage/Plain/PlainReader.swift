@@ -27,7 +27,9 @@ struct PlainReader {
             inspection.damage.append(
                 Damage(
                     kind: .truncated, range: file.size..<file.size,
-                    explanation: "the closing line of pg_dump is missing: the dump may have been cut"))
+                    explanation: .init(
+                        fr: "la ligne de fin de pg_dump manque : le fichier a pu être coupé",
+                        en: "the closing line of pg_dump is missing: the dump may have been cut")))
         }
         catalog = outline.catalog
         copies = outline.copies
@@ -170,7 +172,10 @@ struct PlainReader {
             report.damage.append(
                 Damage(
                     kind: .terminatorLost, range: section.range.upperBound..<section.range.upperBound,
-                    table: section.stream.table, explanation: "the closing line of the data is missing"))
+                    table: section.stream.table,
+                    explanation: .init(
+                        fr: "la ligne de fin des données manque",
+                        en: "the closing line of the data is missing")))
         }
         return report
     }
@@ -196,10 +201,16 @@ struct PlainReader {
         } catch let failure as CodecFailure {
             return Damage(
                 kind: .compressedData, range: failure.inputOffset..<(failure.inputOffset + 1),
-                explanation: "the compressed data can not be read on: \(failure.reason)")
+                explanation: .init(
+                    fr: "les données compressées ne se lisent pas plus loin : \(failure.reason)",
+                    en: "the compressed data can not be read on: \(failure.reason)"))
         }
         guard !decoder.isFinished else { return nil }
-        return Damage(kind: .truncated, range: offset..<offset, explanation: "the compressed data ends too early")
+        return Damage(
+            kind: .truncated, range: offset..<offset,
+            explanation: .init(
+                fr: "les données compressées s’arrêtent trop tôt",
+                en: "the compressed data ends too early"))
     }
 
     private static let marks = ["-- PostgreSQL database dump", "SET statement_timeout", "COPY public."]

@@ -33,7 +33,9 @@ final class PlainRows {
             damage.append(
                 Damage(
                     kind: .truncated, range: lines.offset..<(lines.offset + rest.count), table: table?.name,
-                    explanation: "the dump ends inside a row"))
+                    explanation: .init(
+                        fr: "le fichier s’arrête au milieu d’une ligne",
+                        en: "the dump ends inside a row")))
         }
         try endTable(hasTerminator: false)
     }
@@ -48,7 +50,9 @@ final class PlainRows {
             damage.append(
                 Damage(
                     kind: .terminatorLost, range: offset..<(offset + line.count), table: table?.name,
-                    explanation: "the data goes over into statements without its closing line"))
+                    explanation: .init(
+                        fr: "les données passent aux instructions sans leur ligne de fin",
+                        en: "the data goes over into statements without its closing line")))
             try endTable(hasTerminator: false)
             return try takeScript(line, at: offset)
         }
@@ -56,7 +60,9 @@ final class PlainRows {
             damage.append(
                 Damage(
                     kind: .rows, range: offset..<(offset + line.count), table: table?.name,
-                    explanation: "this line is no row of \(table?.name ?? "") (bytes of the script)"))
+                    explanation: .init(
+                        fr: "cette ligne n’est pas une ligne de \(table?.name ?? "") (octets du script)",
+                        en: "this line is no row of \(table?.name ?? "") (bytes of the script)")))
         }
         try table?.take(line, isGood: isGood, offset: offset, emit)
     }
@@ -81,7 +87,9 @@ final class PlainRows {
             damage.append(
                 Damage(
                     kind: .terminatorLost, range: lines.offset..<lines.offset, table: ended.name,
-                    explanation: "the closing line of the data is missing"))
+                    explanation: .init(
+                        fr: "la ligne de fin des données manque",
+                        en: "the closing line of the data is missing")))
         }
         summaries.append(ended.summary)
         try emit(.end(ended.summary))

@@ -53,7 +53,9 @@ final class PlainSections {
         damage.append(
             Damage(
                 kind: .terminatorLost, range: offset..<(offset + line.count), table: last.stream.table,
-                explanation: "the data goes over into statements without its closing line"))
+                explanation: .init(
+                    fr: "les données passent aux instructions sans leur ligne de fin",
+                    en: "the data goes over into statements without its closing line")))
         close(at: offset, isClosed: false)
         takeScript(line, at: offset)
     }

@@ -21,7 +21,11 @@ struct DeflateRescue {
                 let inflater = Inflater(input, at: wrapper.dataStart * 8)
                 _ = inflater.run(until: .max)
                 text = Self.bytes(inflater, count: inflater.state.count)
-                damage = flips.map { Self.item($0.byte * 8 + $0.bit, "and the checksum then holds") }
+                damage = flips.map {
+                    Self.item(
+                        $0.byte * 8 + $0.bit,
+                        .init(fr: "et la somme de contrôle est alors juste", en: "and the checksum then holds"))
+                }
                 doubtfulFrom = .max
                 isProven = true
                 return
@@ -35,15 +39,21 @@ struct DeflateRescue {
         text = Self.bytes(scan.inflater, count: place.textEnd)
         doubtfulFrom = place.isLocated || evidence != nil ? place.sureEnd : 0
         let turned = repair.likely.sorted().map {
-            Self.item($0, "but no checksum proves it: rows behind it are held back")
+            Self.item(
+                $0,
+                .init(
+                    fr: "mais aucune somme de contrôle ne le prouve : les lignes qui suivent sont retenues",
+                    en: "but no checksum proves it: rows behind it are held back"))
         }
         damage = turned + [Self.sign(evidence, wrapper, count: bytes.count, isCut: isCut)]
     }
 
-    private static func item(_ bit: Int, _ proof: String) -> Damage {
+    private static func item(_ bit: Int, _ proof: DamageText) -> Damage {
         Damage(
             kind: .bitFlip, range: (bit >> 3)..<((bit >> 3) + 1),
-            explanation: "bit \(bit & 7) of this byte was flipped; turned back, \(proof)")
+            explanation: .init(
+                fr: "le bit \(bit & 7) de cet octet avait changé ; il est rétabli, \(proof.fr)",
+                en: "bit \(bit & 7) of this byte was flipped; turned back, \(proof.en)"))
     }
 
     private static func sign(
@@ -52,14 +62,22 @@ struct DeflateRescue {
         guard let evidence else {
             return Damage(
                 kind: .checksum, range: wrapper.dataStart..<count,
-                explanation: "the checksum differs, and no bits explain it")
+                explanation: .init(
+                    fr: "la somme de contrôle diffère, et aucun bit ne l’explique",
+                    en: "the checksum differs, and no bits explain it"))
         }
         let byte = min(evidence.bit >> 3, max(count - 1, 0))
         return Damage(
             kind: isCut ? .truncated : .compressedData, range: byte..<(byte + 1),
             explanation: isCut
-                ? "the compressed data ends too early: what followed is lost"
-                : "the damage lies here or shortly before: rows beside it are held back, all behind are left out")
+                ? .init(
+                    fr: "les données compressées s’arrêtent trop tôt : ce qui suivait est perdu",
+                    en: "the compressed data ends too early: what followed is lost")
+                : .init(
+                    fr:
+                        "le dommage est ici ou juste avant : les lignes voisines sont retenues, toutes celles qui suivent sont laissées",
+                    en: "the damage lies here or shortly before: rows beside it are held back, all behind are left out")
+        )
     }
 
     private static func bytes(_ inflater: Inflater, count: Int) -> [UInt8] {

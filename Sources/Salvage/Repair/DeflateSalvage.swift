@@ -38,15 +38,24 @@ struct DeflateSalvage {
         Damage(
             kind: .compressedData,
             range: stream.fileRange(wrapper.dataStart..<max(stream.bytes.count, wrapper.dataStart)),
-            table: reader.table, explanation: "no line of text can be read from the compressed data")
+            table: reader.table,
+            explanation: .init(
+                fr: "aucune ligne de texte ne se lit dans les données compressées",
+                en: "no line of text can be read from the compressed data"))
     }
 
     private func item(_ flip: BitRepair.Flip) -> Damage {
         let place = stream.fileOffset(of: flip.byte)
-        let what = flip.isInTrailer ? "of the stream's checksum" : "of the compressed data"
+        let what: DamageText =
+            flip.isInTrailer
+            ? .init(fr: "de la somme de contrôle du flux", en: "of the stream's checksum")
+            : .init(fr: "des données compressées", en: "of the compressed data")
         return Damage(
             kind: .bitFlip, range: place..<(place + 1), table: reader.table,
-            explanation: "bit \(flip.bit) of this byte \(what) was flipped; turned back, and the checksum then holds")
+            explanation: .init(
+                fr:
+                    "le bit \(flip.bit) de cet octet \(what.fr) avait changé ; il est rétabli, et la somme de contrôle est alors juste",
+                en: "bit \(flip.bit) of this byte \(what.en) was flipped; turned back, and the checksum then holds"))
     }
 
     private func sendProven(_ input: DeflateInput, _ wrapper: DeflateWrapper) throws -> TableSummary {
@@ -66,8 +75,11 @@ struct DeflateSalvage {
         let place = stream.fileOffset(of: bit >> 3)
         return Damage(
             kind: .bitFlip, range: place..<(place + 1), table: reader.table,
-            explanation: "bit \(bit & 7) of this byte is most likely flipped: turned back, the text goes on, "
-                + "but no checksum proves it; the rows behind it are held back")
+            explanation: .init(
+                fr: "le bit \(bit & 7) de cet octet a très probablement changé : rétabli, le texte continue, "
+                    + "mais aucune somme de contrôle ne le prouve ; les lignes qui suivent sont retenues",
+                en: "bit \(bit & 7) of this byte is most likely flipped: turned back, the text goes on, "
+                    + "but no checksum proves it; the rows behind it are held back"))
     }
 
     /// Sends the text before the damage and what follows behind it.
@@ -88,7 +100,9 @@ struct DeflateSalvage {
             damage.append(
                 Damage(
                     kind: .checksum, range: stream.fileRange(wrapper.dataStart..<input.count), table: reader.table,
-                    explanation: "the checksum differs, and no bits explain it"))
+                    explanation: .init(
+                        fr: "la somme de contrôle diffère, et aucun bit ne l’explique",
+                        en: "the checksum differs, and no bits explain it")))
             return (outlet.summary, damage)
         }
         damage.append(first(evidence, zeros, isCut: isCut))
@@ -115,8 +129,14 @@ struct DeflateSalvage {
                 Damage(
                     kind: .hole, range: stream.fileRange(from..<max(piece.bit >> 3, from)), table: reader.table,
                     explanation: piece.lostBytes.map {
-                        "\($0) bytes of text are lost with these; the references across them can be followed"
-                    } ?? "rows compressed in these bytes are lost; read on at the next block behind"))
+                        DamageText(
+                            fr: "\($0) octets de texte sont perdus avec ceux-ci ; les renvois par-dessus se suivent",
+                            en: "\($0) bytes of text are lost with these; the references across them can be followed")
+                    }
+                        ?? .init(
+                            fr:
+                                "les lignes compressées dans ces octets sont perdues ; la lecture reprend au bloc suivant",
+                            en: "rows compressed in these bytes are lost; read on at the next block behind")))
             let count = piece.lines.ranges.count
             let sure = piece.nextDamage == nil ? count : max(count - DamagePlace.guardRows, 0)
             try send(piece.symbols, piece.lines, &outlet) { _, index in
@@ -139,19 +159,28 @@ struct DeflateSalvage {
         if let zeros {
             return Damage(
                 kind: .hole, range: stream.fileRange(zeros), table: reader.table,
-                explanation: "\(zeros.count) bytes of the compressed data are zeros")
+                explanation: .init(
+                    fr: "\(zeros.count) octets des données compressées sont des zéros",
+                    en: "\(zeros.count) bytes of the compressed data are zeros"))
         }
         let byte = min(evidence.bit >> 3, max(stream.bytes.count - 1, 0))
         if isCut {
             let end = stream.fileOffset(of: stream.bytes.count)
             return Damage(
                 kind: .truncated, range: end..<end, table: reader.table,
-                explanation: "the compressed data ends too early: rows behind are lost")
+                explanation: .init(
+                    fr: "les données compressées s’arrêtent trop tôt : les lignes qui suivaient sont perdues",
+                    en: "the compressed data ends too early: rows behind are lost"))
         }
-        let reason = evidence.failure?.explanation ?? "the text turns into lines that are no rows"
+        let reason =
+            evidence.failure?.explanation
+            ?? .init(
+                fr: "le texte devient des lignes qui n’en sont pas", en: "the text turns into lines that are no rows")
         return Damage(
             kind: .compressedData, range: stream.fileRange(byte..<(byte + 1)), table: reader.table,
-            explanation: "\(reason); the damage lies here or shortly before, and no single bit explains it")
+            explanation: .init(
+                fr: "\(reason.fr) ; le dommage est ici ou juste avant, et aucun bit seul ne l’explique",
+                en: "\(reason.en); the damage lies here or shortly before, and no single bit explains it"))
     }
 
     /// Sends lines, the good ones with the confidence that `grade` gives for the line's place and number.
@@ -180,7 +209,9 @@ extension StreamSalvage {
             guard DeflateProof.check(input, wrapper)?.holds == true else { continue }
             let lost = Damage(
                 kind: .headerLost, range: stream.fileRange(0..<wrapper.dataStart), table: reader.table,
-                explanation: "the header of the compressed data is broken; without it the checksum holds")
+                explanation: .init(
+                    fr: "l’en-tête des données compressées est abîmé ; sans lui, la somme de contrôle est juste",
+                    en: "the header of the compressed data is broken; without it the checksum holds"))
             return try DeflateSalvage(reader: reader, stream: stream).read(wrapper, header: [lost])
         }
         return nil

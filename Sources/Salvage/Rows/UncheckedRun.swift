@@ -35,6 +35,7 @@ final class UncheckedRun {
             let settler = CopySettler(
                 feed: source.feed, isBounded: source.endsInTerminator, judge: judges[index])
             try settler.settle(isBroken: isBroken[index])
+            try SeamJudge(feed: source.feed, isBounded: source.endsInTerminator, judge: judges[index]).settle()
         }
         try placeStrays(sources, loose)
         var done: Set<String> = []
@@ -59,12 +60,17 @@ final class UncheckedRun {
             damage.append(
                 Damage(
                     kind: .truncated, range: open.offset..<(open.offset + open.bytes.count),
-                    table: source.stream.table, explanation: "the data ends inside a row"))
+                    table: source.stream.table,
+                    explanation: .init(
+                        fr: "les données s’arrêtent au milieu d’une ligne",
+                        en: "the data ends inside a row")))
         } else if source.endsInTerminator, !cutter.sawTerminator {
             damage.append(
                 Damage(
                     kind: .terminatorLost, range: 0..<0, table: source.stream.table,
-                    explanation: "the closing line of the data of \(source.stream.table) is missing"))
+                    explanation: .init(
+                        fr: "la ligne de fin des données de \(source.stream.table) manque",
+                        en: "the closing line of the data of \(source.stream.table) is missing")))
         }
         judges.append(judge)
     }
@@ -156,7 +162,10 @@ final class UncheckedRun {
         damage.append(
             Damage(
                 kind: .framing, range: first.offset..<max(last.offset + last.bytes.count, first.offset + 1),
-                table: table, explanation: "\(strays.count) rows of \(table) stand where its data is not announced"))
+                table: table,
+                explanation: .init(
+                    fr: "\(strays.count) lignes de \(table) se trouvent où ses données ne sont pas annoncées",
+                    en: "\(strays.count) rows of \(table) stand where its data is not announced")))
         for stray in strays {
             try stray.bytes.withUnsafeBufferPointer { line in
                 let isNew = seen.insert(Self.hash(line)).inserted
@@ -176,7 +185,11 @@ final class UncheckedRun {
     private func report(_ judge: TableJudge, _ table: String) {
         for wound in judge.wounds.prefix(1000) {
             damage.append(
-                Damage(kind: .rows, range: wound, table: table, explanation: "these bytes are no rows of \(table)"))
+                Damage(
+                    kind: .rows, range: wound, table: table,
+                    explanation: .init(
+                        fr: "ces octets ne sont pas des lignes de \(table)",
+                        en: "these bytes are no rows of \(table)")))
         }
     }
 }

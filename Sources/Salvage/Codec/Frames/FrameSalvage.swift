@@ -30,7 +30,11 @@ struct FrameSalvage {
         try send(text, lines, areRows, &summary)
         if !lines.hasTerminator, let last = lines.openLine {
             damage.append(
-                Damage(kind: .truncated, range: last, table: reader.table, explanation: "the data ends inside a row"))
+                Damage(
+                    kind: .truncated, range: last, table: reader.table,
+                    explanation: .init(
+                        fr: "les données s’arrêtent au milieu d’une ligne",
+                        en: "the data ends inside a row")))
         }
         return (summary, damage)
     }
@@ -49,7 +53,9 @@ struct FrameSalvage {
             damage.append(
                 Damage(
                     kind: .rows, range: range, table: reader.table,
-                    explanation: "row \(index + 1) is no row of \(reader.table) (bytes of its text)"))
+                    explanation: .init(
+                        fr: "la ligne \(index + 1) n’est pas une ligne de \(reader.table) (octets de son texte)",
+                        en: "row \(index + 1) is no row of \(reader.table) (bytes of its text)")))
         }
         text.settle()
         return areRows

@@ -22,7 +22,7 @@ struct FrameText {
     private(set) var bytes: [UInt8] = []
     private(set) var grades: [UInt8] = []
     /// Bytes of the compressed stream that could not be read.
-    private(set) var wounds: [(range: Range<Int>, reason: String)] = []
+    private(set) var wounds: [(range: Range<Int>, reason: DamageText)] = []
     private var blocks: [Block] = []
     private var frameStart = 0
     private var firstBlock = 0
@@ -53,14 +53,14 @@ struct FrameText {
     }
 
     /// Bytes of the stream are lost here: a row across this place is none.
-    mutating func tear(_ range: Range<Int>, _ reason: String) {
+    mutating func tear(_ range: Range<Int>, _ reason: DamageText) {
         wounds.append((range, reason))
         append(0, Grade.unknown.rawValue)
         isProven = false
     }
 
     /// Something is to be said of these bytes of the stream; the text is as it should be.
-    mutating func note(_ range: Range<Int>, _ what: String) { wounds.append((range, what)) }
+    mutating func note(_ range: Range<Int>, _ what: DamageText) { wounds.append((range, what)) }
 
     /// What was decoded of the open frame's text from `start` on is not above doubt.
     mutating func doubt(from start: Int) { raise(start..<bytes.count, to: .doubtful) }
@@ -83,7 +83,13 @@ struct FrameText {
         case false?:
             isProven = false
             broken.append((frameStart..<bytes.count, false))
-            wounds.append((end..<(end + 1), "the checksum of the data before differs"))
+            wounds.append(
+                (
+                    end..<(end + 1),
+                    .init(
+                        fr: "la somme de contrôle des données d’avant diffère",
+                        en: "the checksum of the data before differs")
+                ))
         case nil: isProven = false
         }
     }

@@ -57,7 +57,10 @@ struct GzipMembers {
         let bytes = Array(input[range])
         guard bytes.count > Self.headerBytesMin, let rescue = DeflateRescue(bytes, judge: LineJudge.piece) else {
             text.endFrame(areLinked: true, holds: nil, at: range.upperBound)
-            return text.tear(range, "the compressed data can not be read here")
+            return text.tear(
+                range,
+                .init(
+                    fr: "les données compressées ne se lisent pas ici", en: "the compressed data can not be read here"))
         }
         let sure = min(rescue.doubtfulFrom, rescue.text.count)
         rescue.text.withUnsafeBufferPointer {
@@ -67,10 +70,14 @@ struct GzipMembers {
         text.endFrame(areLinked: true, holds: rescue.isProven ? true : nil, at: range.upperBound)
         for item in rescue.damage {
             let start = range.lowerBound + item.range.lowerBound
-            text.note(start..<(start + max(item.range.count, 1)), item.explanation)
+            text.note(start..<(start + max(item.range.count, 1)), item.text)
         }
         guard !rescue.isProven else { return }
-        text.tear(range.upperBound..<range.upperBound, "a member of the file is damaged: reading goes on at the next")
+        text.tear(
+            range.upperBound..<range.upperBound,
+            .init(
+                fr: "un membre du fichier est abîmé : la lecture reprend au suivant",
+                en: "a member of the file is damaged: reading goes on at the next"))
     }
 
     private func isHeader(_ at: Int) -> Bool {

@@ -44,7 +44,7 @@ struct LZ4Frames {
             } else {
                 var next = at + 1
                 while next < input.count, !beginsFrame(next), Frames.skippable(input, next) == nil { next += 1 }
-                text.tear(at..<next, "no frame begins here")
+                text.tear(at..<next, .init(fr: "aucune trame ne commence ici", en: "no frame begins here"))
                 at = next
             }
         }
@@ -58,7 +58,10 @@ struct LZ4Frames {
     // MARK: Frame
 
     private mutating func frame(_ start: Int, _ header: Header) -> Int {
-        if !header.isSound { text.tear(start..<header.end, "the frame's header is damaged") }
+        if !header.isSound {
+            text.tear(
+                start..<header.end, .init(fr: "l’en-tête de la trame est abîmé", en: "the frame's header is damaged"))
+        }
         text.beginFrame()
         window = text.count
         isWindowTorn = false
@@ -76,7 +79,11 @@ struct LZ4Frames {
             // Where bytes vanished, the next block begins inside the stretch that was taken for the damaged one.
             let next = nextBlock(brokenBlock.map { $0 + 5 } ?? (at + 1), header)
             if next == input.count { lastBlock(at, header) }
-            text.tear(min(at, next)..<max(at, next), "the length of a block is damaged, or its bytes are missing")
+            text.tear(
+                min(at, next)..<max(at, next),
+                .init(
+                    fr: "la longueur d’un bloc est abîmée, ou ses octets manquent",
+                    en: "the length of a block is damaged, or its bytes are missing"))
             isWindowTorn = true
             window = text.count
             brokenBlock = nil
@@ -87,7 +94,11 @@ struct LZ4Frames {
             }
         }
         text.endFrame(areLinked: header.areLinked, holds: nil, at: at)
-        if at > start { text.tear(min(at, input.count - 1)..<input.count, "the compressed data ends too early") }
+        if at > start {
+            text.tear(
+                min(at, input.count - 1)..<input.count,
+                .init(fr: "les données compressées s’arrêtent trop tôt", en: "the compressed data ends too early"))
+        }
         return input.count
     }
 
@@ -122,7 +133,7 @@ struct LZ4Frames {
         } else if !decode(data, grade, blockMax: header.blockMax) {
             isWhole = false
             text.doubt(from: start)
-            text.tear(at..<end, "a block is damaged")
+            text.tear(at..<end, .init(fr: "un bloc est abîmé", en: "a block is damaged"))
             isWindowTorn = true
             window = text.count
             brokenBlock = at
@@ -130,7 +141,8 @@ struct LZ4Frames {
         }
         if holds == false {
             isWhole = false
-            text.tear(at..<end, "the checksum of a block differs")
+            text.tear(
+                at..<end, .init(fr: "la somme de contrôle d’un bloc diffère", en: "the checksum of a block differs"))
             brokenBlock = at
             isWindowTorn = true
             window = text.count

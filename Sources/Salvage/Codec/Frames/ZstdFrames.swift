@@ -33,7 +33,11 @@ struct ZstdFrames {
                 at = end
             } else {
                 let next = nextFrame(at + 1)
-                text.tear(at..<next, "the compressed data can not be read here")
+                text.tear(
+                    at..<next,
+                    .init(
+                        fr: "les données compressées ne se lisent pas ici",
+                        en: "the compressed data can not be read here"))
                 at = next
             }
         }
@@ -98,12 +102,20 @@ struct ZstdFrames {
             guard let chain, let first = chain.firstIndependent(input) else { break }
             history += [UInt8](repeating: 0, count: (first + 1) * ZstdBlocks.textBytesMax)
             history.removeFirst(max(history.count - header.windowBytes, 0))
-            text.tear(at..<chain.blocks[first].start, "a block is damaged: what copies from it is lost")
+            text.tear(
+                at..<chain.blocks[first].start,
+                .init(
+                    fr: "un bloc est abîmé : ce qui s’y réfère est perdu",
+                    en: "a block is damaged: what copies from it is lost"))
             guard let stop = readOn(chain.blocks[first...], header, &history) else { return chain.end }
             (at, end) = (stop.start, stop.end)
         }
         let next = nextFrame(max(at, place + 1))
-        text.tear(at..<next, at + 3 > input.count ? "the compressed data ends too early" : "a block is damaged")
+        text.tear(
+            at..<next,
+            at + 3 > input.count
+                ? .init(fr: "les données compressées s’arrêtent trop tôt", en: "the compressed data ends too early")
+                : .init(fr: "un bloc est abîmé", en: "a block is damaged"))
         return next
     }
 

@@ -112,14 +112,19 @@ enum InflateFailure: Error, Equatable {
     /// Whether a block's header shows it.
     var isInHeader: Bool { self == .blockType || self == .storedLength || self == .codeLengths }
 
-    var explanation: String {
+    var explanation: DamageText {
         switch self {
-        case .blockType: "a block of a type that does not exist"
-        case .storedLength: "a stored block whose length and its complement differ"
-        case .codeLengths: "code lengths that make no code"
-        case .symbol: "a code that stands for nothing"
-        case .distance: "a reference to before the beginning"
-        case .inputEnds: "the compressed data ends too early"
+        case .blockType: .init(fr: "un bloc d’un type qui n’existe pas", en: "a block of a type that does not exist")
+        case .storedLength:
+            .init(
+                fr: "un bloc brut dont la longueur et son complément diffèrent",
+                en: "a stored block whose length and its complement differ")
+        case .codeLengths:
+            .init(fr: "des longueurs de code qui ne font pas un code", en: "code lengths that make no code")
+        case .symbol: .init(fr: "un code qui ne désigne rien", en: "a code that stands for nothing")
+        case .distance: .init(fr: "un renvoi avant le début", en: "a reference to before the beginning")
+        case .inputEnds:
+            .init(fr: "les données compressées s’arrêtent trop tôt", en: "the compressed data ends too early")
         }
     }
 }
