@@ -45,10 +45,7 @@ docs: build ## rewrite the reference pages that come from the sources
 deb: deps ## Debian package and release tarball, below dist/
 	@scripts/build -c release --product digitalbank --static-swift-stdlib && scripts/package
 
-deb-check: ## make deb, lintian, and the package and tarball tried in a fresh root (as root)
-	@scripts/deb-check
-
 bench: release ## benchmarks, as ratios of one run on this machine
 	@scripts/bench
 
-.PHONY: help up down clean-data doctor deps build release lint format test test-long docs deb deb-check bench
+.PHONY: help up down clean-data doctor deps build release lint format test test-long docs deb bench

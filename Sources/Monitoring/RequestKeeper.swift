@@ -23,7 +23,7 @@ public struct RequestKeeper: Sendable {
     public func run() async throws {
         var written: [String: RequestMetrics.Totals] = [:]
         var turns = 0
-        while !Task.isCancelled {
+        repeat {
             try? await Task.sleep(for: every)
             // Cancelled, the last counts still go in: a task of its own, which ends with its one statement.
             let before = written
@@ -31,7 +31,7 @@ public struct RequestKeeper: Sendable {
             if let now = try? await last.value { written = now }
             turns += 1
             if turns % 1000 == 1, !Task.isCancelled { try? await store.forget(days: Self.daysKept) }
-        }
+        } while !Task.isCancelled
     }
 
     /// Adds what came since; returns the new totals.

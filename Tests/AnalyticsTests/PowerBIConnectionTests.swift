@@ -43,14 +43,15 @@ import Testing
                 password_encryption = 'scram-sha-256'
 
                 """, to: data + "/postgresql.auto.conf")
-            let rules = try String(contentsOfFile: data + "/pg_hba.conf", encoding: .utf8)
-            try await Self.write(
-                "hostssl banque powerbi 127.0.0.0/8 scram-sha-256\nhost all powerbi 0.0.0.0/0 reject\n" + rules,
-                to: data + "/pg_hba.conf")
             try await cluster.start()
             do {
+                let rules = try String(contentsOfFile: data + "/pg_hba.conf", encoding: .utf8)
+                try await Self.write(
+                    "hostssl banque powerbi 127.0.0.0/8 scram-sha-256\nhost all powerbi 0.0.0.0/0 reject\n" + rules,
+                    to: data + "/pg_hba.conf")
                 try await cluster.createDatabase("banque")
                 let database = Database(cluster.configuration(database: "banque"))
+                try await database.run("select pg_reload_conf()")
                 try await database.run("create role bi_reader nologin")
                 let password = try await BITokenStore(database).makeLogin("powerbi")
                 let port = try await database.one("select current_setting('port')", as: String.self)

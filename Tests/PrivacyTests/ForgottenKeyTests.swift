@@ -110,7 +110,7 @@ import Vault
         for number in Self.living...Self.clients { #expect(await Self.opens(number, sealed[number], vault)) }
         // Replayed: the wrapped key is gone from the restored bank too, and the books balance.
         let after = try await VaultKeyStore(database: database).keys(of: clientID(Self.destroyed))
-        #expect(after.allSatisfy(\.bytes.isEmpty))
+        #expect(!after.contains { !$0.bytes.isEmpty })
         let faults = try await database.one("select count(*) from verifier_le_grand_livre()", as: Int64.self)
         #expect(faults == 0)
         await database.close()
