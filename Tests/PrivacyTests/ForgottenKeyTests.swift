@@ -1,5 +1,4 @@
 import Bank
-import Continuity
 import Cryptography
 import Foundation
 import Postgres
@@ -8,6 +7,7 @@ import TestSupport
 import Testing
 import Vault
 
+@testable import Continuity
 @testable import Platform
 @testable import Privacy
 
@@ -51,6 +51,9 @@ import Vault
             dataDirectory: data.path, repositories: [folder + "/depot"], days: 7, fulls: 2)
         let made = try await ContinuityService.make(dataDirectory: data.path, kind: "full")
         #expect(made.isSound, "\(made.lines)")
+        // The moment to go back to, between two commits.
+        try await database.run("select txid_current()")
+        let moment = try await database.one("select pg_current_wal_insert_lsn()::text", as: String.self)
         let sealed = try await Self.names(database)
         let before = try await KeyFolder(data.keys).keyring()
         let old = before.current.kekID
@@ -74,10 +77,10 @@ import Vault
         await database.close()
 
         let place = folder + "/var/continuity/scratch/ancien"
-        var order = ContinuityService.RestoreOrder(dataDirectory: data.path)
-        order.into = place
-        _ = try await ContinuityService.restore(order)
-        let restored = try Cluster.attach(place)
+        let target = try RestoreTarget.position(moment, isIncluded: false)
+        let restored = try await Restorer(desk: ContinuityService.desk(data.path)).restore(
+            Restorer.Request(target: target, directory: place)
+        ).cluster
         do {
             try await judge(restored, place, data, sealed)
         } catch {

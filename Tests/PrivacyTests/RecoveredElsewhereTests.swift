@@ -16,7 +16,7 @@ import Testing
             try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder)
             var simulation = Simulation(output: folder + "/banque")
             simulation.clients = 12
-            simulation.days = 10
+            simulation.days = 15
             simulation.seed = 11
             simulation.damage = .none
             let (files, _) = try await simulation.run()
@@ -52,7 +52,6 @@ import Testing
 
     /// Empties and closes the accounts of a client who may go, and returns who that is.
     private static func leave(_ database: Database) async throws -> UUID {
-        try await LedgerStore(database).openDay()
         let client = try await database.one(
             """
             select c.id::text from clients c where not exists (
