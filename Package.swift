@@ -342,7 +342,8 @@ let package = Package(
         tests(
             "AnalyticsTests",
             [
-                "Analytics", "Gateway", "Bank", "Vault", "Auth", "Evidence", "Fraud", "Migrations", "Postgres",
+                "Analytics", "Gateway", "Bank", "Vault", "Auth", "Evidence", "Fraud", "Migrations", "Monitoring",
+                "Postgres",
                 "PostgresServer", "Web", "Cryptography", "Diagnostics", "TestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),

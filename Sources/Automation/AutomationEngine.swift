@@ -107,6 +107,13 @@ public final class AutomationEngine: Sendable {
             }
             group.addTask { await self.deliver() }
             group.addTask {
+                let feed = ChangeFeed(database: self.database)
+                await self.every(.seconds(5)) {
+                    guard let slot = try await feed.prepare(self.library.active) else { return }
+                    try await feed.read(slot) { self.library.active }
+                }
+            }
+            group.addTask {
                 await self.every(.seconds(600)) {
                     _ = try await HistoryStore(database: self.database).prune(
                         days: self.settings.historyDays, most: 5000)

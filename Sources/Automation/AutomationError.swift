@@ -44,6 +44,12 @@ public struct AutomationError: Fault, Hashable {
             hint: "Take a run's number from: digitalbank automation history")
     }
 
+    static func feed(_ what: String) -> AutomationError {
+        AutomationError(
+            code: "automation_feed_stopped", message: what,
+            hint: "Set wal_level = logical, let the owner replicate, and keep max_slot_wal_keep_size large enough.")
+    }
+
     static func hook(_ what: String) -> AutomationError {
         AutomationError(
             code: "automation_hook_refused", message: "the message was not taken: \(what)",

@@ -19,13 +19,20 @@ extension BICommand {
         @Option(help: ArgumentHelp("The OData service.", valueName: "url"))
         var odata = "http://127.0.0.1:8000/bi/odata"
 
+        @Option(help: ArgumentHelp("Of the report's pages: fr or en.", valueName: "language"))
+        var language = "fr"
+
         @OptionGroup var place: BICommand.Place
+
+        func validate() throws {
+            guard ["fr", "en"].contains(language) else { throw ValidationError("the language is fr or en") }
+        }
 
         func run() async throws {
             try await CommandRunner.run {
                 let (lines, isClean) = try await BICommandService.project(
-                    out: out, server: server, database: database, odata: odata, dsn: place.dsn,
-                    dataDirectory: place.dataDir)
+                    out: out, server: server, database: database, odata: odata, language: language,
+                    dsn: place.dsn, dataDirectory: place.dataDir)
                 for line in lines { Terminal.output(line) }
                 return isClean ? 0 : 1
             }

@@ -4,7 +4,8 @@ internal import Platform
 struct KeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keys", abstract: "Look at the encryption keys, renew and destroy them.",
-        subcommands: [Status.self, Api.self, Rotate.self, Shred.self, Forget.self], defaultSubcommand: Status.self)
+        subcommands: [Status.self, Api.self, Rotate.self, Shred.self, Forget.self, Carry.self],
+        defaultSubcommand: Status.self)
 
     struct Place: ParsableArguments {
         @Option(help: ArgumentHelp("Where the embedded cluster is.", valueName: "dir"))

@@ -171,16 +171,19 @@ struct PrivacyCommand: AsyncParsableCommand {
 
     struct Cards: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Look for card numbers in clear in the database and in files (PCI DSS 3.3.1, 3.5.1).",
+            abstract: "Look for card numbers in clear in the database, in files and in memory (PCI DSS 3.3.1, 3.5.1).",
             discussion: "Ends with 1 when there is one.")
 
         @OptionGroup var place: Place
         @Option(help: ArgumentHelp("A folder of logs, backups or reports; may be repeated.", valueName: "dir"))
         var files: [String] = []
+        @Option(help: ArgumentHelp("A process whose memory is read too, by root; may be repeated.", valueName: "pid"))
+        var process: [Int32] = []
 
         func run() async throws {
             try await CommandRunner.run {
-                let (lines, isClean) = try await PrivacyService.cards(folders: files, dataDirectory: place.dataDir)
+                let (lines, isClean) = try await PrivacyService.cards(
+                    folders: files, processes: process, dataDirectory: place.dataDir)
                 show(lines)
                 return isClean ? 0 : 1
             }

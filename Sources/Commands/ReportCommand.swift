@@ -15,12 +15,19 @@ struct ReportCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("A folder for the files; the database keeps the report anyway.", valueName: "dir"))
         var out: String?
 
+        @Option(help: ArgumentHelp("fr, which the database keeps, or en.", valueName: "language"))
+        var language = "fr"
+
         @OptionGroup var place: BICommand.Place
+
+        func validate() throws {
+            guard ["fr", "en"].contains(language) else { throw ValidationError("the language is fr or en") }
+        }
 
         func run() async throws {
             try await CommandRunner.run {
                 let lines = try await ReportService.daily(
-                    day: date, out: out, dsn: place.dsn, dataDirectory: place.dataDir)
+                    day: date, out: out, language: language, dsn: place.dsn, dataDirectory: place.dataDir)
                 for line in lines { Terminal.output(line) }
                 return 0
             }

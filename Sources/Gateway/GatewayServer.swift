@@ -24,6 +24,7 @@ public struct GatewayServer: Sendable {
     let unready: @Sendable () -> String?
     /// What capabilities add to `/metrics`.
     let readings: @Sendable () async -> [Reading]
+    let metrics: RequestMetrics
     /// Told once the server listens: the address's port, the admin port.
     let onListening: @Sendable (Int, Int?) -> Void
 
@@ -31,7 +32,7 @@ public struct GatewayServer: Sendable {
         settings: GatewaySettings, mounts: [Mount], sockets: [SocketMount] = [], tokens: @escaping TokenCheck,
         anonymous: Actor?,
         unready: @escaping @Sendable () -> String? = { nil },
-        readings: @escaping @Sendable () async -> [Reading] = { [] },
+        readings: @escaping @Sendable () async -> [Reading] = { [] }, metrics: RequestMetrics = RequestMetrics(),
         onListening: @escaping @Sendable (Int, Int?) -> Void = { _, _ in }
     ) {
         self.settings = settings
@@ -41,6 +42,7 @@ public struct GatewayServer: Sendable {
         self.anonymous = anonymous
         self.unready = unready
         self.readings = readings
+        self.metrics = metrics
         self.onListening = onListening
     }
 
@@ -49,7 +51,6 @@ public struct GatewayServer: Sendable {
     /// - Parameter work: long work beside the server, ended with it.
     public func run(beside work: [@Sendable () async throws -> Void] = []) async throws {
         let log = try AccessLog(path: settings.accessLog)
-        let metrics = RequestMetrics()
         let lag = LagMeter()
         var logger = Logger(label: "digitalbank")
         logger.logLevel = .critical

@@ -72,6 +72,21 @@ public final class RequestMetrics: Sendable {
         return new
     }
 
+    /// By mount.
+    var totals: [String: Totals] {
+        series.withLock { series in
+            series.reduce(into: [:]) { totals, entry in
+                var total = totals[entry.key.mount] ?? Totals()
+                for (status, count) in entry.value.statuses {
+                    total.requests += count
+                    if status >= 500 { total.errors += count }
+                }
+                for (place, count) in entry.value.times.counts.enumerated() { total.counts[place] += count }
+                totals[entry.key.mount] = total
+            }
+        }
+    }
+
     private static func now() -> Double {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME_COARSE, &now)

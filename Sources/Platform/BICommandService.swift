@@ -28,11 +28,13 @@ public enum BICommandService {
 
     /// Writes the project and reads it back against the database.
     public static func project(
-        out: String, server: String, database: String, odata: String, dsn: String?, dataDirectory: String
+        out: String, server: String, database: String, odata: String, language: String = "fr", dsn: String?,
+        dataDirectory: String
     ) async throws -> (lines: [String], isClean: Bool) {
         let model = try await with(dsn, dataDirectory) { try await ModelStore($0).read() }
         let book = try MeasureBook.shipped()
-        let writer = ProjectWriter(model: model, measures: book, server: server, database: database, odata: odata)
+        let writer = ProjectWriter(
+            model: model, measures: book, server: server, database: database, odata: odata, language: language)
         let files = try writer.write(to: out)
         let faults = try ProjectLint.faults(in: out, model: model)
         let columns = model.entities.reduce(0) { $0 + $1.columns.count }

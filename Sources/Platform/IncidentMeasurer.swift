@@ -42,6 +42,13 @@ enum IncidentMeasurer {
         facts.techniques = incident.techniques
         facts.addresses = incident.addresses.prefix(200).map(\.text)
         facts.measures = Array(incident.advice.prefix(10))
+        facts.components = components(incident)
+        facts.areas = areas(incident)
+        if let entry = incident.entry {
+            // The rule and where it struck; the words of the line may name a person.
+            facts.entry = "\(entry.rule.id) (\(entry.rule.technique)) at \(moment(entry.time))"
+            if let host = entry.host { facts.entry += " on \(host)" }
+        }
         facts.persistence = Array(Set(incident.persistence.map(\.rule.title))).sorted()
         if !incident.dataRead.isEmpty || incident.phases.contains(.exfiltration) {
             facts.dataLost.insert(.confidentiality)
@@ -56,15 +63,54 @@ enum IncidentMeasurer {
         return measured
     }
 
+    /// The systems whose logs show it, those with most findings first.
+    private static func components(_ incident: Incident) -> [String] {
+        let places = Dictionary(grouping: incident.findings) { finding in
+            (finding.file as NSString).lastPathComponent + (finding.host.map { " on \($0)" } ?? "")
+        }
+        return places.sorted { ($1.value.count, $0.key) < ($0.value.count, $1.key) }.prefix(20).map {
+            "\($0.key): \($0.value.count) findings"
+        }
+    }
+
+    private static let areasOfTables = [
+        "comptes": "accounts", "transactions": "payments", "virements": "payments", "cartes": "cards",
+        "clients": "customer records", "beneficiaires": "payees", "employes": "staff access", "logs": "logs",
+    ]
+
+    /// What the tables that were read and changed belong to.
+    private static func areas(_ incident: Incident) -> [String] {
+        var found: Set<String> = []
+        for target in incident.dataRead + incident.dataChanged {
+            for (table, area) in areasOfTables where target.lowercased().contains(table) { found.insert(area) }
+        }
+        if !incident.accounts.isEmpty { found.insert("sign-in") }
+        return found.sorted()
+    }
+
+    private static func area(of kind: String) -> String? {
+        switch kind {
+        case "balance_altered": "accounts"
+        case "client_deleted": "customer records"
+        case "card_deleted": "cards"
+        case "beneficiary_iban": "payees"
+        case "employee_added": "staff access"
+        case "log_wiped": "logs"
+        default: kind.hasPrefix("transaction_") ? "payments" : nil
+        }
+    }
+
     private static func add(_ path: String, to measured: inout Measured) throws {
         guard let data = FileManager.default.contents(atPath: path) else { return }
         var accounts: Set<Int64> = []
         var operations: Set<Int64> = []
+        var areas = Set(measured.facts.areas)
         var gone = 0
         for line in data.split(separator: 10).prefix(linesMax) {
             guard let json = try? JSONReader.read(Array(line)), let kind = json["kind"]?.string,
                 let key = json["key"]?.string
             else { continue }
+            if let area = area(of: kind) { areas.insert(area) }
             switch kind {
             case "balance_altered": if let id = Int64(key) { accounts.insert(id) }
             case "transaction_altered", "transaction_forged", "transaction_duplicated":
@@ -79,6 +125,7 @@ enum IncidentMeasurer {
         }
         if !operations.isEmpty || !accounts.isEmpty { measured.facts.dataLost.formUnion([.integrity, .authenticity]) }
         if gone > 0 { measured.facts.dataLost.insert(.availability) }
+        measured.facts.areas = areas.sorted()
         measured.accounts = accounts.sorted()
         measured.operations = operations.sorted()
         measured.facts.operationsAffected = operations.count + gone

@@ -124,9 +124,15 @@ public enum KeysService {
             }
             // The repositories' key may be wrapped by it still.
             try await ContinuityService.desk(dataDirectory).rewrapKey()
+            // Older backups hold the living clients' keys under it too: as they are wrapped now, they open them again.
+            let carried = try await CarriedKeys.write(from: database, data)
             try KeyFolder(data.keys).forget(id)
-            try await EvidenceTrail.record("keys.forgotten", id, [:], in: database)
-            return ["the key \(id) is destroyed; backups made under it can not be opened any more"]
+            try await EvidenceTrail.record("keys.forgotten", id, ["carried": "\(carried)"], in: database)
+            return [
+                "the key \(id) is destroyed; backups made under it can not be opened by themselves any more",
+                "the keys of living clients are in \(CarriedKeys.path(data)); into a restored backup they go with: "
+                    + "digitalbank keys carry DIR",
+            ]
         }
     }
 

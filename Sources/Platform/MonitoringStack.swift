@@ -77,32 +77,78 @@ struct MonitoringStack: Codable, Sendable {
         let user = UnprivilegedCommand.current()
         let files = MonitoringFiles(folder: folder, user: user)
         try files.prepare()
-        var ports: [String: Int] = [:]
-        for (name, usual) in Self.needed where !missing.contains(name) {
-            ports[name] = ServeProcess.isFree(usual) ? Int(usual) : ServeProcess.freePort()
-        }
-        try files.write(ports: ports, server: server)
-        if ports["prometheus-alertmanager"] != nil { try await Self.introduce(files, data) }
-        let password = try files.password()
-        if ports["prometheus-postgres-exporter"] != nil {
+        if !missing.contains("prometheus-alertmanager") { try await Self.introduce(files, data) }
+        if !missing.contains("prometheus-postgres-exporter") {
+            let password = try files.password()
             try await cluster.withSuperuser { connection in
                 try await connection.transaction { tx in
                     for statement in SupervisionStore.make(password: password) { try await tx.run(statement) }
                 }
             }
         }
-        var started: [(Program, DetachedProcess)] = []
-        for (name, _) in Self.needed {
-            guard let port = ports[name], let path = Tools.find(name) else { continue }
+        var taken: Set<Int> = []
+        for attempt in 0..<Self.attemptsMax {
+            let ports = Self.ports(without: missing, taken: taken)
+            try files.write(ports: ports, server: server)
+            let started = try Self.launch(files, ports, cluster, user)
+            let listening = await Self.listening(started)
+            programs = listening.map(\.0)
+            let lost = started.filter { one in !listening.contains { $0.0.name == one.0.name } }
+            // One that ended lost its port to another process, as far as can be told: all know each other's ports, so all
+            // are started anew. What ends for another reason ends each time, and the rest stays.
+            if lost.isEmpty || attempt == Self.attemptsMax - 1 { break }
+            taken.formUnion(lost.map(\.0.port))
+            for (program, _) in listening { DetachedProcess.stop(program.process) }
+            let deadline = ContinuousClock.now + Self.waitMax
+            while listening.contains(where: { !$0.1.hasEnded }), ContinuousClock.now < deadline {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        }
+        try JSONEncoder().encode(self).write(to: URL(filePath: Self.file(data)), options: .atomic)
+    }
+
+    private static let attemptsMax = 3
+
+    /// The usual ports where they are free, others that are free and not each other's.
+    static func ports(without missing: [String], taken: Set<Int>) -> [String: Int] {
+        var ports: [String: Int] = [:]
+        for (name, usual) in needed where !missing.contains(name) {
+            var port = Int(usual)
+            while taken.contains(port) || ports.values.contains(port) || !ServeProcess.isFree(UInt16(clamping: port)) {
+                port = ServeProcess.freePort()
+                // None can be had: the program says so itself.
+                if port == 0 { break }
+            }
+            ports[name] = port
+        }
+        return ports
+    }
+
+    private static func launch(
+        _ files: MonitoringFiles, _ ports: [String: Int], _ cluster: Cluster, _ user: UnprivilegedCommand?
+    ) throws -> [(Program, DetachedProcess)] {
+        try needed.compactMap { name, _ in
+            guard let port = ports[name], let path = Tools.find(name) else { return nil }
             var command = files.command(name, path, port: port, cluster)
             if let user { command = user.wrapping(command) }
-            let process = try DetachedProcess.start(command, log: "\(folder)/\(name).log")
-            started.append((Program(name: name, process: process.identifier, port: port), process))
+            let process = try DetachedProcess.start(command, log: "\(files.folder)/\(name).log")
+            return (Program(name: name, process: process.identifier, port: port), process)
         }
-        // One that can not start ends at once; waiting for them to listen would hold up whoever wants the bank.
-        try await Task.sleep(for: .milliseconds(300))
-        programs = started.filter { !$0.1.hasEnded }.map(\.0)
-        try JSONEncoder().encode(self).write(to: URL(filePath: Self.file(data)), options: .atomic)
+    }
+
+    /// Those that still run once each listens or has ended; one that takes very long counts as running.
+    private static func listening(_ started: [(Program, DetachedProcess)]) async -> [(Program, DetachedProcess)] {
+        let deadline = ContinuousClock.now + .seconds(5)
+        while ContinuousClock.now < deadline {
+            let waiting = started.contains { program, process in
+                !process.hasEnded && ServeProcess.isFree(UInt16(clamping: program.port))
+            }
+            if !waiting { break }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        // Whoever found its port taken has ended by now, or does so at once.
+        try? await Task.sleep(for: .milliseconds(100))
+        return started.filter { !$0.1.hasEnded }
     }
 
     /// Tells the bank the token by which it knows its Alertmanager.

@@ -34,7 +34,13 @@ enum PrivacyDeskService {
         guard FileManager.default.fileExists(atPath: ledger(data)), Cluster.exists(in: data.cluster) else { return }
         let cluster = try Cluster.attach(data.cluster)
         guard cluster.isRunning else { return }
-        let database = Database(cluster.configuration(database: UpService.databaseName))
+        try await replayErasures(data, in: cluster.configuration(database: UpService.databaseName))
+    }
+
+    /// The same in a database elsewhere.
+    static func replayErasures(_ data: DataDirectory, in configuration: DatabaseConfiguration) async throws {
+        guard FileManager.default.fileExists(atPath: ledger(data)) else { return }
+        let database = Database(configuration)
         let result: Result<Void, any Error>
         do {
             _ = try await open(database, data: data)

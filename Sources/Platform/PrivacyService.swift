@@ -29,6 +29,7 @@ public enum PrivacyService {
             let register = try await desk.register()
             let folder = try folder(output, data)
             try folder.write("registre.csv", register.csv.utf8)
+            try folder.write("registre.ods", register.ods)
             try folder.write("registre.json", register.json.text.utf8)
             try folder.write("registre.html", register.html.utf8)
             var lines = register.sheets.map { sheet in
@@ -53,6 +54,7 @@ public enum PrivacyService {
                 id, proof: IdentityProof(lastName: lastName, birthDate: birthDate), by: .command)
             let folder = try folder(output, data)
             try folder.write("donnees.json", dossier.json.utf8)
+            try folder.write("donnees.ods", dossier.ods)
             for section in dossier.sections where !section.rows.isEmpty {
                 try folder.write("\(section.name).csv", dossier.csv(section).utf8)
             }
@@ -128,12 +130,16 @@ public enum PrivacyService {
         }
     }
 
-    public static func cards(folders: [String], dataDirectory: String) async throws -> (lines: [String], isClean: Bool)
-    {
+    public static func cards(
+        folders: [String], processes: [Int32] = [], dataDirectory: String
+    ) async throws -> (lines: [String], isClean: Bool) {
         try await with(dataDirectory) { desk, _ in
-            let report = try await desk.scanCards(folders: folders.map(RecoverService.absolute))
+            let report = try await desk.scanCards(
+                folders: folders.map(RecoverService.absolute), processes: processes)
             let lines = report.findings.map { "IN CLEAR  \($0.place): \($0.shown)" }
-            let read = "read       \(report.columnsRead) columns, \(report.filesRead) files, \(report.bytesRead) bytes"
+            let read =
+                "read       \(report.columnsRead) columns, \(report.filesRead) files, \(report.processesRead) processes, "
+                + "\(report.bytesRead) bytes"
             let keys = report.keysByKEK.sorted { $0.key < $1.key }.map { "keys       \($0.value) under \($0.key)" }
             return (lines + [read] + keys, report.findings.isEmpty)
         }

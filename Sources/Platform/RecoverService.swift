@@ -1,6 +1,7 @@
 public import Diagnostics
 internal import Evidence
 internal import Foundation
+internal import Postgres
 internal import PostgresServer
 internal import Recovery
 internal import Salvage
@@ -68,7 +69,12 @@ public enum RecoverService {
 
     private static func run(_ engine: RecoveryEngine, _ data: DataDirectory) async throws -> RecoverOutcome {
         let (report, files) = try await engine.recover()
-        try await PrivacyDeskService.replayErasures(data)
+        if case .server(let target) = engine.options.target {
+            try await PrivacyDeskService.replayErasures(
+                data, in: DatabaseConfiguration(target, password: ServerPassword.fromEnvironment))
+        } else {
+            try await PrivacyDeskService.replayErasures(data)
+        }
         return RecoverOutcome(report: report, files: files)
     }
 

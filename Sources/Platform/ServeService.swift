@@ -183,6 +183,7 @@ public enum ServeService {
         let bank = BankService(
             database: api, secrets: secrets, screen: parts.screen, clock: { Int64(Date().timeIntervalSince1970) })
         let notices = databases.notices + (try await announcements(cache))
+        let metrics = RequestMetrics()
         let watch = ServeWatch(
             databases: databases, rest: rest, verifier: verifier, hub: realtime.hub, version: request.version)
         let mounts =
@@ -193,7 +194,7 @@ public enum ServeService {
             settings: try gatewaySettings(request, parts.detection), mounts: mounts + [ConsolePages.mount(console)],
             sockets: [gate.socket(realtime.hub) { console.token(cookies: $0) }], tokens: gate.check,
             anonymous: nil, unready: { cache.isLoaded ? nil : "the schema is not read yet" },
-            readings: watch.readings,
+            readings: watch.readings, metrics: metrics,
             onListening: { port, adminPort in
                 let url = request.address(port: port)
                 // Whoever looks for the server without the note finds it by its port all the same.
@@ -206,6 +207,7 @@ public enum ServeService {
             beside: [
                 { try await cache.run() }, { try await auth.run() }, { try await realtime.run() },
                 { try await signing.watch(auth, verifier) }, { try await bank.run() }, { try await watch.run() },
+                { try await RequestKeeper(database: databases.watching, metrics: metrics).run() },
                 { try await AnswerCleaner(database: catalog).run() },
                 { try await ProfileFiller(database: catalog, secrets: secrets).run() },
             ] + parts.work)

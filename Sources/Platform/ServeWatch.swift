@@ -67,7 +67,14 @@ struct ServeWatch: Sendable {
     }
 
     private func caches() -> [Reading] {
-        [
+        let tokens = verifier.cacheFigures
+        return [
+            Reading(
+                "digitalbank_cache_hits_total", .counter, Double(tokens.hits), labels: [.init("cache", "tokens")],
+                help: "Look-ups that a cache answered."),
+            Reading(
+                "digitalbank_cache_misses_total", .counter, Double(tokens.misses), labels: [.init("cache", "tokens")],
+                help: "Look-ups that a cache had no answer to."),
             Reading(
                 "digitalbank_cache_entries", .gauge, Int64(verifier.cachedCount), labels: [.init("cache", "tokens")],
                 help: "Entries of a cache."),

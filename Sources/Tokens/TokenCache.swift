@@ -14,6 +14,8 @@ final class TokenCache: Sendable {
         var generation: Int
         var young: [String: Entry] = [:]
         var old: [String: Entry] = [:]
+        var hits: UInt64 = 0
+        var misses: UInt64 = 0
     }
 
     private let halfMax: Int
@@ -27,20 +29,31 @@ final class TokenCache: Sendable {
     /// Never a token past its end, or verified by other keys.
     func find(_ token: String, generation: Int, now: Int64) -> Actor? {
         halves.withLock { halves in
-            guard halves.generation == generation else { return nil }
-            if let entry = halves.young[token] {
-                if let expiry = entry.expiry, expiry <= now {
-                    halves.young[token] = nil
-                    return nil
-                }
-                return entry.actor
-            }
-            guard let entry = halves.old.removeValue(forKey: token) else { return nil }
-            if let expiry = entry.expiry, expiry <= now { return nil }
-            Self.insert(entry, token, &halves, halfMax)
-            return entry.actor
+            let found = Self.find(token, generation, now, &halves, halfMax)
+            if found == nil { halves.misses += 1 } else { halves.hits += 1 }
+            return found
         }
     }
+
+    private static func find(
+        _ token: String, _ generation: Int, _ now: Int64, _ halves: inout Halves, _ halfMax: Int
+    ) -> Actor? {
+        guard halves.generation == generation else { return nil }
+        if let entry = halves.young[token] {
+            if let expiry = entry.expiry, expiry <= now {
+                halves.young[token] = nil
+                return nil
+            }
+            return entry.actor
+        }
+        guard let entry = halves.old.removeValue(forKey: token) else { return nil }
+        if let expiry = entry.expiry, expiry <= now { return nil }
+        insert(entry, token, &halves, halfMax)
+        return entry.actor
+    }
+
+    /// Since the process began, whatever keys were in force.
+    var figures: (hits: UInt64, misses: UInt64) { halves.withLock { ($0.hits, $0.misses) } }
 
     func insert(_ entry: Entry, for token: String, generation: Int) {
         halves.withLock { halves in
@@ -51,7 +64,7 @@ final class TokenCache: Sendable {
 
     /// Forgets all tokens; from now on only those of `generation` are kept.
     func clear(generation: Int) {
-        halves.withLock { $0 = Halves(generation: generation) }
+        halves.withLock { $0 = Halves(generation: generation, hits: $0.hits, misses: $0.misses) }
     }
 
     var count: Int { halves.withLock { $0.young.count + $0.old.count } }

@@ -35,6 +35,9 @@ public final class TokenVerifier: Sendable {
     /// Tokens that need not be verified again.
     public var cachedCount: Int { cache.count }
 
+    /// How often a token was found verified already, and how often it was not.
+    public var cacheFigures: (hits: UInt64, misses: UInt64) { cache.figures }
+
     public var keys: KeySet { current.withLock { $0 } }
 
     /// From now on these keys alone count, for tokens that were verified before too.

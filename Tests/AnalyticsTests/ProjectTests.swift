@@ -59,6 +59,11 @@ import Web
                 "no column"
             ),
             (
+                definition + "/roles/Departement.tmdl", "dim_client[departement]", "dim_client[ville]",
+                "no column ville"
+            ),
+            (definition + "/roles/Fraude.tmdl", "fact_incident", "fact_incidents", "no table fact_incidents"),
+            (
                 "/DigitalBank.Report/definition/pages/operations/visuals/operations_2/visual.json",
                 "Nombre d'opérations", "Nombre", "no measure"
             ),
@@ -72,6 +77,28 @@ import Web
                 #expect(faults.contains { $0.contains(word) }, "\(to): \(faults)")
                 try whole.write(toFile: folder + path, atomically: true, encoding: .utf8)
             }
+        }
+    }
+
+    @Test("the model's roles hide what is not theirs, and pages are in English when asked for")
+    func roles() async throws {
+        try await Star.with { bank in
+            let model = try await bank.analytics.model()
+            for role in RowRules.all {
+                for (table, _) in role.filters { #expect(model.entity(table) != nil, "\(role.name): \(table)") }
+                #expect(RowRules.faults(role.tmdl(model), model) == [], "\(role.name)")
+            }
+            let files = try ProjectWriter(
+                model: model, measures: bank.analytics.measures, server: "x:5432", database: "b", odata: "http://x",
+                language: "en"
+            ).files()
+            let whole = try #require(files["DigitalBank.SemanticModel/definition/model.tmdl"])
+            #expect(RowRules.all.allSatisfy { whole.contains("ref role \($0.name)\n") })
+            let page = try #require(files["DigitalBank.Report/definition/pages/securite/page.json"])
+            #expect(page.contains("\"Security\"") && !page.contains("Sécurité"))
+            let card = try #require(
+                files["DigitalBank.Report/definition/pages/operations/visuals/operations_2/visual.json"])
+            #expect(card.contains("\"displayName\": \"Operations\"") || card.contains("\"displayName\""))
         }
     }
 }

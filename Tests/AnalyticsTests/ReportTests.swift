@@ -40,7 +40,24 @@ import Testing
             await #expect(throws: AnalyticsError.self) { try await maker.make("2018-02-30") }
             let empty = try await maker.make("2031-01-01")
             #expect(empty.html.contains("Rien ce jour-là."))
+            let english = try await maker.make("2018-04-01", words: .english)
+            #expect(english.html.contains("Sunday 1 April 2018") && english.html.contains("<html lang=\"en\">"))
+            #expect(english.html.contains(DailyWords.english.figure(amount, unit: "EUR")))
+            #expect(english.csv.contains("Backups;") && english.csv.contains("Operations by type"))
+            for word in ["Sauvegardes", "Veille", "Indicateur", "Établi", "Rien"] {
+                #expect(!english.html.contains(word) && !english.csv.contains(word), "\(word)")
+            }
+            // The one that is kept stays the bank's own.
+            #expect(try await bank.number("select count(*) from bi.rapports where html like '%lang=\"en\"%'") == 0)
         }
+    }
+
+    @Test("English has the same digits with its own signs") func english() {
+        let words = DailyWords.english
+        #expect(words.figure("-1234567.891", unit: "EUR") == "-€1,234,567.89")
+        #expect(words.figure("0.1234", unit: "ratio") == "12.34%" && words.figure("1234", unit: "nombre") == "1,234")
+        #expect(words.figure(nil, unit: "EUR") == "–" && words.figure("2.5", unit: "jours") == "2.5\u{00A0}d")
+        #expect(words.change("3", "2") == "+50.0%" && DailyWords.french.change("3", "2") == "+50,0\u{00A0}%")
     }
 
     private func figures(_ words: String) throws -> DailyFigures {
@@ -105,7 +122,9 @@ import Testing
             #expect(Day(number: number).number == number)
             if number > 0 { #expect(Day(Day(number: number).text) == Day(number: number)) }
         }
-        #expect(DailyHTML.change("110", "100") == "+10,0\u{A0}%" && DailyHTML.change("1", "0") == nil)
-        #expect(DailyHTML.change("90", "100") == "-10,0\u{A0}%" && DailyHTML.change("100", "100") == "0,0\u{A0}%")
+        #expect(DailyWords.french.change("110", "100") == "+10,0\u{A0}%" && DailyWords.french.change("1", "0") == nil)
+        #expect(
+            DailyWords.french.change("90", "100") == "-10,0\u{A0}%"
+                && DailyWords.french.change("100", "100") == "0,0\u{A0}%")
     }
 }

@@ -9,6 +9,8 @@ import requests
 from lxml import etree
 from odata import ODataService
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import csdl
 
 
 def find_tables(value):
@@ -29,6 +31,18 @@ session.auth = ("bi", token)
 session.headers["Prefer"] = "odata.maxpagesize=4000"
 
 document = etree.fromstring(session.get(url + "$metadata").content)
+assert csdl.check(document) == len(counts)
+# A schema that takes everything would check nothing.
+for broken in (b"Type=\"Edm.Int64\"", b"<Key>", b"Namespace=\"Banque\""):
+    text = etree.tostring(document)
+    assert broken in text, broken
+    wrong = {b"<Key>": b"<Keys>"}.get(broken, broken.replace(b"=\"", b"=\"!", 1))
+    other = text.replace(broken, wrong).replace(b"</Key>", b"</Keys>" if broken == b"<Key>" else b"</Key>")
+    try:
+        csdl.check(etree.fromstring(other))
+    except (AssertionError, etree.DocumentInvalid, KeyError):
+        continue
+    raise AssertionError("taken: " + repr(wrong))
 namespaces = {"e": "http://docs.oasis-open.org/odata/ns/edm"}
 types = {t.get("Name"): t for t in document.findall(".//e:EntityType", namespaces)}
 assert set(types) == set(counts), set(types) ^ set(counts)

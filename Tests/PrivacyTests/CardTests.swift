@@ -29,4 +29,38 @@ import Web
             #expect(found.json.text.contains("411111…1111"))
         }
     }
+
+    @Test("a number in a process's memory is found, one that only looks like one is not")
+    func memory() async throws {
+        let regions = MemoryScan.regions(
+            """
+            55d0a0000000-55d0a0021000 rw-p 00000000 00:00 0                          [heap]
+            55d0a0021000-55d0a0022000 r--p 00000000 08:01 12345                      /usr/bin/x
+            7f0000000000-7f0000001000 rw-s 00000000 00:01 7                          /dev/zero (deleted)
+            7f0000001000-7f0000002000 rw-s 00000000 00:05 8                          /dev/dri/card0
+            7f0000002000-7f0000003000 rw-p 00000000 00:00 0
+            """)
+        #expect(regions.map(\.name) == ["[heap]", "/dev/zero (deleted)", "anonymous"])
+        #expect(MemoryScan.numbers(Array("\0pan=4111 1111 1111 1111\0".utf8)[...]) == ["411111…1111"])
+        #expect(MemoryScan.numbers(Array("\u{1}1795917600000000 4111111111111112 12.345.678\0".utf8)[...]).isEmpty)
+        let run = Process()
+        run.executableURL = URL(filePath: "/bin/sleep")
+        run.arguments = ["600"]
+        run.environment = ["CARTE": "5555555555554444"]
+        try run.run()
+        defer { run.terminate() }
+        // The copy of the environment is there once the program itself runs.
+        for _ in 0..<1200 {
+            if (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(run.processIdentifier)/exe"))?
+                .contains("sleep") == true
+            {
+                break
+            }
+            try await Task.sleep(for: .milliseconds(25))
+        }
+        var findings: [CardScan.Finding] = []
+        let read = MemoryScan.scan(run.processIdentifier, &findings)
+        #expect(read > 10_000)
+        #expect(findings.contains { $0.place.hasSuffix("[stack]") && $0.shown == "555555…4444" }, "\(findings)")
+    }
 }

@@ -81,7 +81,7 @@ import Testing
     func scripts() async throws {
         let run = try await run(
             "shellcheck", "--severity=warning", "scripts/root-check", "scripts/deploy-lint", "scripts/stage",
-            "scripts/package", "scripts/citus-check",
+            "scripts/package", "scripts/citus-check", "scripts/deb-check",
             "scripts/install-packages", "deploy/docker/init.sh", "deploy/docker/patroni.sh", "deploy/docker/secrets",
             "deploy/debian/postinst", "deploy/debian/prerm", "deploy/debian/postrm")
         #expect(run.status == 0, "\(run.outputText)")

@@ -63,6 +63,8 @@ final class ServedBank: @unchecked Sendable {
         }
     }
 
+    var processIdentifier: Int32? { process?.identifier }
+
     func answers() async throws -> Bool { (try? await ask(port, "GET", "/auth/v1/health"))?.status == 200 }
 
     /// Sends the signal and waits until the process is gone.

@@ -143,3 +143,16 @@ import Web
         for path in ["", "role", ".a[", ".a[x]", ".", ".a..b", #"."a"#] { #expect(ClaimPath(path) == nil) }
     }
 }
+
+extension VerifierTests {
+    @Test func `the cache tells how often it knew a token, also after the keys were changed`() throws {
+        let keys = secretKeys()
+        let verifier = verifier(keys)
+        let token = try keys.token(claims(("role", "anon"), ("exp", .integer(now + 60))))
+        for _ in 0..<4 { _ = try verifier.verify(token) }
+        #expect(throws: TokenError.self) { try verifier.verify("none") }
+        #expect(verifier.cacheFigures.hits == 3 && verifier.cacheFigures.misses == 2)
+        verifier.replace(keys: keys)
+        #expect(verifier.cacheFigures.hits == 3 && verifier.cachedCount == 0)
+    }
+}

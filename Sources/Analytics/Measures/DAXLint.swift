@@ -4,6 +4,7 @@ enum DAXLint {
     private static let functions: Set<String> = [
         "SUM", "AVERAGE", "MIN", "MAX", "COUNTROWS", "DISTINCTCOUNT", "CALCULATE", "DIVIDE", "NOT", "ISBLANK", "BLANK",
         "TRUE", "FALSE", "FILTER", "ALL", "SUMX", "AVERAGEX", "IF", "COALESCE", "USERELATIONSHIP",
+        "CUSTOMDATA",
     ]
 
     static func faults(in dax: String, model: Model) -> [String] {

@@ -5,6 +5,7 @@ struct PBIRWriter: Sendable {
     private static let schemas = "https://developer.microsoft.com/json-schemas/fabric/item/report/"
 
     let book: MeasureBook
+    var isEnglish = false
 
     /// Text by its path below `DigitalBank.Report`.
     func files() throws -> [String: String] {
@@ -34,7 +35,8 @@ struct PBIRWriter: Sendable {
             let folder = "definition/pages/\(page.name)/"
             files[folder + "page.json"] = Self.text([
                 "$schema": .string(Self.schemas + "definition/page/2.0.0/schema.json"), "name": .string(page.name),
-                "displayName": .string(page.title), "displayOption": "FitToPage", "height": 720, "width": 1280,
+                "displayName": .string(isEnglish ? page.english : page.title), "displayOption": "FitToPage",
+                "height": 720, "width": 1280,
             ])
             for (index, visual) in page.visuals.enumerated() {
                 let name = "\(page.name)_\(index + 1)"
@@ -80,17 +82,21 @@ struct PBIRWriter: Sendable {
         guard let measure = book.measure(name) else {
             throw AnalyticsError.measures("the report names the measure \(name)")
         }
-        return Self.projection("Measure", measure.table, measure.french)
+        // A visual's own name: the model's captions in English show only where the reader's program speaks English.
+        return Self.projection("Measure", measure.table, measure.french, shown: isEnglish ? measure.english : nil)
     }
 
-    private static func projection(_ kind: String, _ table: String, _ property: String) -> JSON {
-        [
-            "field": .object([
-                .init(
-                    kind,
-                    ["Expression": ["SourceRef": ["Entity": .string(table)]], "Property": .string(property)])
-            ]), "queryRef": .string("\(table).\(property)"), "nativeQueryRef": .string(property),
+    private static func projection(
+        _ kind: String, _ table: String, _ property: String, shown: String? = nil
+    ) -> JSON {
+        let field = JSON.object([
+            .init(kind, ["Expression": ["SourceRef": ["Entity": .string(table)]], "Property": .string(property)])
+        ])
+        let members: [JSON.Member] = [
+            .init("field", field), .init("queryRef", .string("\(table).\(property)")),
+            .init("nativeQueryRef", .string(property)),
         ]
+        return .object(members + (shown.map { [.init("displayName", .string($0))] } ?? []))
     }
 
     /// Indented, so that a version control system shows what changed.

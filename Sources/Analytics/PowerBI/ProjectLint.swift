@@ -36,6 +36,10 @@ public enum ProjectLint {
                 faults.append("relationships.tmdl: there is no column \(words[1])")
             }
         }
+        for path in try names(definition + "/roles") {
+            let text = try read(definition + "/roles/" + path)
+            faults += (form(text, path) + RowRules.faults(text, model).map { "\(path): \($0)" })
+        }
         return faults + (try report(folder + "/DigitalBank.Report/definition", tables))
     }
 

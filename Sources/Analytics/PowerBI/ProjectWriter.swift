@@ -8,16 +8,21 @@ public struct ProjectWriter: Sendable {
     private let server: String
     private let database: String
     private let odata: String
+    private let language: String
 
     /// - Parameters:
     ///   - server: host and port of PostgreSQL as Power BI sees it.
     ///   - odata: the address of `/bi/odata`.
-    public init(model: Model, measures: MeasureBook, server: String, database: String, odata: String) {
+    ///   - language: of the report's pages: `fr` or `en`. The model is the same.
+    public init(
+        model: Model, measures: MeasureBook, server: String, database: String, odata: String, language: String = "fr"
+    ) {
         self.model = model
         book = measures
         self.server = server
         self.database = database
         self.odata = odata
+        self.language = language
     }
 
     /// Every file of the project by its path.
@@ -41,7 +46,9 @@ public struct ProjectWriter: Sendable {
         ]
         let tmdl = TMDLWriter(model: model, book: book, server: server, database: database)
         for (path, text) in tmdl.files() { files["DigitalBank.SemanticModel/definition/" + path] = text }
-        for (path, text) in try PBIRWriter(book: book).files() { files["DigitalBank.Report/" + path] = text }
+        for (path, text) in try PBIRWriter(book: book, isEnglish: language == "en").files() {
+            files["DigitalBank.Report/" + path] = text
+        }
         return files
     }
 

@@ -12,8 +12,9 @@ struct TMDLWriter: Sendable {
         var files = [
             "database.tmdl": "database DigitalBank\n\tcompatibilityLevel: 1601\n", "model.tmdl": modelText(),
             "relationships.tmdl": relationships(), "expressions.tmdl": parameters(),
-            "roles/Lecture.tmdl": "role Lecture\n\tmodelPermission: read\n", "cultures/en-US.tmdl": english(),
+            "cultures/en-US.tmdl": english(),
         ]
+        for role in RowRules.all { files["roles/\(role.name).tmdl"] = role.tmdl(model) }
         for entity in model.entities { files["tables/\(entity.name).tmdl"] = table(entity) }
         return files
     }
@@ -29,7 +30,7 @@ struct TMDLWriter: Sendable {
 
             """
         for entity in model.entities { out += "ref table \(entity.name)\n" }
-        return out + "\nref cultureInfo en-US\n\nref role Lecture\n"
+        return out + "\nref cultureInfo en-US\n\n" + RowRules.all.map { "ref role \($0.name)\n" }.joined()
     }
 
     private func parameters() -> String {

@@ -3,26 +3,26 @@ struct DailyHTML {
     let figures: DailyFigures
     /// When it was made, as people read it.
     let made: String
+    var words = DailyWords.french
 
     func page() -> String {
-        let day = FrenchText.day(figures.day)
+        let day = words.day(figures.day)
         var out = """
             <!DOCTYPE html>
-            <html lang="fr"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-            <title>Rapport quotidien du \(day)</title><style>\(Self.css)</style></head><body><main>
-            <header><p class="kicker">DigitalBank · rapport quotidien</p><h1>\(day.prefix(1).uppercased())\(day.dropFirst())</h1>
-            <p class="soft">Établi le \(Self.escaped(made)) à partir de l’entrepôt sous pseudonymes (schéma bi).</p></header>
+            <html lang="\(words.language)"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+            <title>\(words.title(day))</title><style>\(Self.css)</style></head><body><main>
+            <header><p class="kicker">DigitalBank · \(words.kicker)</p><h1>\(day.prefix(1).uppercased())\(day.dropFirst())</h1>
+            <p class="soft">\(words.made(Self.escaped(made)))</p></header>
 
             """
         out += "<div class=\"tiles\">" + tiles() + "</div>\n"
-        out += "<section><h2>Trente jours</h2>" + chart() + "</section>\n"
+        out += "<section><h2>\(words.thirtyDays)</h2>" + chart() + "</section>\n"
         for section in figures.sections { out += self.section(section) }
-        out += "<section><h2>Détail</h2><div class=\"pair\">"
+        out += "<section><h2>\(words.detail)</h2><div class=\"pair\">"
         for table in figures.tables { out += self.table(table) }
         out += "</div></section>\n"
         out += """
-            <footer>Un tiret signifie qu’il n’y a pas de donnée ce jour-là. « Semaine » est le même jour de la semaine \
-            précédente. Chaque chiffre est une mesure de rules/measures.yml, la même dans la console, OData et Power BI.</footer>
+            <footer>\(words.footer)</footer>
             </main></body></html>
 
             """
@@ -36,41 +36,42 @@ struct DailyHTML {
         ]
         let lines = figures.sections.flatMap(\.lines)
         return names.compactMap { name in lines.first { $0.measure.name == name } }.map { line in
-            let change = Self.change(line.value, line.before)
-            return "<div class=\"tile\"><span>\(Self.escaped(line.measure.french))</span><b>"
-                + "\(FrenchText.figure(line.value, unit: line.measure.unit))</b>"
-                + "<small>\(change.map { "\($0) sur la veille" } ?? "pas de comparaison")</small></div>"
+            let change = words.change(line.value, line.before)
+            return "<div class=\"tile\"><span>\(Self.escaped(words.name(line.measure)))</span><b>"
+                + "\(words.figure(line.value, unit: line.measure.unit))</b>"
+                + "<small>\(change.map { words.against($0) } ?? words.noComparison)</small></div>"
         }.joined()
     }
 
     private func section(_ section: DailyFigures.Section) -> String {
         var out = """
-            <section><h2>\(Self.escaped(section.title))</h2><table><thead><tr><th>Indicateur</th><th class="n">Jour</th>\
-            <th class="n">Veille</th><th class="n">Écart</th><th class="n">Semaine</th></tr></thead><tbody>
+            <section><h2>\(Self.escaped(words.heading(section.title)))</h2><table><thead><tr><th>\(words.heads[0])</th>\
+            <th class="n">\(words.heads[1])</th><th class="n">\(words.heads[2])</th><th class="n">\(words.heads[3])</th>\
+            <th class="n">\(words.heads[4])</th></tr></thead><tbody>
             """
         for line in section.lines {
             let unit = line.measure.unit
-            out += "<tr><td>\(Self.escaped(line.measure.french))</td>"
-            out += "<td class=\"n strong\">\(FrenchText.figure(line.value, unit: unit))</td>"
-            out += "<td class=\"n\">\(FrenchText.figure(line.before, unit: unit))</td>"
-            out += "<td class=\"n soft\">\(Self.change(line.value, line.before) ?? "–")</td>"
-            out += "<td class=\"n\">\(FrenchText.figure(line.weekBefore, unit: unit))</td></tr>\n"
+            out += "<tr><td>\(Self.escaped(words.name(line.measure)))</td>"
+            out += "<td class=\"n strong\">\(words.figure(line.value, unit: unit))</td>"
+            out += "<td class=\"n\">\(words.figure(line.before, unit: unit))</td>"
+            out += "<td class=\"n soft\">\(words.change(line.value, line.before) ?? "–")</td>"
+            out += "<td class=\"n\">\(words.figure(line.weekBefore, unit: unit))</td></tr>\n"
         }
         return out + "</tbody></table></section>\n"
     }
 
     private func table(_ table: DailyFigures.Table) -> String {
-        var out = "<div class=\"half\"><h3>\(Self.escaped(table.title))</h3>"
-        guard !table.rows.isEmpty else { return out + "<p class=\"soft\">Rien ce jour-là.</p></div>" }
+        var out = "<div class=\"half\"><h3>\(Self.escaped(words.heading(table.title)))</h3>"
+        guard !table.rows.isEmpty else { return out + "<p class=\"soft\">\(words.nothing)</p></div>" }
         let largest = table.rows.map { Double($0.value ?? "") ?? 0 }.max() ?? 0
         out +=
-            "<table><thead><tr><th>\(Self.escaped(table.head))</th><th></th><th class=\"n\">"
-            + "\(Self.escaped(table.measure.french))</th></tr></thead><tbody>"
+            "<table><thead><tr><th>\(Self.escaped(words.heading(table.head)))</th><th></th><th class=\"n\">"
+            + "\(Self.escaped(words.name(table.measure)))</th></tr></thead><tbody>"
         for row in table.rows {
             let share = largest > 0 ? max(0, (Double(row.value ?? "") ?? 0) / largest) : 0
             out += "<tr><td>\(Self.escaped(row.by.compactMap { $0 }.joined(separator: ", ")))</td>"
             out += "<td class=\"barcell\"><i style=\"width:\(Int((share * 100).rounded()))%\"></i></td>"
-            out += "<td class=\"n\">\(FrenchText.figure(row.value, unit: table.measure.unit))</td></tr>\n"
+            out += "<td class=\"n\">\(words.figure(row.value, unit: table.measure.unit))</td></tr>\n"
         }
         return out + "</tbody></table></div>"
     }
@@ -86,38 +87,25 @@ struct DailyHTML {
             let fill = index == values.count - 1 ? "#1f4e8c" : day.weekday > 4 ? "#dbe1e8" : "#a9c1de"
             let place = 66 + index * 21
             bars += "<rect fill=\"\(fill)\" x=\"\(place)\" y=\"\(130 - height)\" width=\"16\" height=\"\(height)\">"
-            bars += "<title>\(FrenchText.day(day)) : "
-            bars += "\(FrenchText.figure(figures.series[index].value, unit: "nombre"))</title></rect>"
+            bars += "<title>\(words.day(day))\(words.colon)"
+            bars += "\(words.figure(figures.series[index].value, unit: "nombre"))</title></rect>"
             if (values.count - 1 - index) % 7 == 0 {
-                bars += Self.label(place + 8, 146, "middle", "\(day.day)/\(day.month)")
+                bars += Self.label(place + 8, 146, "middle", words.shortDay(day))
             }
         }
-        let top = FrenchText.decimal("\(Int(largest))", decimals: 0) ?? ""
+        let top = words.figure("\(Int(largest))", unit: "nombre")
         return """
-            <figure><svg viewBox="0 0 710 152" role="img" aria-label="Nombre d’opérations par jour sur trente jours">\
+            <figure><svg viewBox="0 0 710 152" role="img" aria-label="\(words.chartLabel)">\
             <line x1="62" y1="130" x2="704" y2="130" stroke="#8a97a6"/>\
             <line x1="62" y1="10" x2="704" y2="10" stroke="#dbe1e8"/>\
             \(Self.label(56, 14, "end", top))\(Self.label(56, 133, "end", "0"))\(bars)</svg>\
-            <figcaption>Nombre d’opérations par jour ; le jour du rapport est plein, les week-ends sont clairs.</figcaption></figure>
+            <figcaption>\(words.chartCaption)</figcaption></figure>
             """
     }
 
     /// Text with its colour and size as attributes: WeasyPrint gives style sheets no say inside a picture.
     private static func label(_ x: Int, _ y: Int, _ anchor: String, _ text: String) -> String {
         "<text x=\"\(x)\" y=\"\(y)\" text-anchor=\"\(anchor)\" font-size=\"10\" fill=\"#5b6877\">\(text)</text>"
-    }
-
-    /// `+12,5 %` of the value before; nil when one is missing or zero.
-    static func change(_ value: String?, _ before: String?) -> String? {
-        guard let value = value.flatMap(Double.init), let before = before.flatMap(Double.init), before != 0 else {
-            return nil
-        }
-        let percent = (value - before) / abs(before) * 100
-        guard percent.isFinite, abs(percent) < 1e9 else { return nil }
-        let tenths = Int((percent * 10).rounded())
-        let digits = "\(abs(tenths) / 10).\(abs(tenths) % 10)"
-        let sign = tenths > 0 ? "+" : tenths < 0 ? "-" : ""
-        return sign + (FrenchText.decimal(digits, decimals: 1) ?? digits) + "\u{00A0}%"
     }
 
     static func escaped(_ text: String) -> String {
@@ -156,7 +144,7 @@ struct DailyHTML {
         svg .grid{stroke:var(--line)} rect.bar{fill:var(--light)} rect.weekend{fill:var(--line)} rect.now{fill:var(--accent)} figcaption{color:var(--soft);font-size:12px}
         footer{margin-top:32px;border-top:1px solid var(--line);padding-top:8px;color:var(--soft);font-size:12px}
         @page{size:A4;margin:15mm 14mm 17mm;@bottom-right{content:counter(page) " / " counter(pages);font:8.5pt "DejaVu Sans";color:#666}\
-        @bottom-left{content:"DigitalBank · rapport quotidien";font:8.5pt "DejaVu Sans";color:#666}}
+        @bottom-left{content:"DigitalBank";font:8.5pt "DejaVu Sans";color:#666}}
         @media print{body{font-size:9.5pt;background:#fff;color:#14202e} main{max-width:none;padding:0} h2{break-after:avoid;margin-top:16pt;font-size:13pt}\
         section,.half,.tile,tr{break-inside:avoid} section:last-of-type{break-inside:auto} table{font-size:8.5pt} td,th{padding:3px 5px} .tile b{font-size:14pt} .tile span{font-size:8.5pt} .half{flex:1 1 45%}}
         """

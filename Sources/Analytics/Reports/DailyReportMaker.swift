@@ -12,10 +12,12 @@ public struct DailyReport: Sendable {
     public let pdf: [UInt8]?
     public let xlsx: [UInt8]
     public let csv: String
+    /// Of the page: `fr`, which is the one that is kept, or `en`.
+    public let language: String
 
     /// Writes the files below `folder`; the paths that were written.
     public func write(to folder: String) throws -> [String] {
-        let base = folder + "/rapport-\(figures.day.text)"
+        let base = folder + "/rapport-\(figures.day.text)" + (language == "fr" ? "" : "." + language)
         var files: [(String, Data)] = [
             (base + ".html", Data(html.utf8)), (base + ".xlsx", Data(xlsx)), (base + ".csv", Data(csv.utf8)),
             (base + ".json", Data(figures.json.text.utf8)),
@@ -45,14 +47,15 @@ public struct DailyReportMaker: Sendable {
     }
 
     /// - Parameter day: `2026-03-31`.
-    public func make(_ day: String) async throws -> DailyReport {
+    public func make(_ day: String, words: DailyWords = .french) async throws -> DailyReport {
         guard let day = Day(day) else { throw AnalyticsError.date(day) }
         let figures = try await analytics.dailyFigures(day)
-        let html = DailyHTML(figures: figures, made: now()).page()
+        let html = DailyHTML(figures: figures, made: now(), words: words).page()
         let report = DailyReport(
-            figures: figures, html: html, pdf: try await Self.typeset(html), xlsx: try DailySheets.xlsx(figures),
-            csv: DailySheets.csv(figures))
-        try await store.keep(report)
+            figures: figures, html: html, pdf: try await Self.typeset(html), xlsx: try DailySheets.xlsx(figures, words),
+            csv: DailySheets.csv(figures, words), language: words.language)
+        // One report a day is kept, the bank's own; figures are the same in every language.
+        if words.language == DailyWords.french.language { try await store.keep(report) }
         return report
     }
 

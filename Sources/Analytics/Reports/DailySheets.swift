@@ -10,23 +10,28 @@ enum DailySheets {
     }
 
     /// For Excel in French: UTF-8 with a mark, semicolons, decimal commas.
-    static func csv(_ figures: DailyFigures) -> String {
-        var out = "\u{FEFF}" + row(["Section", "Indicateur", "Unité", "Jour", "Veille", "Semaine"])
+    static func csv(_ figures: DailyFigures, _ words: DailyWords = .french) -> String {
+        var out = "\u{FEFF}" + row(["Section"] + heads(words))
         for section in figures.sections {
             for line in section.lines {
                 out += row(
-                    [section.title, line.measure.french, line.measure.unit].map(guarded)
+                    [words.heading(section.title), words.name(line.measure), line.measure.unit].map(guarded)
                         + [line.value, line.before, line.weekBefore].map(number))
             }
         }
         for table in figures.tables {
             for line in table.rows {
                 out += row(
-                    [table.title, line.by.compactMap { $0 }.joined(separator: ", "), table.measure.unit].map(guarded)
+                    [words.heading(table.title), line.by.compactMap { $0 }.joined(separator: ", "), table.measure.unit]
+                        .map(guarded)
                         + [number(line.value), "", ""])
             }
         }
         return out
+    }
+
+    private static func heads(_ words: DailyWords) -> [String] {
+        [words.heads[0], words.language == "fr" ? "Unité" : "Unit", words.heads[1], words.heads[2], words.heads[4]]
     }
 
     private static func row(_ cells: [String]) -> String {
@@ -39,7 +44,7 @@ enum DailySheets {
     private static func number(_ value: String?) -> String { (value ?? "").replacing(".", with: ",") }
 
     /// Numbers are numbers; texts are texts, whatever they begin with.
-    static func xlsx(_ figures: DailyFigures) throws -> [UInt8] {
+    static func xlsx(_ figures: DailyFigures, _ words: DailyWords = .french) throws -> [UInt8] {
         let path = FileManager.default.temporaryDirectory.path + "/rapport-\(UInt64.random(in: .min ... .max)).xlsx"
         defer { try? FileManager.default.removeItem(atPath: path) }
         guard let book = workbook_new(path) else { throw AnalyticsError.file(path) }
@@ -47,17 +52,20 @@ enum DailySheets {
         format_set_bold(head)
         format_set_bottom(head, UInt8(LXW_BORDER_THIN.rawValue))
         let formats = Formats(book)
-        try write(figures.sections, figures.day, book, head, formats, path)
-        let detail = try sheet(book, "Détail", path)
-        for (column, title) in ["Tableau", "Libellé", "Mesure", "Valeur"].enumerated() {
+        try write(figures, words, book, head, formats, path)
+        let detail = try sheet(book, words.detail, path)
+        let columns =
+            words.language == "fr"
+            ? ["Tableau", "Libellé", "Mesure", "Valeur"] : ["Table", "Label", "Figure", "Value"]
+        for (column, title) in columns.enumerated() {
             worksheet_write_string(detail, 0, UInt16(column), title, head)
         }
         var place: UInt32 = 1
         for table in figures.tables {
             for line in table.rows {
-                worksheet_write_string(detail, place, 0, table.title, nil)
+                worksheet_write_string(detail, place, 0, words.heading(table.title), nil)
                 worksheet_write_string(detail, place, 1, line.by.compactMap { $0 }.joined(separator: ", "), nil)
-                worksheet_write_string(detail, place, 2, table.measure.french, nil)
+                worksheet_write_string(detail, place, 2, words.name(table.measure), nil)
                 cell(detail, place, 3, line.value, formats.of(table.measure.unit))
                 place += 1
             }
@@ -72,19 +80,20 @@ enum DailySheets {
     }
 
     private static func write(
-        _ sections: [DailyFigures.Section], _ day: Day, _ book: UnsafeMutablePointer<lxw_workbook>,
+        _ figures: DailyFigures, _ words: DailyWords, _ book: UnsafeMutablePointer<lxw_workbook>,
         _ head: UnsafeMutablePointer<lxw_format>?, _ formats: Formats, _ path: String
     ) throws {
-        let sheet = try sheet(book, "Rapport", path)
-        worksheet_write_string(sheet, 0, 0, "Rapport quotidien du \(FrenchText.day(day))", head)
-        for (column, title) in ["Section", "Indicateur", "Unité", "Jour", "Veille", "Semaine"].enumerated() {
+        let sheet = try sheet(book, words.language == "fr" ? "Rapport" : "Report", path)
+        worksheet_write_string(sheet, 0, 0, words.title(words.day(figures.day)), head)
+        let titles = ["Section"] + heads(words)
+        for (column, title) in titles.enumerated() {
             worksheet_write_string(sheet, 2, UInt16(column), title, head)
         }
         var place: UInt32 = 3
-        for section in sections {
+        for section in figures.sections {
             for line in section.lines {
-                worksheet_write_string(sheet, place, 0, section.title, nil)
-                worksheet_write_string(sheet, place, 1, line.measure.french, nil)
+                worksheet_write_string(sheet, place, 0, words.heading(section.title), nil)
+                worksheet_write_string(sheet, place, 1, words.name(line.measure), nil)
                 worksheet_write_string(sheet, place, 2, line.measure.unit, nil)
                 for (column, value) in [line.value, line.before, line.weekBefore].enumerated() {
                     cell(sheet, place, UInt16(column + 3), value, formats.of(line.measure.unit))

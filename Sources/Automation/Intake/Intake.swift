@@ -35,7 +35,7 @@ struct Intake: Sendable {
     private func take(_ row: OutboxEvent, _ scenario: Scenario, _ store: IntakeStore) async throws -> PlannedRun? {
         guard var event = try? JSONReader.read(row.payload) else { return nil }
         var key: String?
-        if case .table(let table) = scenario.trigger {
+        if let table = scenario.trigger.table {
             guard table.operations.contains(row.operation) else { return nil }
             event = event.with("operation", .string(row.operation))
             key = table.key.flatMap { event[$0]?.plain }

@@ -26,6 +26,8 @@ public struct Scenario: Sendable {
 /// Where events of a scenario come from.
 enum Trigger: Sendable {
     case table(TableTrigger)
+    /// The same from the server's log, when it is committed: no trigger, deletions too.
+    case changes(TableTrigger)
     case schedule(Schedule, CatchUp)
     case hook(HookTrigger)
     case metric(MetricTrigger)
@@ -34,6 +36,7 @@ enum Trigger: Sendable {
     var text: String {
         switch self {
         case .table(let table): "table \(table.table) (\(table.operations.joined(separator: ", ")))"
+        case .changes(let table): "changes of \(table.table) (\(table.operations.joined(separator: ", ")))"
         case .schedule(let schedule, _): "schedule \(schedule.text)"
         case .hook(let hook): "webhook \(hook.name)"
         case .metric(let metric): "figure \(metric.name)"
@@ -41,10 +44,19 @@ enum Trigger: Sendable {
         }
     }
 
+    /// The table whose rows start it.
+    var table: TableTrigger? {
+        switch self {
+        case .table(let table), .changes(let table): table
+        case .schedule, .hook, .metric, .manual: nil
+        }
+    }
+
     /// The `source` of its events in the outbox.
     func source(_ scenario: String) -> String {
         switch self {
         case .table(let table): table.table
+        case .changes(let table): "changes:" + table.table
         case .schedule: "schedule:" + scenario
         case .hook(let hook): "hook:" + hook.name
         case .metric: "metric:" + scenario

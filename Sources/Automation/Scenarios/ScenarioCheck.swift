@@ -17,7 +17,7 @@ enum ScenarioCheck {
     /// Nil: the event may have any.
     private static func fields(of scenario: Scenario) -> [String: FieldKind]? {
         switch scenario.trigger {
-        case .table(let table):
+        case .table(let table), .changes(let table):
             var fields = Dictionary(table.fields.map { ($0.name, $0.kind) }) { first, _ in first }
             fields["old"] = .object
             fields["operation"] = .text

@@ -4,9 +4,10 @@ internal import Web
 enum TriggerReader {
     static func read(_ json: JSON) throws(TextProblem) -> Trigger {
         guard let members = json.members, let first = members.first else {
-            throw TextProblem(words: "trigger names a table, a schedule, a webhook, a figure or manual")
+            throw TextProblem(words: "trigger names a table, changes, a schedule, a webhook, a figure or manual")
         }
-        if json["table"] != nil { return .table(try table(json)) }
+        if json["table"] != nil { return .table(try table(json, "table", ["insert", "update"])) }
+        if json["changes"] != nil { return .changes(try table(json, "changes", ["insert", "update", "delete"])) }
         if json["schedule"] != nil { return try schedule(json) }
         if json["webhook"] != nil { return .hook(try hook(json)) }
         if json["metric"] != nil { return .metric(try metric(json)) }
@@ -14,15 +15,17 @@ enum TriggerReader {
         throw TextProblem(words: "there is no trigger \(first.name)")
     }
 
-    private static func table(_ json: JSON) throws(TextProblem) -> TableTrigger {
-        try ScenarioReader.only(json, ["table", "on", "fields", "key"], "a trigger of a table")
-        guard let table = json["table"]?.string, table.wholeMatch(of: /[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*/) != nil
+    private static func table(
+        _ json: JSON, _ kind: String, _ known: [String]
+    ) throws(TextProblem) -> TableTrigger {
+        try ScenarioReader.only(json, [kind, "on", "fields", "key"], "a trigger of a table")
+        guard let table = json[kind]?.string, table.wholeMatch(of: /[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*/) != nil
         else {
             throw TextProblem(words: "a table is named schema.table")
         }
         let operations = json["on"]?.array?.compactMap(\.string) ?? json["on"]?.string.map { [$0] } ?? ["insert"]
-        guard !operations.isEmpty, operations.allSatisfy({ $0 == "insert" || $0 == "update" }) else {
-            throw TextProblem(words: "on takes insert and update")
+        guard !operations.isEmpty, operations.allSatisfy(known.contains) else {
+            throw TextProblem(words: "on takes " + known.joined(separator: ", "))
         }
         var fields: [(name: String, kind: FieldKind)] = []
         for member in json["fields"]?.members ?? [] {

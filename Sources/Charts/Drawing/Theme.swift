@@ -40,12 +40,13 @@ public enum Theme: Sendable, Hashable, CaseIterable {
         return inks[ink] ?? "#000000"
     }
 
-    /// The same values as in the console's style sheet; each has 3:1 against the surface.
+    /// The same values as in the console's style sheet; each has 3:1 against the surface, and every two of them differ for who
+    /// sees no red, no green or no blue as well: they were searched for that, and a test measures it.
     static let lightSeries = [
-        "#0f6e84", "#c2571a", "#5b57a6", "#2f7d4f", "#b03a68", "#8a6d00", "#3a73c4", "#6b7684",
+        "#055c92", "#763b0a", "#a86af1", "#48a388", "#4c2342", "#a06504", "#161898", "#6f6f6f",
     ]
     static let darkSeries = [
-        "#4fb9d1", "#f09a5b", "#a5a1ee", "#6fc393", "#ec86ae", "#d9b93f", "#83b2f2", "#a3afbc",
+        "#4896b7", "#c88f0c", "#6856d6", "#30d1ae", "#be3a4d", "#f5d723", "#a8abfe", "#dae3fd",
     ]
     static let lightInks: [Ink: String] = [
         .text: "#16202c", .muted: "#566475", .grid: "#e2e6eb", .surface: "#ffffff", .positive: "#1d7a4c",

@@ -163,7 +163,10 @@ struct PrivacyRoute: Sendable {
                     status: .ok, fields: [.contentType: "text/csv; charset=utf-8"], body: Array(register.csv.utf8))
             case "html":
                 return ApiResponse(status: .ok, fields: [.contentType: MediaType.html], body: Array(register.html.utf8))
-            default: throw PrivacyRefusal.invalid("format is json, csv or html")
+            case "ods":
+                return ApiResponse(
+                    status: .ok, fields: [.contentType: OpenSheet.mediaType], body: register.ods)
+            default: throw PrivacyRefusal.invalid("format is json, csv, ods or html")
             }
         },
         PrivacyRoute(.get, "/providers", .admin) { routes, _ in .json(try await routes.desk.providers().text) },

@@ -14,6 +14,7 @@ public struct CardScan: Sendable {
         public let findings: [Finding]
         public let columnsRead: Int
         public let filesRead: Int
+        public let processesRead: Int
         public let bytesRead: Int64
         public let keysLive: Int64
         public let keysByKEK: [String: Int64]
@@ -21,7 +22,8 @@ public struct CardScan: Sendable {
         public var json: JSON {
             [
                 "format": "digitalbank.pci/1", "clean": .bool(findings.isEmpty), "columns": .integer(columnsRead),
-                "files": .integer(filesRead), "bytes": .integer(bytesRead), "keys_live": .integer(keysLive),
+                "files": .integer(filesRead), "processes": .integer(processesRead),
+                "bytes": .integer(bytesRead), "keys_live": .integer(keysLive),
                 "keys_by_kek": .object(keysByKEK.sorted { $0.key < $1.key }.map { .init($0.key, .integer($0.value)) }),
                 "findings": .array(findings.map { ["place": .string($0.place), "shown": .string($0.shown)] }),
             ]
@@ -58,8 +60,9 @@ public struct CardScan: Sendable {
 }
 
 extension PrivacyDesk {
-    /// Looks for card numbers in every column of text and JSON, and in the files below the folders, their names too.
-    public func scanCards(folders: [String]) async throws -> CardScan.Report {
+    /// Looks for card numbers in every column of text and JSON, and in the files below the folders, their names too, and
+    /// in the memory of processes.
+    public func scanCards(folders: [String], processes: [Int32] = []) async throws -> CardScan.Report {
         var findings: [CardScan.Finding] = []
         let store = CardScanStore(database: database)
         let columns = try await store.textColumns()
@@ -88,9 +91,17 @@ extension PrivacyDesk {
                 files += 1
             }
         }
+        for process in processes {
+            let read = MemoryScan.scan(process, &findings)
+            guard read > 0 else {
+                throw PrivacyError.request("the memory of process \(process) can not be read; run it as root")
+            }
+            bytes += read
+        }
         let keys = try await store.keys()
         return CardScan.Report(
-            findings: findings, columnsRead: columns.count, filesRead: files, bytesRead: bytes,
+            findings: findings, columnsRead: columns.count, filesRead: files,
+            processesRead: processes.count, bytesRead: bytes,
             keysLive: keys.values.reduce(0, +), keysByKEK: keys)
     }
 }

@@ -155,7 +155,7 @@ struct DoraContext {
                 touched, "3.10", "Percentage of affected transactions",
                 percent(Double(facts.operationsAffected), facts.operationsPerDay)),
             when(touched, "3.11", "Value of affected transactions", thousands(facts.amountAffectedMinor)),
-            usual(
+            derived(
                 "3.12", "Actual figures, estimates or no impact",
                 "clients, transactions, counterparts: \(facts.certainty.rawValue)"),
             isReputation
@@ -168,7 +168,7 @@ struct DoraContext {
             isDown
                 ? measured("3.16", "Service downtime", Moment.duration(Int64(facts.downtimeSeconds)))
                 : usual("3.16", "Service downtime", "no downtime was told"),
-            usual("3.17", "Actual or estimated duration figures", facts.certainty.rawValue),
+            derived("3.17", "Actual or estimated duration figures", facts.certainty.rawValue),
             isAbroad
                 ? assumed("3.18", "Types of impact in the Member States", states)
                 : usual("3.18", "Types of impact in the Member States", "condition not met"),
@@ -196,7 +196,7 @@ struct DoraContext {
                     "\(lost): \(facts.recordsRead) records read, \(facts.operationsAffected) operations altered, forged or deleted; "
                         + "categories \(facts.readCategories.sorted().joined(separator: ", "))")
                 : none("3.21", "Description of the data losses", "condition not met"),
-            usual(
+            derived(
                 "3.22", "Criterion 'Critical services affected'",
                 classification.criteria.first { $0.code == "critical_services" }?.reasonEn ?? ""),
             derived("3.23", "Type of the incident", isCyber ? "cybersecurity-related" : "system failure"),
@@ -211,13 +211,22 @@ struct DoraContext {
                 isCyber, "3.25", "Threats and techniques used by the threat actor",
                 facts.techniques.joined(separator: ", ")),
             usual("3.26", "Other types of techniques", "all are in the ATT&CK catalogue"),
-            usual(
-                "3.27", "Affected functional areas and business processes",
-                "accounts, payments, sign-in, customer records"),
-            usual("3.28", "Affected infrastructure components", "true"),
-            usual(
-                "3.29", "Information about affected infrastructure components",
-                "application server, PostgreSQL database, logs"),
+            facts.areas.isEmpty
+                ? usual(
+                    "3.27", "Affected functional areas and business processes",
+                    "accounts, payments, sign-in, customer records")
+                : measured(
+                    "3.27", "Affected functional areas and business processes", facts.areas.joined(separator: ", ")),
+            facts.components.isEmpty
+                ? usual("3.28", "Affected infrastructure components", "true")
+                : derived("3.28", "Affected infrastructure components", "true"),
+            facts.components.isEmpty
+                ? usual(
+                    "3.29", "Information about affected infrastructure components",
+                    "application server, PostgreSQL database, logs")
+                : measured(
+                    "3.29", "Information about affected infrastructure components",
+                    facts.components.joined(separator: "; ")),
             derived(
                 "3.30", "Impact on the financial interest of clients",
                 facts.amountAffectedMinor > 0 ? "true" : "false"),
@@ -248,7 +257,8 @@ struct DoraContext {
                     : "hardware or software"),
             usual("4.3", "Additional classification of root causes", "not asked for by 4.2"),
             usual("4.4", "Other types of root cause", "no other type"),
-            missing("4.5", "Information about the root causes"),
+            // How they came in is the cause that logs can show; why it was open a person has to add.
+            derived("4.5", "Information about the root causes", facts.entry),
             assumed(
                 "4.6", "Incident resolution summary", isEnded ? facts.measures.joined(separator: "; ") : ""),
             isEnded
@@ -268,13 +278,23 @@ struct DoraContext {
                 thousands(facts.directLossMinor)),
             figure(
                 facts.recoveredMinor > 0, "4.14", "Amount of financial recoveries", thousands(facts.recoveredMinor)),
-            facts.recurring > 0
-                ? measured(
-                    "4.15", "Whether non-major incidents have been recurring", "\(facts.recurring) in six months")
-                : usual("4.15", "Whether non-major incidents have been recurring", "none was told"),
-            facts.recurring > 0
-                ? missing("4.16", "Date and time of occurrence of recurring incidents")
-                : usual("4.16", "Date and time of occurrence of recurring incidents", "none in six months"),
+        ] + recurrence
+    }
+
+    /// Incidents that were no major ones by themselves, from the register.
+    private var recurrence: [Field] {
+        let (whether, when) = (
+            "Whether non-major incidents have been recurring", "Date and time of occurrence of recurring incidents"
+        )
+        guard facts.recurring > 0 else {
+            return facts.isRecurrenceCounted
+                ? [measured("4.15", whether, "false: none in six months"), none("4.16", when, "condition not met")]
+                : [usual("4.15", whether, "none was told"), usual("4.16", when, "none in six months")]
+        }
+        return [
+            measured("4.15", whether, "\(facts.recurring) in six months"),
+            facts.recurringAt.isEmpty
+                ? missing("4.16", when) : measured("4.16", when, facts.recurringAt.joined(separator: ", ")),
         ]
     }
 }

@@ -34,7 +34,17 @@ public struct IncidentFacts: Sendable, Hashable {
     public var stages: [String] = []
     public var measures: [String] = []
     public var persistence: [String] = []
+    /// Systems whose logs show it, with how much: `auth.log on srv-db1: 12 findings`.
+    public var components: [String] = []
+    /// Business areas whose rows or pages were touched.
+    public var areas: [String] = []
+    /// What let them in, as the logs have it.
+    public var entry = ""
     public var recurring = 0
+    /// When the recurring ones occurred.
+    public var recurringAt: [String] = []
+    /// The register of incidents was asked for recurring ones.
+    public var isRecurrenceCounted = false
     public var certainty = Certainty.actual
 
     public enum DataLoss: String, Sendable, CaseIterable {
@@ -65,7 +75,9 @@ public struct IncidentFacts: Sendable, Hashable {
             "member_states": texts(memberStates.sorted()), "addresses": texts(addresses),
             "techniques": texts(techniques),
             "stages": texts(stages), "measures": texts(measures), "persistence": texts(persistence),
-            "recurring": .integer(recurring), "certainty": .string(certainty.rawValue),
+            "components": texts(components), "areas": texts(areas), "entry": .string(entry),
+            "recurring": .integer(recurring), "recurring_at": texts(recurringAt),
+            "recurrence_counted": .bool(isRecurrenceCounted), "certainty": .string(certainty.rawValue),
         ]
     }
 
@@ -115,7 +127,12 @@ public struct IncidentFacts: Sendable, Hashable {
         stages = texts("stages")
         measures = texts("measures")
         persistence = texts("persistence")
+        components = texts("components")
+        areas = texts("areas")
+        entry = json["entry"]?.string ?? ""
         recurring = try count("recurring")
+        recurringAt = texts("recurring_at")
+        isRecurrenceCounted = json["recurrence_counted"]?.bool ?? false
         certainty = Certainty(rawValue: json["certainty"]?.string ?? "") ?? .actual
     }
 }

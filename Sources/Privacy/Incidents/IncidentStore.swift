@@ -98,6 +98,19 @@ struct IncidentStore: Sendable {
             """) == 1
     }
 
+    /// Moments of the six months before at which incidents of the same cause occurred that were no major ones by themselves
+    /// (Delegated Regulation (EU) 2024/1772, article 8(2)).
+    func recurring(before moment: String, isMalicious: Bool) async throws -> [String] {
+        try await database.all(
+            """
+            select to_char(occurred_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') from privacy.incidents
+            where occurred_at < \(moment)::text::timestamptz
+                and occurred_at >= \(moment)::text::timestamptz - interval '6 months'
+                and is_major is false and coalesce((facts ->> 'malicious')::boolean, false) = \(isMalicious)
+            order by occurred_at limit 1000
+            """, as: String.self)
+    }
+
     struct Totals: Sendable, RowDecodable {
         let clients, counterparts, amountPerDay: Int64
         let operationsPerDay: Double

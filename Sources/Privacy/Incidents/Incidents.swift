@@ -42,6 +42,12 @@ extension PrivacyDesk {
         if facts.counterpartsTotal == 0 { facts.counterpartsTotal = Int(totals.counterparts) }
         if facts.operationsPerDay == 0 { facts.operationsPerDay = totals.operationsPerDay }
         if facts.amountPerDayMinor == 0 { facts.amountPerDayMinor = totals.amountPerDay }
+        if facts.recurring == 0 {
+            facts.recurringAt = try await IncidentStore(database: database).recurring(
+                before: facts.occurredAt, isMalicious: facts.isMalicious)
+            facts.recurring = facts.recurringAt.count
+            facts.isRecurrenceCounted = true
+        }
         let measured = facts
         let classification = DoraClassification(measured)
         let advice = BreachAdvice(measured)

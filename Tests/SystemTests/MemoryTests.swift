@@ -1,0 +1,39 @@
+import Foundation
+import Postgres
+import TestSupport
+import Testing
+
+@testable import PostgresServer
+
+/// What a dump of the serving process would give away.
+@Suite(.serialized) struct MemoryTests {
+    @Test("after payments by card and reads of cards no full card number is in the server's memory")
+    func cards() async throws {
+        try await ServedBank.run { bank in
+            let database = Database(bank.cluster.configuration(database: "digitalbank_restored"))
+            let cards = try await database.all(
+                """
+                select r.id from cartes r join comptes k on k.id = r.compte_id
+                where k.statut = 'actif' and k.solde_minor > 100000 and r.pan_chiffre is not null order by r.id limit 10
+                """, as: Int64.self)
+            await database.close()
+            try #require(!cards.isEmpty)
+            var answered = 0
+            for (number, card) in cards.enumerated() {
+                let answer = try await bank.request(
+                    "POST", "/cards/v1/authorizations",
+                    body: """
+                        {"card": \(card), "amount": {"amount": "1.00", "currency": "EUR"},
+                        "idempotency_key": "memoire-\(number)", "terminal": "T1", "proved": true}
+                        """)
+                if answer.status == 201 { answered += 1 }
+                _ = try await bank.request("GET", "/rest/v1/cartes?id=eq.\(card)")
+            }
+            #expect(answered > 0)
+            let process = try #require(bank.processIdentifier)
+            let run = try await Program.run("privacy", "cards", "--data-dir", bank.data, "--process", "\(process)")
+            #expect(run.status == 0, "\(run.output)\(run.error)")
+            #expect(run.output.contains(" 1 processes, "))
+        }
+    }
+}
