@@ -79,6 +79,8 @@ public struct ServeRequest: Sendable {
         public var responds: Bool
         /// Blocks of addresses that are never banned.
         public var protected: [String]
+        /// What is known of the house: places, suppressions, names of fields.
+        public var tuning = LogsService.Tuning()
 
         public init(places: [String], responds: Bool, protected: [String]) {
             self.places = places
