@@ -16,8 +16,6 @@ struct LogTuning: ParsableArguments {
         help: ArgumentHelp("What a field of JSON or CSV logs means, quand=time; may be repeated.", valueName: "a=b"))
     var map: [String] = []
 
-    var isEmpty: Bool { geo == nil && suppress == nil && map.isEmpty }
-
     var tuning: LogsService.Tuning {
         var tuning = LogsService.Tuning()
         (tuning.places, tuning.suppressions, tuning.mapping) = (geo, suppress, map)

@@ -120,8 +120,8 @@ struct ServeCommand: AsyncParsableCommand {
             throw ValidationError("--fraud-retrain takes 1 to 365 days")
         }
         guard !respond || !watch.isEmpty else { throw ValidationError("--respond needs --watch") }
-        guard !watch.isEmpty || tuning.isEmpty else {
-            throw ValidationError("--geo, --suppress and --map need --watch")
+        guard !watch.isEmpty || tuning.suppress == nil && tuning.map.isEmpty else {
+            throw ValidationError("--suppress and --map need --watch")
         }
         for text in ceiling where RoleCeiling(text) == nil {
             throw ValidationError(
@@ -175,6 +175,7 @@ struct ServeCommand: AsyncParsableCommand {
             request.breachedPasswords = breachedPasswords
             request.ceilings = ceiling.compactMap { RoleCeiling($0) }
             request.fraudRetrainingDays = fraudRetrain
+            request.places = tuning.geo
             if let smtp { request.mailRelay = try relay(smtp) }
             if !watch.isEmpty {
                 var watching = ServeRequest.Watching(places: watch, responds: respond, protected: protect)

@@ -94,6 +94,8 @@ public struct ServeRequest: Sendable {
 
     /// Every so many days a fraud model is trained on the bank's own decisions; nil: never.
     public var fraudRetrainingDays: Int?
+    /// Where addresses are (`.mmdb` or CSV), for the places that orders come from; nil: nobody knows.
+    public var places: String?
 
     /// In place of the bank's own, for the roles that are named.
     public var ceilings: [RoleCeiling] = []

@@ -25,8 +25,9 @@ private func request(_ target: String, _ method: String = "GET", status: Int = 2
 
 private func statement(_ text: String, detail: String = "") -> String {
     let escaped = text.replacing("\"", with: "\\\"")
-    return #"{"timestamp":"2026-10-20 12:00:00.123 UTC","user":"intrus","dbname":"b","pid":7,"remote_host":"203.0.113.7","#
-        + #""session_id":"6.7","line_num":1,"error_severity":"LOG","message":"statement: \#(escaped)","detail":"\#(detail)"}"#
+    return #"{"timestamp":"2026-10-20 12:00:00.123 UTC","user":"intrus","dbname":"b","pid":7,"#
+        + #""remote_host":"203.0.113.7","session_id":"6.7","line_num":1,"error_severity":"LOG","#
+        + #""message":"statement: \#(escaped)","detail":"\#(detail)"}"#
 }
 
 @Suite struct `Things of persons` {
@@ -54,7 +55,10 @@ private func statement(_ text: String, detail: String = "") -> String {
         "are read out of statements, and a table stands for rows that are not named",
         arguments: [
             (statement("UPDATE public.comptes SET solde = 5 WHERE id = 12"), ["account 12 changed"]),
-            (statement(#"update "public"."comptes" set solde=0 where id in (4, 5)"#), ["account 4 changed", "account 5 changed"]),
+            (
+                statement(#"update "public"."comptes" set solde=0 where id in (4, 5)"#),
+                ["account 4 changed", "account 5 changed"]
+            ),
             (statement("delete from clients where id = '\(uuid)'::uuid"), ["client \(uuid) changed"]),
             (statement("select * from transactions t where t.compte_id = 9 and montant > 100"), ["account 9 read"]),
             (statement("select nom from clients where numero = 3"), ["client 3 read"]),
@@ -62,8 +66,14 @@ private func statement(_ text: String, detail: String = "") -> String {
                 statement("select * from transactions where compte_id = $1", detail: "parameters: $1 = '77'"),
                 ["account 77 read"]
             ),
-            (statement("UPDATE public.beneficiaires SET iban = 'LT' WHERE id % 25 = 0"), ["table beneficiaires changed"]),
-            (statement("UPDATE comptes SET solde = solde + 5000 WHERE id IN (SELECT id FROM cartes)"), ["table comptes changed"]),
+            (
+                statement("UPDATE public.beneficiaires SET iban = 'LT' WHERE id % 25 = 0"),
+                ["table beneficiaires changed"]
+            ),
+            (
+                statement("UPDATE comptes SET solde = solde + 5000 WHERE id IN (SELECT id FROM cartes)"),
+                ["table comptes changed"]
+            ),
             (statement("COPY public.clients TO STDOUT"), ["table clients read"]),
             (statement("copy (select * from cartes) to stdout"), ["table cartes read"]),
             (statement("truncate table only comptes"), ["table comptes changed"]),
@@ -80,7 +90,8 @@ private func statement(_ text: String, detail: String = "") -> String {
 
     @Test func `are read out of an application's events`() {
         func event(_ name: String, _ object: String) -> String {
-            #"{"temps":"2026-10-20T13:55:36+02:00","evenement":"\#(name)","utilisateur":"A@b.fr","ip":"203.0.113.7","objet":"\#(object)"}"#
+            #"{"temps":"2026-10-20T13:55:36+02:00","evenement":"\#(name)","utilisateur":"A@b.fr","#
+                + #""ip":"203.0.113.7","objet":"\#(object)"}"#
         }
         #expect(touched(event("consultation", "compte 12")) == ["user a@b.fr read", "account 12 read"])
         #expect(touched(event("modification_carte", "carte 7")) == ["user a@b.fr changed", "card 7 changed"])
@@ -100,11 +111,16 @@ private func statement(_ text: String, detail: String = "") -> String {
             try #require(NetworkAddress("203.0.113.7")), try #require(NetworkAddress("198.51.100.9")),
             try #require(NetworkAddress("10.0.0.5"))
         )
-        #expect(actors.acted(his, user: "", at: start))
-        #expect(actors.acted(inside, user: "alice", at: start) && actors.acted(.none, user: "alice", at: start))
+        func acted(_ address: NetworkAddress, _ user: String, _ time: Int64, line: Int64 = 77) -> Bool {
+            actors.acted(address, user: user, at: time, file: "auth.log", line: line)
+        }
+        #expect(acted(his, "", start))
+        #expect(acted(inside, "alice", start) && acted(.none, "alice", start))
         // The owner goes on using the account from home.
-        #expect(!actors.acted(other, user: "alice", at: start) && !actors.acted(inside, user: "bob", at: start))
-        #expect(!actors.acted(his, user: "", at: start + 86_400 * Instant.second))
+        #expect(!acted(other, "alice", start) && !acted(inside, "bob", start))
+        #expect(!acted(his, "", start + 86_400 * Instant.second))
+        // What a finding stands on is the attack, also under the application's name.
+        #expect(acted(inside, "app", start, line: 1) && !acted(inside, "app", start))
     }
 
     @Test func `are remembered by a follower, the last of them`() throws {
@@ -113,7 +129,9 @@ private func statement(_ text: String, detail: String = "") -> String {
         for number in 1...5 {
             var line = request("/api/comptes/\(number)")
             line.withUTF8 { text in
-                _ = reader.read(Bytes(UnsafeRawBufferPointer(text))) { memory.take($0) }
+                _ = reader.read(Bytes(UnsafeRawBufferPointer(text))) {
+                    memory.take($0, file: "access.log", line: Int64(number))
+                }
             }
         }
         var finding = DeskFindings.finding("203.0.113.7", 1)
@@ -167,24 +185,27 @@ enum DeskFindings {
 
     @Test func `are found in the books, with their time, and counted once`() async throws {
         try await with { desk, database in
-            let first = Self.incident(1, "203.0.113.7", [(.account, "1", false), (.account, "200", true), (.account, "999", true)])
+            let first = Self.incident(
+                1, "203.0.113.7", [(.account, "1", false), (.account, "200", true), (.account, "999", true)])
             let made = try #require(try await desk.record([first], source: .analysis).first)
             #expect(made.persons == PersonsTouched(count: 2, read: 1, changed: 1, tampered: 0))
             let again = try await desk.record([first], source: .live)
             #expect(again.first?.persons == made.persons)
             // More comes to light: a card of the first client, one by number, a payee that is not there.
-            let more = Self.incident(1, "203.0.113.7", [(.card, "2", true), (.client, "3", false), (.payee, "8", true)])
+            let more = Self.incident(
+                1, "203.0.113.7", [(.card, "2", true), (.client, "3", false), (.payee, "8", true)])
             let later = try #require(try await desk.record([more], source: .live).first)
             #expect(later.id == made.id && later.persons == PersonsTouched(count: 3, read: 2, changed: 2, tampered: 0))
             let window = try await database.one(
                 """
-                select array_to_string(accounts, ',') || ' ' || extract(epoch from last_at - first_at)::int || ' ' || is_read
-                    || ' ' || is_changed
+                select array_to_string(accounts, ',') || ' ' || extract(epoch from last_at - first_at)::int || ' '
+                    || is_read || ' ' || is_changed
                 from detection.persons where client_id = '00000000-0000-4000-8000-000000000001'
                 """, as: String.self)
             #expect(window == "1,2 0 true true")
             let windows = try await database.one(
-                "select count(*) || ' ' || max(array_length(incidents, 1)) from detection.suspect_windows", as: String.self)
+                "select count(*) || ' ' || max(array_length(incidents, 1)) from detection.suspect_windows",
+                as: String.self)
             #expect(windows == "3 1")
             let told = try await desk.incident(made.id)
             #expect(told.contains(#""persons": {"read": 2"#) || told.contains(#""count": 3"#), "\(told.prefix(2000))")
@@ -193,21 +214,25 @@ enum DeskFindings {
 
     @Test func `are all clients when a whole table was carried off`() async throws {
         try await with { desk, _ in
-            let made = try await desk.record([Self.incident(1, "203.0.113.7", [(.table, "comptes", false)])], source: .analysis)
+            let incident = Self.incident(1, "203.0.113.7", [(.table, "comptes", false)])
+            let made = try await desk.record([incident], source: .analysis)
             #expect(made.first?.persons?.count == 3 && made.first?.persons?.changed == 0)
         }
     }
 
     @Test func `move with an incident that turns out to be part of another`() async throws {
         try await with { desk, database in
-            let one = try await desk.record([Self.incident(1, "203.0.113.7", [(.account, "200", true)])], source: .live)
-            let two = try await desk.record([Self.incident(90, "203.0.113.9", [(.account, "300", false)])], source: .live)
+            let one = try await desk.record(
+                [Self.incident(1, "203.0.113.7", [(.account, "200", true)])], source: .live)
+            let two = try await desk.record(
+                [Self.incident(90, "203.0.113.9", [(.account, "300", false)])], source: .live)
             #expect(one.first?.id != two.first?.id)
             let both = Incident([DeskFindings.finding("203.0.113.7", 1), DeskFindings.finding("203.0.113.9", 90)])
             let joined = try await desk.record([both], source: .analysis)
             #expect(joined.first?.id == one.first?.id)
             #expect(joined.first?.persons == PersonsTouched(count: 2, read: 1, changed: 1, tampered: 0))
-            let left = try await database.one("select count(distinct incident_id) from detection.touched", as: Int64.self)
+            let left = try await database.one(
+                "select count(distinct incident_id) from detection.touched", as: Int64.self)
             #expect(left == 1)
         }
     }
@@ -216,7 +241,7 @@ enum DeskFindings {
         async throws
     {
         let lines = [
-            #"{"rule":"r1","kind":"balance_altered","table":"comptes","key":"200","column":"solde","confidence":"certain"}"#,
+            #"{"rule":"r1","kind":"balance_altered","table":"comptes","key":"200","confidence":"certain"}"#,
             #"{"rule":"r2","kind":"beneficiary_iban","table":"beneficiaires","key":"5","confidence":"likely"}"#,
             #"{"rule":"r3","table":"comptes","key":"300","confidence":"likely"}"#, "no json",
         ]
@@ -227,7 +252,8 @@ enum DeskFindings {
         var act = DeskFindings.finding("203.0.113.7", 2, Rules.massWrite)
         act = Finding(
             rule: act.rule, gravity: act.gravity, time: act.time, until: act.until, file: "postgresql.json", line: 9,
-            offset: 0, address: act.address, user: "intrus", host: nil, target: "comptes", words: "", count: 1, tool: nil,
+            offset: 0, address: act.address, user: "intrus", host: nil, target: "comptes", words: "", count: 1,
+            tool: nil,
             digest: "d2", evidence: "UPDATE comptes", decision: nil)
         let incident = try #require(
             TamperedLinks.attach(rows, to: [Incident([DeskFindings.finding("203.0.113.7", 1), act])]).first)

@@ -24,9 +24,10 @@ final class SocketClient {
 
     init(port: Int, target: String, headers: [String: String] = [:]) throws {
         raw = try RawClient(port: port)
+        let more = headers.map { "\($0): \($1)\r\n" }.joined()
         raw.send(
-            "GET \(target) HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                + headers.map { "\($0): \($1)\r\n" }.joined() + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+            "GET \(target) HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" + more
+                + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
         let answer = raw.receiveBytes { String(decoding: $0, as: UTF8.self).contains("\r\n\r\n") }
         let end = answer.firstRange(of: Array("\r\n\r\n".utf8))?.upperBound ?? answer.endIndex
         head = String(decoding: answer[..<end], as: UTF8.self)

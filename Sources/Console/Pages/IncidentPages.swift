@@ -198,13 +198,14 @@ enum IncidentPages {
                 "value": call.words("incident.persons_words", Dictionary(uniqueKeysWithValues: counts)),
             ]
         }
-        return (persons.map { [$0] } ?? []) + names.compactMap { name -> View? in
-            guard let value = document[name], !value.isNull else { return nil }
-            let texts = value.array?.compactMap(\.string) ?? value.string.map { [$0] } ?? []
-            guard !texts.isEmpty else { return nil }
-            let shown = texts.prefix(12).joined(separator: ", ") + (texts.count > 12 ? "…" : "")
-            return ["name": call.words("incident.fact_\(name)"), "value": String(shown.prefix(600))]
-        }
+        return (persons.map { [$0] } ?? [])
+            + names.compactMap { name -> View? in
+                guard let value = document[name], !value.isNull else { return nil }
+                let texts = value.array?.compactMap(\.string) ?? value.string.map { [$0] } ?? []
+                guard !texts.isEmpty else { return nil }
+                let shown = texts.prefix(12).joined(separator: ", ") + (texts.count > 12 ? "…" : "")
+                return ["name": call.words("incident.fact_\(name)"), "value": String(shown.prefix(600))]
+            }
     }
 }
 

@@ -292,7 +292,7 @@ public final class LogFollower {
 
     func learn(_ event: inout LogEvent, _ place: LinePlace) {
         engine.take(&event, place)
-        if settings.onIncidents != nil { memory.take(event) }
+        if settings.onIncidents != nil { memory.take(event, file: engine.sink.file, line: place.number) }
     }
 
     func take(_ record: Bytes, _ place: LinePlace, _ reader: LogReader, _ path: String) {

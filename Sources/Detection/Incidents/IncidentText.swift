@@ -91,7 +91,9 @@ public enum IncidentPage {
         item("Données lues", incident.dataRead)
         item("Données modifiées", incident.dataChanged)
         item("Laissé derrière", incident.persistence.map(\.act))
-        for line in TouchedText.lines(incident) { item(line.name.prefix(1).uppercased() + line.name.dropFirst(), [line.words]) }
+        for (name, words) in TouchedText.lines(incident) {
+            item(name.prefix(1).uppercased() + name.dropFirst(), [words])
+        }
         item("Restaurer au plus tard à", incident.safePoint.map { [Instant.text($0)] } ?? [])
         text += "<dt>À faire<dd><ul>" + incident.advice.map { "<li>\(escape($0))" }.joined() + "</ul></dl>"
         text += "<table class=findings><tr><th>heure<th>phase<th>constat<th>qui<th>quoi</tr>"

@@ -34,7 +34,8 @@ enum StatementReader {
         let isQuery = verb.equalsIgnoringCase("copy") && text.from(index).trimmed[0] == 40
         let isCopy = verb.equalsIgnoringCase("copy") && !isQuery
         let isChange = ["update", "delete", "insert", "truncate", "merge"].contains { verb.equalsIgnoringCase($0) }
-        guard isCopy || isQuery || isChange || verb.equalsIgnoringCase("select") || verb.equalsIgnoringCase("with") else { return }
+        guard isCopy || isQuery || isChange || verb.equalsIgnoringCase("select") || verb.equalsIgnoringCase("with")
+        else { return }
         var reading = Reading()
         // A table stands behind these words; behind COPY, UPDATE and TRUNCATE it stands at once.
         var awaitsTable = isCopy || verb.equalsIgnoringCase("update") || verb.equalsIgnoringCase("truncate")

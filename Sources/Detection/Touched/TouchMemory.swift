@@ -7,6 +7,8 @@ struct TouchMemory {
         let user: String
         let object: TouchedObject
         let isChange: Bool
+        let file: String
+        let line: Int64
     }
 
     static let entriesMax = 200_000
@@ -17,11 +19,11 @@ struct TouchMemory {
 
     init(most: Int = Self.entriesMax) { self.most = most }
 
-    mutating func take(_ event: LogEvent) {
+    mutating func take(_ event: LogEvent, file: String, line: Int64) {
         TouchReader.read(event) { object, isChange in
             let entry = Entry(
                 time: event.time, address: event.address, user: event.user.text(max: 200), object: object,
-                isChange: isChange)
+                isChange: isChange, file: file, line: line)
             if entries.count < most { entries.append(entry) } else { entries[next] = entry }
             next = (next + 1) % most
         }
@@ -32,7 +34,8 @@ struct TouchMemory {
         incidents.map { incident in
             var incident = incident
             let actors = IncidentActors(incident)
-            for entry in entries where actors.acted(entry.address, user: entry.user, at: entry.time) {
+            for entry in entries
+            where actors.acted(entry.address, user: entry.user, at: entry.time, file: entry.file, line: entry.line) {
                 incident.touched.add(entry.object, isChange: entry.isChange, at: entry.time)
             }
             return incident

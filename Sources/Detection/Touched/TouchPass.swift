@@ -19,7 +19,14 @@ extension LogAnalysis {
                 func body(_ record: Bytes, _ place: LinePlace) {
                     _ = reader.read(record) { event in
                         WebLogin.classify(&event)
-                        Self.attribute(event, skew: source.skew, actors, &incidents)
+                        let at = event.time - source.skew
+                        guard actors.contains(where: { $0.mayHaveActed(from: at, to: at) }) else { return }
+                        for (index, actor) in actors.enumerated()
+                        where actor.acted(
+                            event.address, user: event.user.text(max: 200), at: at, file: path, line: place.number)
+                        {
+                            TouchReader.read(event) { incidents[index].touched.add($0, isChange: $1, at: at) }
+                        }
                     }
                 }
                 while let block = blocks.next() {
@@ -30,15 +37,5 @@ extension LogAnalysis {
             }
         }
         return incidents
-    }
-
-    private static func attribute(
-        _ event: LogEvent, skew: Int64, _ actors: [IncidentActors], _ incidents: inout [Incident]
-    ) {
-        let time = event.time - skew
-        for (index, actor) in actors.enumerated()
-        where actor.acted(event.address, user: event.user.text(max: 200), at: time) {
-            TouchReader.read(event) { incidents[index].touched.add($0, isChange: $1, at: time) }
-        }
     }
 }

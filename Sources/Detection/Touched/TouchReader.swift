@@ -64,7 +64,7 @@ enum TouchReader {
         if event.kind == .login, !event.user.isEmpty { user(event, isChange: false, take) }
         let isChange =
             !(event.method.equals("GET") || event.method.equals("HEAD") || event.method.equals("OPTIONS")
-                || event.method.isEmpty)
+            || event.method.isEmpty)
         var holder: TouchedObject.Kind?
         var last = Bytes.empty
         var start = 0

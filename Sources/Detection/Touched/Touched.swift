@@ -74,28 +74,40 @@ public struct PersonsTouched: Sendable, Hashable {
 
 /// Who acted in an incident, and when: whose lines are the attack's own.
 struct IncidentActors {
+    private struct Line: Hashable {
+        let file: String
+        let number: Int64
+    }
+
     private let addresses: Set<NetworkAddress>
     private let users: Set<String>
+    /// Lines that findings stand on are the attack's, whoever lent his name.
+    private let lines: Set<Line>
     private let from: Int64
     private let until: Int64
 
     /// A threshold is reached behind the first acts; what was begun goes on for a while.
     private static let margin = 3600 * Instant.second
+    private static let takeovers: Set<String> = ["account_takeover", "outside_admin_login"]
 
     init(_ incident: Incident) {
         addresses = Set(incident.addresses)
-        users = Set(
-            incident.findings.filter { $0.rule.phase != .credentialAccess }.compactMap(\.user).filter {
-                !Correlator.shared.contains($0)
-            })
+        // Behind the application's own user stand all clients: only who came from outside, or took an account, is one.
+        let own = incident.findings.filter { finding in
+            finding.rule.phase != .credentialAccess
+                && (Self.takeovers.contains(finding.rule.kind) || finding.address.map { !$0.isInside } ?? false)
+        }
+        users = Set(own.compactMap(\.user).filter { !Correlator.shared.contains($0) })
+        lines = Set(incident.findings.filter { $0.line > 0 }.map { Line(file: $0.file, number: $0.line) })
         from = incident.from - Self.margin
         until = incident.until + Self.margin
     }
 
     /// A line with an address from outside is the attack's when the address is: the owner of an account that was taken
     /// over goes on using it. Without one the user decides.
-    func acted(_ address: NetworkAddress, user: String, at time: Int64) -> Bool {
+    func acted(_ address: NetworkAddress, user: String, at time: Int64, file: String, line: Int64) -> Bool {
         guard time >= from, time <= until else { return false }
+        if lines.contains(Line(file: file, number: line)) { return true }
         if !address.isNone, !address.isInside { return addresses.contains(address) }
         return !user.isEmpty && users.contains(user)
     }

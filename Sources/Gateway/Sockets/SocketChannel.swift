@@ -50,7 +50,8 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
                     channel.eventLoop.makeSucceededFuture(open(head) == nil ? nil : HTTPHeaders())
                 },
                 upgradePipelineHandler: { channel, head in
-                    channel.eventLoop.makeCompletedFuture { try Self.makeSocket(channel, open(head)) { register.add($0, from: address(head), channel) }
+                    channel.eventLoop.makeCompletedFuture {
+                        try Self.makeSocket(channel, open(head)) { register.add($0, from: address(head), channel) }
                     }
                 })
             let (settings, quick) = (settings, quick)
