@@ -136,6 +136,7 @@ private func statement(_ text: String, detail: String = "") -> String {
         }
         var finding = DeskFindings.finding("203.0.113.7", 1)
         finding.time = 1_792_497_600 * Instant.second
+        finding.until = finding.time
         let incident = try #require(memory.attributed(to: [Incident([finding])]).first)
         #expect(incident.touched.keys(of: .account) == ["3", "4", "5"])
     }

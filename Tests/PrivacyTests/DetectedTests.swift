@@ -47,14 +47,16 @@ import Web
         }
     }
 
-    @Test("reports count the persons that came to light, also after the incident was registered") func persons() async throws {
+    @Test("reports count the persons that came to light, also after the incident was registered")
+    func persons() async throws {
         try await PrivacyStage.run { stage in
             try await Self.detect(stage, "D-1", severity: "high")
             let reference = try #require(try await stage.desk.openDetected().first)
             try await stage.database.run(
                 """
                 select detection.touch(i.id, jsonb_build_array(
-                    jsonb_build_object('s', 'log', 'k', 'table', 'n', 'clients', 'r', true, 'c', false, 'f', 1, 'l', 2, 'a', 7)))
+                    jsonb_build_object(
+                        's', 'log', 'k', 'table', 'n', 'clients', 'r', true, 'c', false, 'f', 1, 'l', 2, 'a', 7)))
                 from detection.incidents i
                 """)
             let clients = try await stage.count("select count(*) from clients")

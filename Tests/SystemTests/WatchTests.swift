@@ -140,7 +140,8 @@ import Testing
         #expect(kept.split(separator: "\n").count >= attacks.count, "\(kept)")
         // Not refused, and noted or not, by the path.
         for (path, isNoted) in [("cartes", true), ("beneficiaires", false), ("cartes_x", false)] {
-            let target = "/rest/v1/\(path)?select=id&pan_fin=eq.x'%20union%20select%20usename,passwd%20from%20pg_shadow--"
+            let attack = "x'%20union%20select%20usename,passwd%20from%20pg_shadow--"
+            let target = "/rest/v1/\(path)?select=id&pan_fin=eq.\(attack)"
             let answer = try await bank.request("GET", target)
             let isRefused = answer.body.contains("request_refused")
             #expect(isRefused == (path == "cartes_x"), "\(path): \(answer.status) \(answer.body)")
