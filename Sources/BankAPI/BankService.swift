@@ -66,7 +66,8 @@ public struct BankService: Sendable {
     public func handle(_ request: ApiRequest, actor: Actor) async -> ApiResponse {
         do {
             let (route, path) = try RouteTable.find(request.method, request.path)
-            let caller = try BankCaller(actor)
+            var caller = try BankCaller(actor)
+            caller.origin = request.origin
             guard limiter.admits(caller.user, at: core.clock()) else {
                 throw BankProblem(
                     429, code: "too_many_requests", message: "too many requests in this minute",
@@ -133,5 +134,17 @@ public struct BankService: Sendable {
             ).response
         }
         return .json(OpenAPIDocument.text)
+    }
+}
+
+extension ApiRequest {
+    private static let deviceMax = 200
+
+    /// A program names its device in `X-Device-Id`.
+    fileprivate var origin: PaymentOrigin {
+        let device = HTTPField.Name("X-Device-Id").flatMap { fields[$0] }
+        return PaymentOrigin(
+            address: remoteAddress,
+            device: device.flatMap { $0.isEmpty || $0.utf8.count > Self.deviceMax ? nil : $0 })
     }
 }

@@ -47,8 +47,11 @@ struct FraudCommand: AsyncParsableCommand {
             help: ArgumentHelp("First days of the test weeks.", valueName: "date"))
         var tests = ["2018-08-08", "2018-08-15", "2018-08-22"]
 
-        @Option(help: ArgumentHelp("15 (the handbook's) or own.", valueName: "set"))
-        var columns = "own"
+        @Option(
+            help: ArgumentHelp(
+                "15 (the handbook's) or own; of a simulated bank own or bank, which sees devices, places and flows too.",
+                valueName: "set"))
+        var columns: String?
 
         @Option(help: "Of the model's random choices.")
         var seed = 42
@@ -66,15 +69,15 @@ struct FraudCommand: AsyncParsableCommand {
             try await CommandRunner.run(json: json) {
                 guard let folder else {
                     for line in try FraudSimulation.run(
-                        clients: clients, days: days, seed: UInt64(bitPattern: Int64(seed)))
+                        clients: clients, days: days, seed: UInt64(bitPattern: Int64(seed)), columns: columns)
                     {
                         Terminal.output(line)
                     }
                     return 0
                 }
                 var request = FraudEvaluation.Request(
-                    folder: folder, trainDays: trainDays, labelDelay: labelDelay, tests: tests, columns: columns,
-                    seed: seed)
+                    folder: folder, trainDays: trainDays, labelDelay: labelDelay, tests: tests,
+                    columns: columns ?? "own", seed: seed)
                 request.answers = answers
                 let report = try FraudEvaluation.handbook(request)
                 if json { Terminal.output(report.json) } else { for line in report.lines { Terminal.output(line) } }

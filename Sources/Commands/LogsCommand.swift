@@ -30,6 +30,12 @@ struct LogsCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Keep the incidents in the bank that is there.", valueName: "data-dir"))
         var record: String?
 
+        @Option(
+            help: ArgumentHelp(
+                "What a recovery found tampered with, to link rows with acts; with --record the last one's is taken.",
+                valueName: "findings.jsonl"))
+        var rows: String?
+
         @Flag(help: "Answer in JSON.")
         var json = false
 
@@ -56,6 +62,7 @@ struct LogsCommand: AsyncParsableCommand {
                 request.rules = rules
                 request.logLinePrefix = logLinePrefix
                 request.recordsInto = record
+                request.tampered = rows
                 request.tuning = tuning.tuning
                 let printer = ProgressPrinter(style: json ? .quiet : .bar)
                 defer { printer.finish() }
@@ -127,6 +134,10 @@ struct LogsCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Gets: ban ADDRESS SECONDS, and later: unban ADDRESS.", valueName: "program"))
         var hook: String?
 
+        @Option(
+            help: ArgumentHelp("Keep incidents and decisions in the bank that is there.", valueName: "data-dir"))
+        var record: String?
+
         @Option(help: ArgumentHelp("How long a ban lasts.", valueName: "seconds"))
         var banSeconds = 3600
 
@@ -137,7 +148,9 @@ struct LogsCommand: AsyncParsableCommand {
             guard (1...31_536_000).contains(banSeconds) else {
                 throw ValidationError("--ban-seconds takes 1 to 31536000")
             }
-            guard !ban || responses != nil else { throw ValidationError("--ban needs --responses") }
+            guard !ban || responses != nil || record != nil else {
+                throw ValidationError("--ban needs --responses or --record")
+            }
         }
 
         @OptionGroup var tuning: LogTuning
@@ -153,6 +166,7 @@ struct LogsCommand: AsyncParsableCommand {
                 (request.responses, request.bans, request.hook) = (responses, ban, hook)
                 (request.banSeconds, request.protected) = (banSeconds, protect)
                 request.tuning = tuning.tuning
+                request.recordsInto = record
                 let count = try await LogsService.follow(request) { Terminal.output($0) }
                 Terminal.output("\(count) lignes suivies (lines followed)")
                 return 0

@@ -104,6 +104,8 @@ struct ServeCommand: AsyncParsableCommand {
             valueName: "days"))
     var fraudRetrain: Int?
 
+    @OptionGroup var tuning: LogTuning
+
     @Flag(help: "Do what follows from findings; otherwise it is only written down.")
     var respond = false
 
@@ -118,6 +120,9 @@ struct ServeCommand: AsyncParsableCommand {
             throw ValidationError("--fraud-retrain takes 1 to 365 days")
         }
         guard !respond || !watch.isEmpty else { throw ValidationError("--respond needs --watch") }
+        guard !watch.isEmpty || tuning.suppress == nil && tuning.map.isEmpty else {
+            throw ValidationError("--suppress and --map need --watch")
+        }
         for text in ceiling where RoleCeiling(text) == nil {
             throw ValidationError(
                 "--ceiling \(text) is no ceiling: give ROLE=ROWS or ROLE=ROWS:COST, as in anon=1000:100000")
@@ -170,9 +175,12 @@ struct ServeCommand: AsyncParsableCommand {
             request.breachedPasswords = breachedPasswords
             request.ceilings = ceiling.compactMap { RoleCeiling($0) }
             request.fraudRetrainingDays = fraudRetrain
+            request.places = tuning.geo
             if let smtp { request.mailRelay = try relay(smtp) }
             if !watch.isEmpty {
-                request.watching = ServeRequest.Watching(places: watch, responds: respond, protected: protect)
+                var watching = ServeRequest.Watching(places: watch, responds: respond, protected: protect)
+                watching.tuning = tuning.tuning
+                request.watching = watching
             }
             if waf != "off" {
                 var inspection = ServeRequest.Inspection(refuses: waf == "block", log: wafLog)

@@ -9,6 +9,8 @@ public struct LogAnalysis: Sendable {
     public var onFinding: (@Sendable (Finding) -> Void)?
     /// What is wrong with a sealed journal; nil for a file that is none (`SealedJournal.problems`).
     public var checkSeal: (@Sendable (String) -> [String]?)?
+    /// What a recovery found tampered with, to be linked with the acts that made it.
+    public var tampered: [TamperedRow] = []
 
     public init() {}
 
@@ -35,10 +37,17 @@ public struct LogAnalysis: Sendable {
     public struct Result: Sendable {
         public let sources: [SourceReport]
         public let findings: [Finding]
-        public let incidents: [Incident]
+        public internal(set) var incidents: [Incident]
         public let dropped: Int64
         public let raised: Int64
         public let seconds: Double
+
+        /// With what the bank that keeps the incidents says of the persons.
+        public mutating func tell(_ recorded: [DetectionDesk.Recorded]) {
+            for (index, made) in recorded.enumerated() where incidents.indices.contains(index) {
+                incidents[index].persons = made.persons
+            }
+        }
     }
 
     private static let samplesMax = 20
@@ -77,9 +86,10 @@ public struct LogAnalysis: Sendable {
         let seconds = (clock.now - start) / .seconds(1)
         for (index, skew) in ClockSkew.estimate(anchors).enumerated() { sources[index].skew = skew }
         let findings = Self.corrected(engine.sink.findings, sources).sorted { $0.time < $1.time }
+        let incidents = TamperedLinks.attach(
+            tampered, to: try touched(by: Correlator().incidents(findings), files.sets, sources))
         return Result(
-            sources: sources, findings: findings, incidents: Correlator().incidents(findings),
-            dropped: engine.sink.dropped,
+            sources: sources, findings: findings, incidents: incidents, dropped: engine.sink.dropped,
             raised: engine.sink.raised, seconds: seconds)
     }
 
@@ -122,7 +132,7 @@ public struct LogAnalysis: Sendable {
     }
 
     /// The year of a set's first syslog line: back from the last file's date, by the times that months wrap.
-    private static func firstYear(_ set: LogFiles.LogSet) throws -> Int {
+    static func firstYear(_ set: LogFiles.LogSet) throws -> Int {
         let calendar = Calendar(identifier: .gregorian)
         let modified = set.files.last.flatMap {
             try? FileManager.default.attributesOfItem(atPath: $0)[.modificationDate] as? Date

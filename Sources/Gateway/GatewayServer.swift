@@ -71,8 +71,9 @@ public struct GatewayServer: Sendable {
             certificates = try Certificates(certificate: certificate, key: key)
         }
         let lines = mounts.lazy.compactMap(\.lane).first.map { LineKeeper($0) }
+        let register = SocketRegister()
         let main = Application(
-            responder: responder, server: builder(certificates, responder, lines),
+            responder: responder, server: builder(certificates, responder, lines, register),
             configuration: .init(address: .hostname(settings.host, port: settings.port), backlog: 1024),
             onServerRunning: { heard(main: $0.localAddress?.port) }, logger: logger)
         var services: [any Service] = [main, LogFlusher(log: log), LagWatch(meter: lag)]
@@ -87,6 +88,7 @@ public struct GatewayServer: Sendable {
             let pause = settings.limits.certificateCheckPause
             services.append(Work { try await certificates.watch(every: pause) })
         }
+        if let isBanned = settings.isBanned { services.append(Work { try await register.watch(isBanned) }) }
         services += work.map { Work(body: $0) }
         var configuration = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
@@ -116,17 +118,20 @@ public struct GatewayServer: Sendable {
     }
 
     private func builder(
-        _ certificates: Certificates?, _ responder: GatewayResponder, _ lines: LineKeeper?
+        _ certificates: Certificates?, _ responder: GatewayResponder, _ lines: LineKeeper?, _ register: SocketRegister
     ) -> HTTPServerBuilder {
         let (settings, open) = (settings, opener())
         let quick = QuickAnswers(
             lane: { lines?.lines(on: $0) }, answer: { responder.quick($0, peer: $1, loop: $2, lane: $3, deliver: $4) })
         guard let certificates else {
-            return HTTPServerBuilder { SocketChannel(responder: $0, settings: settings, open: open, quick: quick) }
+            return HTTPServerBuilder {
+                SocketChannel(responder: $0, settings: settings, open: open, quick: quick, register: register)
+            }
         }
         return HTTPServerBuilder { responder in
             SecureChannel(
-                one: SocketChannel(responder: responder, settings: settings, open: open, quick: quick),
+                one: SocketChannel(
+                    responder: responder, settings: settings, open: open, quick: quick, register: register),
                 two: HTTP2Channel(
                     responder: responder,
                     configuration: HTTP2ChannelConfiguration(idleTimeout: settings.limits.idleTimeMax)),

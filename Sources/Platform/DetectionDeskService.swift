@@ -25,6 +25,9 @@ struct DetectionDeskService: Sendable {
             }
             return block
         }
+        // What can not be read ends the start, not the watch.
+        var options = DetectionOptions()
+        try request.watching?.tuning.apply(to: &options)
         let desk = DetectionDesk(database: database, protected: protected)
         try await desk.refresh()
         return DetectionDeskService(
@@ -61,6 +64,7 @@ struct DetectionDeskService: Sendable {
         var settings = LogFollower.Settings()
         settings.places = watching.places
         settings.options.rules = LogsService.shippedRules
+        try watching.tuning.apply(to: &settings.options)
         // The tokens that a recovery gives the logs of the time before: an address keeps its own.
         let pseudonyms = BlindIndex(root: try KeyProvider.file(data.indexKey).key(), purpose: "logs")
         settings.keep = desk.intake("serve") { pseudonyms.token($0) }
@@ -79,7 +83,7 @@ struct DetectionDeskService: Sendable {
         }
     }
 
-    private static func perform(_ act: ResponseDesk.Act, _ desk: DetectionDesk) async {
+    static func perform(_ act: ResponseDesk.Act, _ desk: DetectionDesk) async {
         switch act {
         case .ban(let address, let seconds, let rule):
             // Whoever came in by guessing from there is put out too.
@@ -91,6 +95,12 @@ struct DetectionDeskService: Sendable {
                 else { continue }
                 _ = try? await desk.respond(order, by: "rule:" + rule, isAutomatic: true)
             }
+        case .plan(let address, let seconds, let rule):
+            guard
+                let order = try? ResponseOrder(
+                    .banAddress, address, reason: "rule \(rule)", seconds: seconds, isDryRun: true)
+            else { return }
+            _ = try? await desk.respond(order, by: "rule:" + rule, isAutomatic: true)
         case .unban(let address): _ = try? await desk.takeBack(.banAddress, address, by: "time")
         }
     }

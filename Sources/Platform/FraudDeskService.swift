@@ -1,6 +1,7 @@
 internal import Bank
 internal import BankAPI
 internal import Cryptography
+internal import Detection
 internal import Evidence
 internal import Foundation
 internal import Fraud
@@ -15,22 +16,25 @@ struct FraudDeskService: Sendable {
     private let key: SigningKey
     /// How often a candidate is trained on the bank's own decisions; nil: only by hand.
     private let retrainingDays: Int?
+    private let places: GeoDatabase?
 
     static let lookEvery: Duration = .seconds(5)
     private static let driftSeconds: Int64 = 900
 
-    /// - Parameter database: owns schema `fraud`.
+    /// - Parameters:
+    ///   - database: owns schema `fraud`.
+    ///   - places: where addresses are.
     static func open(
-        _ database: Database, data: DataDirectory, retrainingDays: Int? = nil
+        _ database: Database, data: DataDirectory, retrainingDays: Int? = nil, places: GeoDatabase? = nil
     ) async throws -> FraudDeskService {
         try await Migrator(database).apply([try EvidenceMigrations.set(), try FraudMigrations.set()])
-        let plan = try FeaturePlan(.shipped(), set: "own")
+        let plan = try FeaturePlan(.shipped(), set: "bank")
         let key = try SigningKey.open(path: data.evidenceKey)
         let desk = FraudDesk(database: database, plan: plan, trusted: [key.publicKey])
         let rules = try Rulebook.shippedPath()
         let service = FraudDeskService(
             desk: desk, rules: rules, tests: String(rules.dropLast(".yml".count)) + ".tests.yml", key: key,
-            retrainingDays: retrainingDays)
+            retrainingDays: retrainingDays, places: places)
         try service.desk.reloadRules(path: service.rules, testsPath: service.tests)
         // A model that is refused must not keep the bank from opening: the fallback decides until another is there.
         try? await desk.reloadModels()
@@ -38,7 +42,7 @@ struct FraudDeskService: Sendable {
     }
 
     /// Judges the orders of clients and the payments by their cards: the account stands for the client, whom it pays or the
-    /// merchant's terminal for the terminal.
+    /// merchant's terminal for the terminal; devices and addresses are numbers made of their names.
     var screen: PaymentScreen {
         PaymentScreen(
             isOn: { [desk] in desk.current.champion != nil },
@@ -50,24 +54,36 @@ struct FraudDeskService: Sendable {
                     "customer": account.rawValue, "terminal": PaymentRequest.number(of: "terminal \(payment.terminal)"),
                 ]
                 return try await Self.judge(
-                    desk, "carte \(account.rawValue) \(payment.key.rawValue)", payment.amount, entities, tx)
+                    desk, [:], "carte \(account.rawValue) \(payment.key.rawValue)", payment.amount, entities, tx)
             },
-            judge: { [desk] order, tx in
+            judging: { [desk, places] order, origin, tx in
                 try await Self.judge(
-                    desk, "virement \(order.debit.rawValue) \(order.key.rawValue)", order.amount,
+                    desk, Self.context(origin, places), "virement \(order.debit.rawValue) \(order.key.rawValue)",
+                    order.amount,
                     ["customer": order.debit.rawValue, "terminal": order.credit.rawValue], tx)
             })
     }
 
+    private static func context(_ origin: PaymentOrigin?, _ places: GeoDatabase?) -> [String: Int64] {
+        guard let origin else { return [:] }
+        var context = ["address": PaymentRequest.number(of: "address \(origin.address)")]
+        if let device = origin.device { context["device"] = PaymentRequest.number(of: "device \(device)") }
+        guard let point = places?.point(of: origin.address) else { return context }
+        context["place"] = Place.key(latitude: point.latitude, longitude: point.longitude)
+        if !point.country.isEmpty { context["country"] = PaymentRequest.number(of: "country \(point.country)") }
+        return context
+    }
+
     private static func judge(
-        _ desk: FraudDesk, _ key: String, _ amount: Money, _ entities: [String: Int64], _ tx: Transaction
+        _ desk: FraudDesk, _ context: [String: Int64], _ key: String, _ amount: Money, _ entities: [String: Int64],
+        _ tx: Transaction
     ) async throws -> PaymentScreen.Verdict {
-        let decision = try await desk.decide(
-            PaymentRequest(
-                payment: PaymentRequest.number(of: key), key: String(key.prefix(200)),
-                time: Int64(Date().timeIntervalSince1970 * 1_000_000), minor: amount.minor, entities: entities,
-                keepsTime: false),
-            in: tx)
+        var request = PaymentRequest(
+            payment: PaymentRequest.number(of: key), key: String(key.prefix(200)),
+            time: Int64(Date().timeIntervalSince1970 * 1_000_000), minor: amount.minor, entities: entities,
+            keepsTime: false)
+        request.context = context
+        let decision = try await desk.decide(request, in: tx)
         switch decision.verdict {
         case .allow: return .pass
         case .stepUp: return .proof

@@ -41,7 +41,7 @@ public enum FraudService {
             throw FraudProblem.make(
                 "fraud_data_unreadable", "there are no transactions", "Give a folder that has some.")
         }
-        let plan = try FeaturePlan(.shipped(), set: "own")
+        let plan = try FeaturePlan(.shipped(), set: "bank")
         let end = try until.map { try HandbookProtocol.day($0) } ?? (table.day(table.count - 1) + 1)
         let days = (end - trainDays)..<end
         let held = table.rows(from: days.lowerBound, to: days.upperBound)
@@ -114,13 +114,13 @@ public enum FraudService {
         }
         let key = try SigningKey.open(path: DataDirectory(dataDirectory).evidenceKey)
         return try ModelFile.open(
-            Array(bytes), trusted: [key.publicKey], plan: FeaturePlan(.shipped(), set: "own"))
+            Array(bytes), trusted: [key.publicKey], plan: FeaturePlan(.shipped(), set: "bank"))
     }
 
     /// Tries the rules' own examples.
     public static func testRules(path: String?) throws -> (lines: [String], isClean: Bool) {
         let path = try path ?? Rulebook.shippedPath()
-        let book = try Rulebook.read(path: path, plan: FeaturePlan(.shipped(), set: "own"))
+        let book = try Rulebook.read(path: path, plan: FeaturePlan(.shipped(), set: "bank"))
         let failures = try RuleTests.run(path: String(path.dropLast(".yml".count)) + ".tests.yml", book)
         var lines = failures.map { "\($0.rule): \($0.words)" }
         lines.append(

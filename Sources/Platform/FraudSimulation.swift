@@ -7,7 +7,8 @@ public enum FraudSimulation {
     /// Days at the end that are judged; the model learns from those before, whose labels are known.
     static let judgedDays = 28
 
-    public static func run(clients: Int, days: Int, seed: UInt64) throws -> [String] {
+    /// - Parameter columns: the set of columns that the models see; nil: the bank's own desk's.
+    public static func run(clients: Int, days: Int, seed: UInt64, columns: String? = nil) throws -> [String] {
         guard days >= judgedDays + 56, days <= 1_000, clients >= 200 else {
             throw FraudProblem.make(
                 "fraud_request_invalid", "\(clients) clients over \(days) days can not be judged",
@@ -21,8 +22,8 @@ public enum FraudSimulation {
                 terminal: PaymentRequest.number(of: payment.payee), minor: Int64(payment.minor),
                 isFraud: payment.isForged)
         }
-        let table = try SimulatedFraud(genuine: genuine, seed: seed).table
-        let plan = try FeaturePlan(.shipped(), set: "own")
+        let table = try SimulatedFraud(genuine: genuine, seed: seed) { bank.payments[$0].isCard }.table
+        let plan = try FeaturePlan(.shipped(), set: columns ?? "bank")
         let end = table.day(table.count - 1) + 1
         let split = end - judgedDays
         let delay = Int(plan.labelDelaySeconds / 86_400)

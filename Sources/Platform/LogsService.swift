@@ -20,6 +20,8 @@ public enum LogsService {
         public var logLinePrefix: String?
         /// The bank that keeps the incidents; nil: none does.
         public var recordsInto: String?
+        /// The `findings.jsonl` of a recovery; nil: that of the bank that keeps the incidents, where it has one.
+        public var tampered: String?
         public var tuning = Tuning()
 
         public init() {}
@@ -59,18 +61,27 @@ public enum LogsService {
         analysis.progress = progress
         let writer = try request.findings.map { try FindingWriter(path: $0) }
         if let writer { analysis.onFinding = { writer.write($0) } }
-        let result = try analysis.run(request.places)
+        analysis.tampered = try tampered(request)
+        var result = try analysis.run(request.places)
         try writer?.finish()
+        var recorded: [DetectionDesk.Recorded] = []
+        if let directory = request.recordsInto {
+            let incidents = result.incidents
+            recorded = try await RespondService.with(directory) { try await $0.record(incidents, source: .analysis) }
+            result.tell(recorded)
+        }
         if let html = request.html { try write(IncidentPage.html(result.incidents, result.sources), to: html) }
         if let stix = request.stix { try write(StixBundle.json(result.incidents) + "\n", to: stix) }
         var lines = request.json ? [AnalysisText.json(result)] : AnalysisText.lines(result)
-        if let directory = request.recordsInto {
-            let recorded = try await RespondService.with(directory) {
-                try await $0.record(result.incidents, source: .analysis)
-            }
-            if !request.json { lines += recorded.map { "recorded  \($0.reference)  \($0.id)" } }
-        }
+        if !request.json { lines += recorded.map { "recorded  \($0.reference)  \($0.id)" } }
         return lines
+    }
+
+    private static func tampered(_ request: Request) throws -> [TamperedRow] {
+        if let path = request.tampered { return try TamperedRow.read(path) }
+        guard let directory = request.recordsInto else { return [] }
+        let path = DataDirectory(directory).path + "/recovery/findings.jsonl"
+        return FileManager.default.fileExists(atPath: path) ? try TamperedRow.read(path) : []
     }
 
     private static func write(_ text: String, to path: String) throws {
@@ -118,6 +129,8 @@ public enum LogsService {
         public var banSeconds = 3600
         /// Blocks of addresses that are never banned.
         public var protected: [String] = []
+        /// The bank that keeps incidents and decisions; nil: none does.
+        public var recordsInto: String?
         public var tuning = Tuning()
 
         public init() {}
@@ -125,6 +138,13 @@ public enum LogsService {
 
     /// Follows logs until the task is cancelled; `show` receives a line for each finding.
     public static func follow(_ request: Following, show: @escaping @Sendable (String) -> Void) async throws -> Int64 {
+        guard let directory = request.recordsInto else { return try await follow(request, nil, show) }
+        return try await RespondService.with(directory) { try await follow(request, $0, show) }
+    }
+
+    private static func follow(
+        _ request: Following, _ desk: DetectionDesk?, _ show: @escaping @Sendable (String) -> Void
+    ) async throws -> Int64 {
         var settings = LogFollower.Settings()
         settings.places = request.places
         settings.state = request.state
@@ -140,10 +160,14 @@ public enum LogsService {
             }
             settings.key = [UInt8](data)
         }
-        if let journal = request.responses {
+        if let journal = request.responses ?? (desk == nil ? nil : request.state + ".responses.jsonl") {
             settings.responses = (try policy(request), journal)
-            settings.perform = { await perform($0, request.hook, show) }
+            settings.perform = { act in
+                if let desk { await DetectionDeskService.perform(act, desk) }
+                await perform(act, request.hook, show)
+            }
         }
+        if let desk { settings.onIncidents = { _ = try await desk.record($0, source: .live) } }
         let follower = try LogFollower(settings)
         follower.onFinding = { show(AnalysisText.line($0)) }
         try await follower.run()
@@ -169,6 +193,7 @@ public enum LogsService {
         switch act {
         case .ban(let address, let seconds, _): arguments = ["ban", address, "\(seconds)"]
         case .unban(let address): arguments = ["unban", address]
+        case .plan: return
         }
         guard let hook else { return }
         let run = try? await ToolRun.run(hook, arguments, timeMax: .seconds(10))

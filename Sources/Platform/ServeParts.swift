@@ -26,7 +26,9 @@ struct ServeParts: Sendable {
                 databases.judging.configuration, address: request.address(port: request.port)) : nil
         let reports = data.path + "/reports"
         return ServeParts(
-            fraud: try await .open(databases.judging, data: data, retrainingDays: request.fraudRetrainingDays),
+            fraud: try await .open(
+                databases.judging, data: data, retrainingDays: request.fraudRetrainingDays,
+                places: try request.places.map { try GeoDatabase(path: $0) }),
             detection: try await .open(databases.rights, request),
             automation: try await .open(
                 databases.automation, data: data, settings: ServeService.automationSettings(request),

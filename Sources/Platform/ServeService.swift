@@ -79,6 +79,8 @@ public struct ServeRequest: Sendable {
         public var responds: Bool
         /// Blocks of addresses that are never banned.
         public var protected: [String]
+        /// What is known of the house: places, suppressions, names of fields.
+        public var tuning = LogsService.Tuning()
 
         public init(places: [String], responds: Bool, protected: [String]) {
             self.places = places
@@ -92,6 +94,8 @@ public struct ServeRequest: Sendable {
 
     /// Every so many days a fraud model is trained on the bank's own decisions; nil: never.
     public var fraudRetrainingDays: Int?
+    /// Where addresses are (`.mmdb` or CSV), for the places that orders come from; nil: nobody knows.
+    public var places: String?
 
     /// In place of the bank's own, for the roles that are named.
     public var ceilings: [RoleCeiling] = []

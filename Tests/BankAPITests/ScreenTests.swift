@@ -13,18 +13,21 @@ import Web
     /// Over 100 € a proof is asked for, over 200 € the bank looks, over 300 € it refuses; each asking leaves a row.
     private func with(_ body: @Sendable (BankStage) async throws -> Void) async throws {
         try await withTestDatabase(bankTemplate) { database in
-            try await database.run("create table vus (montant bigint not null)")
+            try await database.run("create table vus (montant bigint not null, adresse text)")
             try await database.run("grant insert, select on vus to service_role")
             let kek = try stageKey()
-            let screen = PaymentScreen(isOn: { true }) { order, tx in
-                try await tx.run("insert into public.vus (montant) values (\(order.amount.minor))")
-                switch order.amount.minor {
-                case ...10_000: return .pass
-                case ...20_000: return .proof
-                case ...30_000: return .held
-                default: return .refused
-                }
-            }
+            let screen = PaymentScreen(
+                isOn: { true },
+                judging: { order, origin, tx in
+                    try await tx.run(
+                        "insert into public.vus (montant, adresse) values (\(order.amount.minor), \(origin?.address))")
+                    switch order.amount.minor {
+                    case ...10_000: return .pass
+                    case ...20_000: return .proof
+                    case ...30_000: return .held
+                    default: return .refused
+                    }
+                })
             let service = BankService(
                 database: database,
                 secrets: BankSecrets(
@@ -54,6 +57,8 @@ import Web
             #expect(balance == 83_766)
             let seen = try await self.seen(stage)
             #expect(seen == [1_234, 1_234, 15_000, 15_000, 25_000, 35_000])
+            let addresses = try await stage.database.all("select distinct adresse from vus", as: String.self)
+            #expect(addresses == ["127.0.0.1"])
             try await stage.expectSound()
         }
     }

@@ -31,7 +31,7 @@ import Testing
     @Test("a model that learned from the first weeks stops most of the value, and disturbs few honest clients")
     func stopped() throws {
         let table = try bank().table
-        let plan = try FeaturePlan(Handbook.definition(), set: "own")
+        let plan = try FeaturePlan(Handbook.definition(), set: "bank")
         let end = table.day(table.count - 1) + 1
         let features = try FeatureTable(plan, over: table, held: table.rows(from: end - 70, to: end))
         var trainer = ModelTrainer(

@@ -22,10 +22,11 @@ final class SocketClient {
 
     var isOpen: Bool { head.hasPrefix("HTTP/1.1 101") }
 
-    init(port: Int, target: String) throws {
+    init(port: Int, target: String, headers: [String: String] = [:]) throws {
         raw = try RawClient(port: port)
+        let more = headers.map { "\($0): \($1)\r\n" }.joined()
         raw.send(
-            "GET \(target) HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            "GET \(target) HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" + more
                 + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
         let answer = raw.receiveBytes { String(decoding: $0, as: UTF8.self).contains("\r\n\r\n") }
         let end = answer.firstRange(of: Array("\r\n\r\n".utf8))?.upperBound ?? answer.endIndex

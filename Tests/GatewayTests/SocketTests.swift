@@ -36,6 +36,35 @@ import Web
         }
     }
 
+    @Test func `a socket that is open when its address is banned is closed, others are not`() async throws {
+        let banned = Mutex<Set<String>>([])
+        let isBanned: @Sendable (String) -> Bool = { address in banned.withLock { $0.contains(address) } }
+        try await Served.run({
+            $0.isBanned = isBanned
+            $0.trustedProxies = ["127.0.0.1"]
+        }) { served in
+            let target = "\(Self.path)?apikey=\(try served.key("anon"))&vsn=1.0.0"
+            try await blocking {
+                let his = try SocketClient(
+                    port: served.port, target: target, headers: ["X-Forwarded-For": "203.0.113.7"])
+                let other = try SocketClient(
+                    port: served.port, target: target, headers: ["X-Forwarded-For": "203.0.113.8"])
+                try #require(his.isOpen && other.isOpen)
+                his.push("phoenix", "heartbeat", [:])
+                #expect(his.message("phx_reply") != nil)
+                banned.withLock { _ = $0.insert("203.0.113.7") }
+                let frame = try #require(his.next())
+                #expect(frame.closeCode == 1008 && frame.text.contains("banned"), "\(frame.text)")
+                #expect(his.next() == nil && his.raw.isEnded)
+                other.push("phoenix", "heartbeat", [:])
+                #expect(other.message("phx_reply") != nil)
+                let again = try SocketClient(
+                    port: served.port, target: target, headers: ["X-Forwarded-For": "203.0.113.7"])
+                #expect(!again.isOpen)
+            }
+        }
+    }
+
     @Test func `a bad key is refused before the socket, and without a socket there is nothing`() async throws {
         try await Served.run { served in
             try await blocking {

@@ -47,6 +47,29 @@ import Web
         }
     }
 
+    @Test("reports count the persons that came to light, also after the incident was registered")
+    func persons() async throws {
+        try await PrivacyStage.run { stage in
+            try await Self.detect(stage, "D-1", severity: "high")
+            let reference = try #require(try await stage.desk.openDetected().first)
+            try await stage.database.run(
+                """
+                select detection.touch(i.id, jsonb_build_array(
+                    jsonb_build_object(
+                        's', 'log', 'k', 'table', 'n', 'clients', 'r', true, 'c', false, 'f', 1, 'l', 2, 'a', 7)))
+                from detection.incidents i
+                """)
+            let clients = try await stage.count("select count(*) from clients")
+            guard case .dora(let report) = try await stage.desk.report(reference, kind: .doraInitial, by: admin) else {
+                Issue.record("no DORA report")
+                return
+            }
+            #expect(clients > 2 && report["3.4"]?.value == "\(clients)", "\(report["3.4"]?.value ?? "-")")
+            let kept = try await stage.desk.dossier(of: clientID(1)).sections.first { $0.name == "incidents" }
+            #expect(kept?.rows.count == 1)
+        }
+    }
+
     @Test("a request's time left is a figure that the deadline's scenario watches") func deadline() async throws {
         try await PrivacyStage.run { stage in
             try await stage.database.run(

@@ -30,9 +30,26 @@ import Testing
         }
     }
 
-    @Test("counts each line once, however often it is killed and its file renamed")
+    /// Renames the set's files and begins a new one; older ones are packed now and then, or the file is copied and cut off.
+    static func rotate(_ log: String, _ rotations: Int) async throws {
+        for old in stride(from: rotations - 1, to: 0, by: -1) {
+            for ending in ["", ".gz", ".zst"] where FileManager.default.fileExists(atPath: "\(log).\(old)\(ending)") {
+                try FileManager.default.moveItem(
+                    atPath: "\(log).\(old)\(ending)", toPath: "\(log).\(old + 1)\(ending)")
+            }
+        }
+        try FileManager.default.moveItem(atPath: log, toPath: log + ".1")
+        try append("", to: log)
+        let tools = [("gzip", ["-f"]), ("zstd", ["-q", "-f", "--rm"])]
+        guard rotations % 3 > 0 else { return }
+        let (tool, arguments) = tools[rotations % 2]
+        let run = try await ToolRun.run("/usr/bin/" + tool, arguments + [log + ".1"], timeMax: .seconds(60))
+        #expect(run.status == 0, "\(run.errorText)")
+    }
+
+    @Test("counts each line once, however often it is killed and its file renamed and packed")
     func kills() async throws {
-        let rounds = ProcessInfo.processInfo.environment["DIGITALBANK_LONG"] == "1" ? 100 : 15
+        let rounds = ProcessInfo.processInfo.environment["DIGITALBANK_LONG"] == "1" ? 100 : 10
         let folder = FileManager.default.temporaryDirectory.appending(path: "follow-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: folder + "/logs", withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -67,15 +84,11 @@ import Testing
             while round == 0, !FileManager.default.fileExists(atPath: folder + "/state.json") {
                 try await Task.sleep(for: .milliseconds(5))
             }
-            if round % 4 == 3 {
+            if round % 3 == 2 {
                 try Self.append(rest, to: log)
                 rest = ""
                 rotations += 1
-                for old in stride(from: rotations - 1, to: 0, by: -1) {
-                    try FileManager.default.moveItem(atPath: log + ".\(old)", toPath: log + ".\(old + 1)")
-                }
-                try FileManager.default.moveItem(atPath: log, toPath: log + ".1")
-                try Self.append("", to: log)
+                try await Self.rotate(log, rotations)
             }
             kill(process.identifier, SIGKILL)
             while process.statusIfEnded() == nil { try await Task.sleep(for: .milliseconds(2)) }

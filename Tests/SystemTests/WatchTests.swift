@@ -11,10 +11,14 @@ import Testing
         try await ServedBank.run { bank in
             let logs = bank.data + "/watched"
             try FileManager.default.createDirectory(atPath: logs, withIntermediateDirectories: true)
+            let suppressions = bank.data + "/suppressions.yml"
+            let silence = "- {block: 198.51.100.0/24, until: 2099-01-01, reason: a scanner of the house}\n"
+            try silence.write(toFile: suppressions, atomically: true, encoding: .utf8)
             bank.kill(SIGTERM)
             try await bank.start(
                 "--watch", logs, "--respond", "--trusted-proxy", "127.0.0.1", "--protect", "192.0.2.0/24",
-                "--waf", "block", "--waf-log", bank.data + "/waf.jsonl")
+                "--waf", "block", "--waf-log", bank.data + "/waf.jsonl", "--waf-route", "/rest/v1/cartes=detect",
+                "--waf-route", "/rest/v1/beneficiaires=off", "--suppress", suppressions)
             func status(from address: String) async throws -> Int {
                 try await bank.request(
                     "GET", "/rest/v1/comptes?select=id&limit=1", headers: ["X-Forwarded-For": address]
@@ -22,7 +26,7 @@ import Testing
             }
             #expect(try await status(from: "203.0.113.7") == 200)
             try await Self.expectGuarded(bank)
-            let text = Self.guesses(from: ["203.0.113.7", "192.0.2.9"])
+            let text = Self.guesses(from: ["203.0.113.7", "192.0.2.9", "198.51.100.1"])
             let file = URL(filePath: logs + "/auth.log")
             let start = ContinuousClock.now
             try Data(text.utf8).write(to: file)
@@ -43,11 +47,12 @@ import Testing
             let database = Database(bank.cluster.configuration(database: "digitalbank_restored"))
             let lines = try await database.one(
                 "select count(*) from logs where horodatage > now() - interval '1 hour'", as: Int64.self)
-            #expect(lines == 62)
+            #expect(lines == 93)
             let kept = try await database.one(
                 "select count(*) from evidence.entries where kind in ('detection.incident', 'detection.response')",
                 as: Int64.self)
             #expect(kept >= 2)
+            try await Self.expectFollowed(bank, database)
             // By hand, from another process: within a second or so.
             let id = try await database.one(
                 "select id from detection.responses where action = 'ban_address' and ended_at is null", as: Int64.self)
@@ -67,6 +72,25 @@ import Testing
                 "respond", "do", "ban_address", "10.0.0.1", "--reason", "a mistake", "--data-dir", bank.data)
             #expect(refused.status != 0 && refused.error.contains("bank's own networks"), "\(refused.error)")
         }
+    }
+
+    /// A follower of its own keeps what it would do, and the incident, in the bank's journal.
+    private static func expectFollowed(_ bank: ServedBank, _ database: Database) async throws {
+        let logs = bank.data + "/elsewhere"
+        try FileManager.default.createDirectory(atPath: logs, withIntermediateDirectories: true)
+        try guesses(from: ["203.0.113.77"]).write(toFile: logs + "/auth.log", atomically: true, encoding: .utf8)
+        let run = try await Program.run(
+            "logs", "follow", logs, "--state", bank.data + "/elsewhere.json", "--record", bank.data, "--until-end")
+        #expect(run.status == 0, "\(run.error)")
+        let planned = try await database.one(
+            """
+            select count(*) || ' ' || (select count(*) from evidence.entries where kind = 'detection.response_planned')
+            from detection.responses where target = '203.0.113.77' and dry_run
+            """, as: String.self)
+        #expect(planned == "1 1")
+        let incidents = try await database.one(
+            "select count(*) from detection.incidents where '203.0.113.77' = any (addresses)", as: Int64.self)
+        #expect(incidents == 1)
     }
 
     /// Thirty guesses and a way in, from each address.
@@ -114,6 +138,19 @@ import Testing
             try await Task.sleep(for: .milliseconds(20))
         }
         #expect(kept.split(separator: "\n").count >= attacks.count, "\(kept)")
+        // Not refused, and noted or not, by the path.
+        for (path, isNoted) in [("cartes", true), ("beneficiaires", false), ("cartes_x", false)] {
+            let attack = "x'%20union%20select%20usename,passwd%20from%20pg_shadow--"
+            let target = "/rest/v1/\(path)?select=id&pan_fin=eq.\(attack)"
+            let answer = try await bank.request("GET", target)
+            let isRefused = answer.body.contains("request_refused")
+            #expect(isRefused == (path == "cartes_x"), "\(path): \(answer.status) \(answer.body)")
+            for _ in 0..<200 where isNoted && !kept.contains("/rest/v1/\(path)\"") {
+                kept = (try? String(contentsOfFile: bank.data + "/waf.jsonl", encoding: .utf8)) ?? ""
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            if path != "cartes_x" { #expect(kept.contains("/rest/v1/\(path)\"") == isNoted, "\(kept)") }
+        }
         #expect(!kept.contains("pg_shadow") && !kept.contains("document.cookie") && !kept.contains("jndi"), "\(kept)")
     }
 }

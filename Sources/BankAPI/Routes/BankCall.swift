@@ -12,6 +12,8 @@ struct BankCaller: Sendable, Hashable {
     /// What the token says; the database asks it itself.
     let isAdmin: Bool
     let actor: Actor
+    /// Whence the call came.
+    var origin: PaymentOrigin?
 
     init(_ actor: Actor) throws(BankProblem) {
         guard actor.role == "authenticated", let subject = actor.subject, let user = UUID(uuidString: subject) else {

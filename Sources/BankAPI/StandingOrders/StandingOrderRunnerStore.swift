@@ -44,7 +44,7 @@ struct StandingOrderRunner: Sendable {
                     debit: AccountID(try next.decode(0)), credit: AccountID(try next.decode(1)),
                     amount: Money(minor: try next.decode(2), currency: currency), key: key)
                 order.channel = "permanent"
-                switch try await screen.judge(order, tx) {
+                switch try await screen.judge(order, nil, tx) {
                 case .pass, .proof: break
                 case .held: refusal = "payment_held"
                 case .refused: refusal = "payment_refused"

@@ -1,6 +1,18 @@
 public import Bank
 public import Postgres
 
+/// Whence an order came, as the server saw it.
+public struct PaymentOrigin: Sendable, Hashable {
+    public let address: String
+    /// What the client's program calls its device, if it does.
+    public let device: String?
+
+    public init(address: String, device: String?) {
+        self.address = address
+        self.device = device
+    }
+}
+
 /// Whether an order may be executed, asked in the transaction that executes it: what the screen keeps stands when the money
 /// has moved.
 public struct PaymentScreen: Sendable {
@@ -15,8 +27,8 @@ public struct PaymentScreen: Sendable {
 
     /// False while nothing would judge: orders then travel in lots.
     let isOn: @Sendable () -> Bool
-    /// Runs as the bank itself.
-    let judge: @Sendable (TransferOrder, Transaction) async throws -> Verdict
+    /// Runs as the bank itself. Without an origin the bank's own clock orders.
+    let judge: @Sendable (TransferOrder, PaymentOrigin?, Transaction) async throws -> Verdict
     /// The same of a payment by card, with the account that the card draws on; nil judges none.
     let judgeCard: (@Sendable (CardPayment, AccountID, Transaction) async throws -> Verdict)?
     /// Told what a client says of a payment that was judged: its number, whether it is fraud, who says so.
@@ -28,10 +40,20 @@ public struct PaymentScreen: Sendable {
         judgeCard: (@Sendable (CardPayment, AccountID, Transaction) async throws -> Verdict)? = nil,
         judge: @escaping @Sendable (TransferOrder, Transaction) async throws -> Verdict
     ) {
+        self.init(isOn: isOn, hear: hear, judgeCard: judgeCard, judging: { order, _, tx in try await judge(order, tx) })
+    }
+
+    /// - Parameter judging: also told whence the order came.
+    public init(
+        isOn: @escaping @Sendable () -> Bool,
+        hear: (@Sendable (Int64, Bool, String) async throws -> Void)? = nil,
+        judgeCard: (@Sendable (CardPayment, AccountID, Transaction) async throws -> Verdict)? = nil,
+        judging: @escaping @Sendable (TransferOrder, PaymentOrigin?, Transaction) async throws -> Verdict
+    ) {
         self.isOn = isOn
         self.hear = hear
         self.judgeCard = judgeCard
-        self.judge = judge
+        judge = judging
     }
 
     /// The same, where some accounts' orders need one more proof whatever the judge says.
@@ -46,8 +68,8 @@ public struct PaymentScreen: Sendable {
                 let verdict = isOn() ? try await judgeCard?(payment, account, tx) ?? .pass : .pass
                 return verdict == .pass && needsProof(account.rawValue) ? .proof : verdict
             },
-            judge: { order, tx in
-                let verdict = isOn() ? try await judge(order, tx) : .pass
+            judging: { order, origin, tx in
+                let verdict = isOn() ? try await judge(order, origin, tx) : .pass
                 return verdict == .pass && needsProof(order.debit.rawValue) ? .proof : verdict
             })
     }
@@ -70,7 +92,8 @@ struct ScreenedTransfers: Sendable {
         let answer = try await core.store.database.transaction { tx -> Answer in
             try await tx.run(BankStore.bankSettings)
             // The verdict on a refused order is kept too: an attempt tells something.
-            if let refusal = Self.refusal(try await screen.judge(order, tx), caller) { return .refusal(refusal) }
+            let verdict = try await screen.judge(order, caller.origin, tx)
+            if let refusal = Self.refusal(verdict, caller) { return .refusal(refusal) }
             let items = try await LedgerStore(tx).transfer(batch: [order], mode: .continue, channel: order.channel)
             guard let item = items.first else { throw ProblemTable.unexpected }
             return .outcome(item.outcome)
@@ -88,7 +111,9 @@ struct ScreenedTransfers: Sendable {
         return try await core.store.database.transaction { tx in
             try await tx.run(BankStore.bankSettings)
             var refusals: [BankProblem?] = []
-            for order in orders { refusals.append(Self.refusal(try await screen.judge(order, tx), caller)) }
+            for order in orders {
+                refusals.append(Self.refusal(try await screen.judge(order, caller.origin, tx), caller))
+            }
             return refusals
         }
     }

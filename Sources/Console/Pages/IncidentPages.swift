@@ -189,13 +189,23 @@ enum IncidentPages {
 
     private static func facts(_ document: JSON, _ call: PageCall) -> [View] {
         let names = ["addresses", "accounts", "techniques", "data_read", "data_changed", "restore_before"]
-        return names.compactMap { name -> View? in
-            guard let value = document[name], !value.isNull else { return nil }
-            let texts = value.array?.compactMap(\.string) ?? value.string.map { [$0] } ?? []
-            guard !texts.isEmpty else { return nil }
-            let shown = texts.prefix(12).joined(separator: ", ") + (texts.count > 12 ? "…" : "")
-            return ["name": call.words("incident.fact_\(name)"), "value": String(shown.prefix(600))]
+        let persons = document["persons"].flatMap { $0.isNull ? nil : $0 }.map { persons -> View in
+            let counts = ["count", "read", "changed", "tampered"].map { name in
+                (name, call.numbers.integer(persons[name]?.integer ?? 0))
+            }
+            return [
+                "name": call.words("incident.fact_persons"),
+                "value": call.words("incident.persons_words", Dictionary(uniqueKeysWithValues: counts)),
+            ]
         }
+        return (persons.map { [$0] } ?? [])
+            + names.compactMap { name -> View? in
+                guard let value = document[name], !value.isNull else { return nil }
+                let texts = value.array?.compactMap(\.string) ?? value.string.map { [$0] } ?? []
+                guard !texts.isEmpty else { return nil }
+                let shown = texts.prefix(12).joined(separator: ", ") + (texts.count > 12 ? "…" : "")
+                return ["name": call.words("incident.fact_\(name)"), "value": String(shown.prefix(600))]
+            }
     }
 }
 

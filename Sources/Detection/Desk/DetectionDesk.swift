@@ -26,6 +26,8 @@ public struct DetectionDesk: Sendable {
         public let reference: String
         public let id: String
         public let isNew: Bool
+        /// Whom it concerns, by the bank's books; nil where nothing was named.
+        public var persons: PersonsTouched?
     }
 
     /// Keeps incidents; what was recorded before is brought up to date.
@@ -34,7 +36,8 @@ public struct DetectionDesk: Sendable {
         var recorded: [Recorded] = []
         for incident in incidents {
             let text = IncidentRecord.text(incident)
-            let made = try await database.transaction { tx in
+            let objects = incident.touched.isEmpty && incident.tampered.isEmpty ? nil : TouchedText.record(incident)
+            let (made, persons) = try await database.transaction { tx in
                 let made = try await DetectionStore(database: tx).record(text, source: source.rawValue)
                 if made.isNew {
                     try await EvidenceJournal.append(
@@ -45,9 +48,12 @@ public struct DetectionDesk: Sendable {
                                 "findings": "\(incident.findings.count)", "sha256": IncidentRecord.digest(text),
                             ], actor: "detection"), in: tx)
                 }
-                return made
+                // Before this one was told of, it may have been told by parts that knew more.
+                let persons = try await DetectionStore(database: tx).touch(made.id, objects ?? "[]")
+                return (made, persons)
             }
-            recorded.append(Recorded(reference: incident.id, id: made.id, isNew: made.isNew))
+            recorded.append(
+                Recorded(reference: incident.id, id: made.id, isNew: made.isNew, persons: persons))
         }
         return recorded
     }

@@ -14,6 +14,19 @@ struct DetectionStore: Sendable {
         return (try row.decode(0), try row.decode(1))
     }
 
+    /// Whom an incident concerns, with what it touched besides what is known.
+    func touch(_ id: String, _ objects: String) async throws -> PersonsTouched? {
+        let row = try await database.run(
+            """
+            select persons, of_read, of_changed, of_tampered from detection.touch(\(id)::uuid, \(objects)::jsonb)
+            """
+        ).first
+        return try row.map {
+            PersonsTouched(
+                count: try $0.decode(0), read: try $0.decode(1), changed: try $0.decode(2), tampered: try $0.decode(3))
+        }
+    }
+
     private static let columns: Statement = """
         i.id, i.reference, i.source, i.opened_at, i.updated_at, i.first_at as from, i.last_at as to, i.severity, i.status,
             i.title_fr, i.title_en, i.stages, i.addresses, i.accounts, i.restore_before, i.merged_into, i.handled_by,
@@ -38,6 +51,12 @@ struct DetectionStore: Sendable {
                 'timeline', (select coalesce(jsonb_agg(f.document order by f.at, f.id), '[]') from (
                     select f.at, f.id, f.document from detection.findings f where f.incident_id = x.id
                     order by f.at, f.id limit 5000) f),
+                'persons', (select coalesce(jsonb_agg(to_jsonb(p) - 'incident_id' order by p.first_at, p.client_id), '[]')
+                    from (select * from detection.persons p where p.incident_id = x.id
+                        order by p.first_at, p.client_id limit 1000) p),
+                'tampered', (select coalesce(jsonb_agg(t.detail order by t.kind, t.key), '[]')
+                    from (select * from detection.touched t where t.incident_id = x.id and t.source = 'recovery'
+                        order by t.kind, t.key limit 1000) t),
                 'responses', (select coalesce(jsonb_agg(to_jsonb(r) - 'before' order by r.id), '[]')
                     from detection.responses r where r.incident_id = x.id)))::text
             from (select \(fragment: Self.columns) from detection.incidents i where i.id = \(id)::uuid) x

@@ -5,7 +5,8 @@ internal import Web
 enum IncidentRecord {
     static func text(_ incident: Incident) -> String {
         guard case .object(var members) = IncidentText.json(incident) else { return "{}" }
-        members.removeAll { $0.name == "timeline" }
+        // Counted in the bank's books behind it.
+        members.removeAll { $0.name == "timeline" || $0.name == "persons" }
         members.append(.init("title_fr", .string(FindingWriter.clean(incident.titleFrench))))
         members.append(.init("title_en", .string(FindingWriter.clean(incident.titleEnglish))))
         members.append(.init("finding_count", .integer(incident.findings.count)))

@@ -11,6 +11,10 @@ struct FollowState: Codable {
         var headBytes: Int
         var offset: Int64
         var line: Int64
+        /// SHA-256 of the last bytes before `offset`, where they are known: what tells two logs that begin alike apart.
+        var last: String?
+        /// In which order files were begun: those of a set in the order of their lines.
+        var number: Int?
     }
 
     var form = "digitalbank.follow/1"
@@ -18,6 +22,10 @@ struct FollowState: Codable {
     /// Lengths of the follower's own files, by path: what is behind them was not committed.
     var outputs: [String: Int64] = [:]
     var lines: Int64 = 0
+    /// By set: the newest file that was read to its end. What is newer has to be read too, however it is packed by then.
+    var finished: [String: File]?
+    /// Of the file that was begun last.
+    var begun: Int?
 
     static func read(_ path: String) throws(DetectionError) -> FollowState {
         guard FileManager.default.fileExists(atPath: path) else { return FollowState() }
@@ -69,8 +77,10 @@ struct FollowState: Codable {
     static func head(of descriptor: Int32, bytes: Int) -> String {
         var buffer = [UInt8](repeating: 0, count: max(bytes, 1))
         let got = pread(descriptor, &buffer, bytes, 0)
-        return SHA256.hash(Array(buffer.prefix(max(0, got)))).hex
+        return digest(buffer.prefix(max(0, got)))
     }
+
+    static func digest(_ bytes: ArraySlice<UInt8>) -> String { SHA256.hash(Array(bytes)).hex }
 }
 
 /// A file that is only appended to; made anew it is cut to what was committed.

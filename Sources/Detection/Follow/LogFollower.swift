@@ -31,30 +31,35 @@ public final class LogFollower {
         public init() {}
     }
 
-    private struct Tail {
+    struct Tail {
         var file: FollowState.File
         let descriptor: Int32
         let reader: LogReader
         let splitter: RecordSplitter
+        /// When it lost its name: whoever writes may not have noticed yet.
+        var turnedAt: ContinuousClock.Instant?
     }
 
-    private let settings: Settings
-    private let engine: DetectionEngine
+    let settings: Settings
+    let engine: DetectionEngine
     private let names: Pseudonyms
-    private var state: FollowState
-    private var tails: [String: Tail] = [:]
+    var state: FollowState
+    var tails: [String: Tail] = [:]
+    private var memory = TouchMemory()
     private var findings: AppendFile?
     private var lines: AppendFile?
     private var pendingFindings: [UInt8] = []
     private var pendingLines: [UInt8] = []
     private var pendingRows: [AnonymousLine] = []
-    private var isWarming = false
+    var isWarming = false
     private var hasNewFindings = false
     private var tellAfter = ContinuousClock.now
     private var desk: ResponseDesk?
     private var acts: [ResponseDesk.Act] = []
     private let watch: Int32
-    private static let warmBytes: Int64 = 4 << 20
+    static let warmBytes: Int64 = 4 << 20
+    /// A file that was renamed is looked at for so long.
+    static let lingering: Duration = .seconds(5)
     private static let commitBytes = 8 << 20
     private static let rowBytes = 256
     /// Calls for each finding of new lines, before it is committed.
@@ -117,7 +122,7 @@ public final class LogFollower {
     private func tellIncidents() async {
         guard let tell = settings.onIncidents else { return }
         let start = ContinuousClock.now
-        let incidents = Correlator().incidents(engine.sink.findings)
+        let incidents = memory.attributed(to: Correlator().incidents(engine.sink.findings))
         hasNewFindings = false
         if !incidents.isEmpty {
             do { try await tell(incidents) } catch { hasNewFindings = true }
@@ -154,39 +159,37 @@ public final class LogFollower {
 
     /// Reads what is new everywhere. True when there was nothing.
     func pass() async throws -> Bool {
-        var isIdle = true
-        let named = try current()
+        let sets = try LogFiles(settings.places).sets
+        // The newest file of each set.
+        let named = sets.compactMap(\.files.last).filter { !Self.isPacked($0) }
+        for path in tails.keys where !named.contains(path) && tails[path]?.turnedAt == nil {
+            guard FileManager.default.fileExists(atPath: path) else { continue }
+            tails[path]?.turnedAt = .now
+            if let set = sets.first(where: { $0.files.contains(path) }) { enqueue(set, behind: path) }
+        }
+        var isIdle = try await !settle(sets)
         for path in named {
             if tails[path] == nil { try await openTail(path) }
             guard tails[path] != nil else { continue }
             if try await readNew(path) { isIdle = false }
-            if try await turned(path) { isIdle = false }
+            if try await turned(path, sets) { isIdle = false }
         }
-        // Files that lost their name while it was nobody's: read until nothing more comes.
+        // Files that are no longer the newest, or lost their name: read until nothing more comes for a while.
         for path in tails.keys where !named.contains(path) {
             if try await readNew(path) {
                 isIdle = false
-            } else if FileManager.default.fileExists(atPath: path) {
+            } else if let turnedAt = tails[path]?.turnedAt,
+                settings.untilEnd || ContinuousClock.now - turnedAt > Self.lingering
+            {
                 leave(path)
+                isIdle = false
             }
         }
         if !pendingLines.isEmpty || !pendingRows.isEmpty || !pendingFindings.isEmpty || !isIdle { try await commit() }
         return isIdle
     }
 
-    /// The newest file of each set: older ones are finished when they are left.
-    private func current() throws -> [String] {
-        try LogFiles(settings.places).sets.compactMap(\.files.last).filter { !Self.isCompressed($0) }
-    }
-
-    private static func isCompressed(_ path: String) -> Bool {
-        path.hasSuffix(".gz") || path.hasSuffix(".zst") || path.hasSuffix(".zstd")
-    }
-
-    private func openTail(_ path: String) async throws {
-        if let known = state.files.first(where: { $0.path == path }) {
-            if try await finishRotated(known, path) { return try await openTail(path) }
-        }
+    func openTail(_ path: String) async throws {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else { return }
         var info = stat()
@@ -204,13 +207,19 @@ public final class LogFollower {
             file = known
             file.path = path
             state.files.removeAll { $0.path == known.path }
+        } else {
+            file.number = nextNumber()
         }
-        let year = Calendar(identifier: .gregorian).component(.year, from: Date())
-        let reader = LogReader(settings.options.reading, year: year)
+        let reader = makeReader()
         warm(descriptor, path, before: file.offset, reader)
         tails[path] = Tail(
             file: file, descriptor: descriptor, reader: reader,
             splitter: RecordSplitter(reader: reader, offset: file.offset, line: file.line))
+    }
+
+    func makeReader() -> LogReader {
+        LogReader(
+            settings.options.reading, year: Calendar(identifier: .gregorian).component(.year, from: Date()))
     }
 
     /// What the detectors knew is learned again from the last lines before, in silence.
@@ -231,40 +240,15 @@ public final class LogFollower {
                         isFirst = false
                         return
                     }
-                    _ = reader.read(record) { engine.take(&$0, place) }
+                    _ = reader.read(record) { learn(&$0, place) }
                 }
             }
             at += Int64(got)
         }
     }
 
-    /// While we were away the file was renamed: its rest is read under its new name first. True when the known entry was
-    /// settled.
-    private func finishRotated(_ known: FollowState.File, _ path: String) async throws -> Bool {
-        var info = stat()
-        if stat(path, &info) == 0, UInt64(info.st_ino) == known.inode { return false }
-        state.files.removeAll { $0.path == path }
-        let set = try LogFiles(settings.places).sets.first { $0.files.contains(path) }
-        let older = (set?.files ?? []).filter { $0 != path && !Self.isCompressed($0) }
-        let place = older.firstIndex { stat($0, &info) == 0 && UInt64(info.st_ino) == known.inode }
-        guard let place else { return true }
-        // The file itself, and those that were begun and renamed in the meantime.
-        for (index, other) in older[place...].enumerated() {
-            if index == 0 {
-                var moved = known
-                moved.path = other
-                state.files.append(moved)
-            }
-            try await openTail(other)
-            guard tails[other] != nil else { continue }
-            _ = try await readNew(other)
-            leave(other)
-        }
-        return true
-    }
-
     /// Reads to the end of what is there; true when something was.
-    private func readNew(_ path: String) async throws -> Bool {
+    func readNew(_ path: String) async throws -> Bool {
         guard var tail = tails[path] else { return false }
         var buffer = [UInt8](repeating: 0, count: 1 << 18)
         var at = tail.file.offset
@@ -284,8 +268,7 @@ public final class LogFollower {
             tail.file.line = tail.splitter.consumedLines
             heldBytes[path] = Int(at - tail.file.offset)
             tails[path] = tail
-            let waiting = pendingLines.count + pendingFindings.count + pendingRows.count * Self.rowBytes
-            if waiting > Self.commitBytes { try await commit() }
+            try await commitWhenMuchWaits()
         }
         if !isNew, heldBytes[path] ?? 0 > 0 {
             // A record that may go on, and nothing came: it is over.
@@ -299,36 +282,35 @@ public final class LogFollower {
         return isNew
     }
 
-    /// Bytes that were read and not yet handed on, by file.
-    private var heldBytes: [String: Int] = [:]
+    func commitWhenMuchWaits() async throws {
+        let waiting = pendingLines.count + pendingFindings.count + pendingRows.count * Self.rowBytes
+        if waiting > Self.commitBytes { try await commit() }
+    }
 
-    private func take(_ record: Bytes, _ place: LinePlace, _ reader: LogReader, _ path: String) {
+    /// Bytes that were read and not yet handed on, by file.
+    var heldBytes: [String: Int] = [:]
+
+    func learn(_ event: inout LogEvent, _ place: LinePlace) {
+        engine.take(&event, place)
+        if settings.onIncidents != nil { memory.take(event, file: engine.sink.file, line: place.number) }
+    }
+
+    func take(_ record: Bytes, _ place: LinePlace, _ reader: LogReader, _ path: String) {
         state.lines += 1
         _ = reader.read(record) { event in
-            engine.take(&event, place)
+            learn(&event, place)
             if let keep = settings.keep { pendingRows.append(AnonymousLine(event, token: keep.token)) }
             guard settings.lines != nil else { return }
             pendingLines += (names.line(event, source: path, place: place).text + "\n").utf8
         }
     }
 
-    /// Renamed or cut off: the rest was read before, and the file that has the name now is begun.
-    private func turned(_ path: String) async throws -> Bool {
-        guard let tail = tails[path] else { return false }
-        var (here, named) = (stat(), stat())
-        guard fstat(tail.descriptor, &here) == 0 else { return false }
-        let isThere = stat(path, &named) == 0
-        let isOther = isThere && named.st_ino != here.st_ino
-        let isCut = Int64(here.st_size) < tail.file.offset
-        guard isOther || isCut else { return false }
-        if isOther { _ = try await readNew(path) }
-        leave(path)
-        return true
-    }
-
-    private func leave(_ path: String) {
-        guard let tail = tails[path] else { return }
+    /// - Parameter isWhole: false when what it held is gone, so that nothing can be known by it.
+    func leave(_ path: String, isWhole: Bool = true) {
+        guard var tail = tails[path] else { return }
         tail.splitter.finish { take($0, $1, tail.reader, path) }
+        tail.file.offset = tail.splitter.consumed
+        if isWhole { remember(identity(of: tail), of: LogFiles.split(path).name) }
         close(tail.descriptor)
         tails[path] = nil
         heldBytes[path] = nil
@@ -348,11 +330,8 @@ public final class LogFollower {
         pendingFindings.removeAll(keepingCapacity: true)
         pendingLines.removeAll(keepingCapacity: true)
         for (path, tail) in tails {
-            var file = tail.file
-            file.headBytes = Int(min(256, file.offset))
-            file.head = FollowState.head(of: tail.descriptor, bytes: file.headBytes)
             state.files.removeAll { $0.path == path }
-            state.files.append(file)
+            state.files.append(identity(of: tail))
         }
         if let path = settings.findings, let findings { state.outputs[path] = findings.length }
         if let path = settings.lines, let lines { state.outputs[path] = lines.length }

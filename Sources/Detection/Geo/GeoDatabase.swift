@@ -44,6 +44,11 @@ public final class GeoDatabase: Sendable {
         }
     }
 
+    /// Where an address is, in degrees; the country as the file calls it, empty where it does not.
+    public func point(of address: String) -> (latitude: Double, longitude: Double, country: String)? {
+        NetworkAddress(address).flatMap { place(of: $0) }.map { ($0.latitude, $0.longitude, $0.country) }
+    }
+
     func place(of address: NetworkAddress) -> Place? {
         switch kind {
         case .binary(let reader): return reader.place(of: address)

@@ -4,6 +4,12 @@ internal import Cryptography
 public struct Incident: Sendable {
     public let id: String
     public let findings: [Finding]
+    /// What its actors read and changed.
+    public internal(set) var touched = Touched()
+    /// Rows that a recovery found tampered with in its time.
+    public internal(set) var tampered: [TamperedLink] = []
+    /// Whom that concerns, once the bank's books were asked.
+    public internal(set) var persons: PersonsTouched?
 
     init(_ findings: [Finding]) {
         let ordered = findings.sorted { ($0.time, $0.line) < ($1.time, $1.line) }

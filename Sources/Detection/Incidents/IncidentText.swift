@@ -22,6 +22,7 @@ public enum IncidentText {
         lines += list("données lues", incident.dataRead)
         lines += list("données modifiées", incident.dataChanged)
         lines += list("laissé derrière", incident.persistence.map(\.act))
+        lines += TouchedText.lines(incident).map { "  \($0.name) : \($0.words)" }
         if let point = incident.safePoint { lines.append("  restaurer à : \(Instant.text(point)) au plus tard") }
         lines += ["  à faire :"] + incident.advice.prefix(12).map { "    - \($0)" }
         return lines.map(FindingWriter.clean)
@@ -38,6 +39,9 @@ public enum IncidentText {
             .init("data_read", texts(incident.dataRead)), .init("data_changed", texts(incident.dataChanged)),
             .init("persistence", .array(incident.persistence.map(FindingWriter.json))),
             .init("restore_before", incident.safePoint.map { .string(Instant.text($0)) } ?? .null),
+            .init("touched", TouchedText.json(incident.touched)),
+            .init("tampered", TouchedText.json(incident.tampered)),
+            .init("persons", incident.persons.map(TouchedText.json) ?? .null),
             .init("advice", texts(incident.advice)),
             .init("timeline", .array(incident.findings.map(FindingWriter.json))),
         ])
@@ -87,6 +91,9 @@ public enum IncidentPage {
         item("Données lues", incident.dataRead)
         item("Données modifiées", incident.dataChanged)
         item("Laissé derrière", incident.persistence.map(\.act))
+        for (name, words) in TouchedText.lines(incident) {
+            item(name.prefix(1).uppercased() + name.dropFirst(), [words])
+        }
         item("Restaurer au plus tard à", incident.safePoint.map { [Instant.text($0)] } ?? [])
         text += "<dt>À faire<dd><ul>" + incident.advice.map { "<li>\(escape($0))" }.joined() + "</ul></dl>"
         text += "<table class=findings><tr><th>heure<th>phase<th>constat<th>qui<th>quoi</tr>"

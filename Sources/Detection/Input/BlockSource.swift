@@ -25,6 +25,8 @@ final class BlockSource {
     /// Why the file could not be read to its end.
     private(set) var damage: String?
     let path: String
+    /// Bytes of a mark at the beginning that were not handed on.
+    private(set) var skipped = 0
 
     init(path: String) throws(DetectionError) {
         self.path = path
@@ -58,7 +60,10 @@ final class BlockSource {
         if isFirst {
             isFirst = false
             if block[0] == 0xFF, block[1] == 0xFE { wide = 1 } else if block[0] == 0xFE, block[1] == 0xFF { wide = 2 }
-            if block[0] == 0xEF, block[1] == 0xBB, block[2] == 0xBF { return block.from(3) }
+            if block[0] == 0xEF, block[1] == 0xBB, block[2] == 0xBF {
+                skipped = 3
+                return block.from(3)
+            }
         }
         return wide == 0 ? block : narrow(block)
     }

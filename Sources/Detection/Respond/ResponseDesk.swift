@@ -33,6 +33,8 @@ public final class ResponseDesk {
     public enum Act: Sendable, Equatable {
         case ban(String, seconds: Int64, rule: String)
         case unban(String)
+        /// What would be done in earnest.
+        case plan(String, seconds: Int64, rule: String)
     }
 
     private let policy: Policy
@@ -40,6 +42,8 @@ public final class ResponseDesk {
     private let clock: () -> Int64
     private var active: [NetworkAddress: Ban] = [:]
     private var recent: [Int64] = []
+    private var planned: Set<NetworkAddress> = []
+    private static let plannedMax = 100_000
 
     /// - Parameter journal: a file of lines of JSON; what it says is still banned is taken over.
     public init(_ policy: Policy, journal path: String, clock: @escaping () -> Int64) throws {
@@ -66,7 +70,12 @@ public final class ResponseDesk {
         }
         let ban = Ban(address: address, rule: finding.rule.id, from: now, until: now + policy.duration)
         note("ban", address, rule: finding.rule.id, until: ban.until, finding)
-        guard !policy.isDryRun else { return ("would_ban", nil) }
+        guard !policy.isDryRun else {
+            guard planned.count < Self.plannedMax, planned.insert(address).inserted else { return ("would_ban", nil) }
+            return (
+                "would_ban", .plan(address.text, seconds: policy.duration / Instant.second, rule: finding.rule.id)
+            )
+        }
         recent.append(now)
         active[address] = ban
         return ("banned", .ban(address.text, seconds: policy.duration / Instant.second, rule: finding.rule.id))

@@ -13,9 +13,7 @@ public struct FeatureTable: Sendable {
         _ plan: FeaturePlan, over table: TransactionTable, held: Range<Int>,
         answers: (share: Double, after: Int64)? = nil, known: ((Int) -> Bool)? = nil
     ) throws(FraudError) {
-        guard let customer = plan.entityNames.firstIndex(of: "customer"),
-            let terminal = plan.entityNames.firstIndex(of: "terminal")
-        else { throw FraudError.definition("the entities customer and terminal are needed for this data") }
+        let places = try KeyPlaces(plan)
         self.plan = plan
         self.held = held
         let engine = FeatureEngine(plan)
@@ -27,19 +25,19 @@ public struct FeatureTable: Sendable {
             let now = table.time[row]
             while let answers, answered < row, table.time[answered] + answers.after <= now {
                 if table.isFraud[answered], Self.answers(table.id[answered], answers.share) {
-                    let past = table.event(answered, customerSlot: customer, terminalSlot: terminal)
+                    let past = table.event(answered, places)
                     engine.learn(PaymentLabel(payment: past.id, isFraud: true), of: past.keys)
                 }
                 answered += 1
             }
             while labelled < row, table.time[labelled] + plan.labelDelay <= now {
                 if known?(labelled) ?? table.isFraud[labelled] {
-                    let past = table.event(labelled, customerSlot: customer, terminalSlot: terminal)
+                    let past = table.event(labelled, places)
                     engine.learn(PaymentLabel(payment: past.id, isFraud: true), of: past.keys)
                 }
                 labelled += 1
             }
-            let event = table.event(row, customerSlot: customer, terminalSlot: terminal)
+            let event = table.event(row, places)
             if held.contains(row) {
                 matrix.withRow(row - held.lowerBound) { engine.observe(event, into: $0) }
             } else {

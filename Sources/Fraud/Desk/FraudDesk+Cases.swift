@@ -75,7 +75,7 @@ extension FraudDesk {
     public func list(
         _ list: String, entity: String, key: Int64, reason: String, author: String, expiresInSeconds: Int64?
     ) async throws {
-        guard ["block", "allow", "watch"].contains(list), plan.entityNames.contains(entity), !reason.isEmpty,
+        guard ["block", "allow", "watch"].contains(list), plan.keyNames.contains(entity), !reason.isEmpty,
             reason.count <= 1_000
         else { throw FraudError.request("a list is block, allow or watch, of a known entity, with a reason") }
         try await database.transaction { tx in

@@ -25,14 +25,16 @@ extension FraudDesk {
         _ payment: Int64, isFraud: Bool, source: LabelSource, author: String, in tx: Transaction
     ) async throws -> Bool {
         let store = FraudStore(database: tx)
-        guard let keys = try await store.keys(of: payment) else {
+        guard let known = try await store.keys(of: payment) else {
             throw FraudError(
                 code: "fraud_payment_unknown", message: "no decision was made on payment \(payment)",
                 hint: "Check the payment's number.")
         }
-        let slots = plan.entities.indices.filter { keys[$0] != nil }
-        let names = slots.map { plan.entities[$0].name }
-        let numbers = slots.compactMap { keys[$0] }
+        var keys = SIMD8<Int64>(repeating: PaymentEvent.absent)
+        for (place, key) in known.prefix(8).enumerated() { keys[place] = key ?? PaymentEvent.absent }
+        let slots = plan.slots(of: keys).filter(plan.isOwn)
+        let names = slots.map(plan.stateName)
+        let numbers = slots.compactMap { plan.key(of: $0, in: keys) }
         // The states first, the label second: payments take them in the same order.
         let held = try await store.take(names: names, keys: numbers)
         guard
@@ -60,15 +62,12 @@ extension FraudDesk {
         for event in waiting {
             try await database.transaction { tx in
                 let store = FraudStore(database: tx)
-                let slots = self.plan.entities.indices.filter { event.keys[$0] != PaymentEvent.absent }
-                let names = slots.map { self.plan.entities[$0].name }
-                let keys = slots.map { event.keys[$0] }
-                let held = try await store.take(names: names, keys: keys)
+                let slots = self.plan.slots(of: event.keys)
+                let held = try await store.take(
+                    names: slots.map(self.plan.stateName),
+                    keys: slots.compactMap { self.plan.key(of: $0, in: event.keys) })
                 let (_, states) = self.features(event, slots: slots, held: held)
-                try await store.put(
-                    zip(slots, states).map {
-                        StoredState(name: self.plan.entities[$0].name, key: event.keys[$0], bytes: $1.encoded)
-                    })
+                try await store.put(self.changed(slots, states, event))
                 try await store.absorb(event.id)
             }
         }

@@ -79,10 +79,10 @@ public final class FraudDesk: Sendable {
         _ request: PaymentRequest, _ event: PaymentEvent, in tx: Transaction
     ) async throws -> FraudDecision {
         let store = FraudStore(database: tx)
-        let slots = plan.entities.indices.filter { event.keys[$0] != PaymentEvent.absent }
-        let names = slots.map { plan.entities[$0].name }
-        let keys = slots.map { event.keys[$0] }
-        let held = try await store.hold(names: names, keys: keys, idempotency: request.key)
+        let slots = plan.slots(of: event.keys)
+        let held = try await store.hold(
+            names: slots.map(plan.stateName), keys: slots.compactMap { plan.key(of: $0, in: event.keys) },
+            listed: event.named(plan), idempotency: request.key)
         if let earlier = held.earlier { return try replay(earlier, request) }
         let (row, states) = features(event, slots: slots, held: held.states)
         let bench = current
@@ -95,9 +95,7 @@ public final class FraudDesk: Sendable {
             reasons: opinion.reasons, fallback: opinion.fallback, isControl: opinion.isControl, isReplay: false,
             lists: held.lists, rulesVersion: bench.rules.version)
         try await store.keep(
-            zip(slots, states).map {
-                StoredState(name: plan.entities[$0].name, key: event.keys[$0], bytes: $1.encoded)
-            },
+            changed(slots, states, event),
             request, event: event, decision, challenger: opinion.challenger, columns: Self.bytes(row),
             version: version,
             reasons: DecisionJSON.reasons(decision.reasons).text)
@@ -106,10 +104,18 @@ public final class FraudDesk: Sendable {
         if decision.verdict >= .review || isOdd {
             let policy = bench.champion?.scorer.model.policy ?? DecisionPolicy()
             decision.caseNumber = try await store.alert(
-                client: event.keys[plan.habitSlot], payment: request.payment,
+                client: event.keys[plan.habitKey], payment: request.payment,
                 loss: policy.expectedLoss(opinion.probability ?? 0.5, minor: request.minor), minor: request.minor)
         }
         return decision
+    }
+
+    /// The states that a payment has changed.
+    func changed(_ slots: [Int], _ states: [EntityState], _ event: PaymentEvent) -> [StoredState] {
+        zip(slots, states).compactMap { slot, state in
+            guard plan.isOwn(slot), let key = plan.key(of: slot, in: event.keys) else { return nil }
+            return StoredState(name: plan.entities[slot].name, key: key, bytes: state.encoded)
+        }
     }
 
     /// A state that can not be read counts as new: a payment is never refused for that.

@@ -51,12 +51,19 @@ struct FraudStore: Sendable {
     }
 
     /// Takes the states of a payment's entities, in one flight with what else is to know of it.
-    func hold(names: [String], keys: [Int64], idempotency key: String) async throws -> Held {
+    ///
+    /// - Parameter listed: what the payment names itself: lists speak of those.
+    func hold(
+        names: [String], keys: [Int64], listed: [(name: String, key: Int64)], idempotency key: String
+    ) async throws -> Held {
         let entities = SQLArray(names)
         let numbers = SQLArray(keys)
         let answers = try await database.pipeline([
             "select place, etat from fraud.prendre(\(entities)::text[], \(numbers)::bigint[])",
-            "select array_to_string(fraud.sur_listes(\(entities)::text[], \(numbers)::bigint[]), ',')",
+            """
+            select array_to_string(
+                fraud.sur_listes(\(SQLArray(listed.map(\.name)))::text[], \(SQLArray(listed.map(\.key)))::bigint[]), ',')
+            """,
             """
             select paiement, empreinte, verdict, probabilite::float8, modele_id, array_to_string(regles, ','), secours,
                 regles_version

@@ -9,8 +9,11 @@ public struct PaymentRequest: Sendable, Hashable {
     /// Microseconds since 1970.
     public var time: Int64
     public var minor: Int64
-    /// By the entity's name in `features.yml`: client, terminal, payee.
+    /// By the key's name in `features.yml`: customer, terminal, device.
     public var entities: [String: Int64]
+    /// Whence it was ordered, by the key's name: device, address, country, place. The same payment may come again from
+    /// elsewhere.
+    public var context: [String: Int64] = [:]
     /// Whether the time was given: of two requests with one key it then has to be the same.
     public var keepsTime: Bool
 
@@ -37,15 +40,16 @@ public struct PaymentRequest: Sendable, Hashable {
             throw FraudError.request("an idempotency key has 1 to \(Self.keyMax) bytes")
         }
         guard minor >= 0 else { throw FraudError.request("an amount of \(minor) cents") }
-        if let unknown = entities.keys.sorted().first(where: { !plan.entityNames.contains($0) }) {
+        let named = entities.merging(context) { own, _ in own }
+        if let unknown = named.keys.sorted().first(where: { !plan.keyNames.contains($0) }) {
             throw FraudError.request("\(unknown) is no entity of features.yml")
         }
         var keys = SIMD8<Int64>(repeating: PaymentEvent.absent)
-        for (slot, name) in plan.entityNames.enumerated() {
-            if let known = entities[name] { keys[slot] = known }
+        for (slot, name) in plan.keyNames.enumerated() {
+            if let known = named[name] { keys[slot] = known }
         }
-        guard keys[plan.habitSlot] != PaymentEvent.absent else {
-            throw FraudError.request("a payment needs its \(plan.entityNames[plan.habitSlot])")
+        guard keys[plan.habitKey] != PaymentEvent.absent else {
+            throw FraudError.request("a payment needs its \(plan.keyNames[plan.habitKey])")
         }
         return PaymentEvent(id: payment, time: time, minor: minor, keys: keys)
     }

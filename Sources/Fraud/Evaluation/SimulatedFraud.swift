@@ -12,6 +12,8 @@ public enum FraudKind: UInt8, Sendable, CaseIterable {
     case testing
     /// The client is talked into a transfer and proves it: only a review helps.
     case scam
+    /// A client's account through which stolen money passes on within hours. The money was counted where it was stolen.
+    case mule
 
     public var names: (french: String, english: String) {
         switch self {
@@ -21,6 +23,7 @@ public enum FraudKind: UInt8, Sendable, CaseIterable {
         case .card: ("carte volée", "stolen card")
         case .testing: ("test de cartes", "card testing")
         case .scam: ("escroquerie au virement", "authorised transfer scam")
+        case .mule: ("compte de rebond", "mule account")
         }
     }
 
@@ -28,7 +31,7 @@ public enum FraudKind: UInt8, Sendable, CaseIterable {
     func stopped(by verdict: Verdict, _ policy: DecisionPolicy) -> Double {
         switch verdict {
         case .allow: 0
-        case .stepUp: self == .scam ? 0 : policy.stepUpStops
+        case .stepUp: self == .scam || self == .mule ? 0 : policy.stepUpStops
         case .review: self == .scam ? 0.5 : policy.reviewStops
         case .block: 1
         }
@@ -40,12 +43,14 @@ public struct SimulatedFraud: Sendable {
     /// In the order of time, the kind as the scenario.
     public private(set) var table = TransactionTable()
 
-    /// - Parameter genuine: payments in the order of time; those that are frauds already are of kind `forged`.
-    public init(genuine: TransactionTable, seed: UInt64) throws(FraudError) {
+    /// - Parameters:
+    ///   - genuine: payments in the order of time; those that are frauds already are of kind `forged`.
+    ///   - isCard: whether a row is a payment by card; a table that does not say is taken for cards.
+    public init(genuine: TransactionTable, seed: UInt64, isCard: ((Int) -> Bool)? = nil) throws(FraudError) {
         guard genuine.count > 1_000, let first = genuine.time.first, let last = genuine.time.last else {
             throw FraudError.data("the simulated bank", "it has too few payments")
         }
-        var plot = FraudPlot(genuine, usual: Self.usual(genuine), seed: seed)
+        var plot = FraudPlot(genuine, usual: Self.usual(genuine), seed: seed, isCard: isCard)
         // About one client of six hundred meets a kind in three days.
         let episodes = max(1, plot.accounts.count / 2_000)
         for day in 0..<Int((last - first) / Span.day) {
@@ -61,12 +66,18 @@ public struct SimulatedFraud: Sendable {
             if day % 25 == 2 { plot.compromiseTerminal(start) }
         }
         let drafts = plot.drafts
+        let whence = ContextPlot(seed: seed)
         let order = drafts.indices.sorted { (drafts[$0].time, $0) < (drafts[$1].time, $1) }
         for (number, index) in order.enumerated() where drafts[index].time <= last {
             let draft = drafts[index]
+            let context =
+                FraudKind(rawValue: draft.kind).map {
+                    whence.fraudster($0, victim: draft.customer, at: draft.time, payment: Int64(index))
+                }
+                ?? whence.client(draft.customer, at: draft.time, payment: Int64(index), isCard: draft.isCard)
             table.append(
                 id: Int64(number + 1), time: draft.time, customer: draft.customer, terminal: draft.terminal,
-                minor: draft.minor, isFraud: draft.kind != 0, scenario: draft.kind)
+                minor: draft.minor, isFraud: draft.kind != 0, scenario: draft.kind, context: context)
         }
     }
 

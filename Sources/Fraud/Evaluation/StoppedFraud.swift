@@ -55,6 +55,8 @@ public struct StoppedFraud: Sendable {
     }
 
     public var valueStopped: Double {
+        // What passes through a mule's account was stolen, and counted, before.
+        let lines = lines.filter { $0.kind != .mule }
         let all = lines.reduce(0.0) { $0 + Double($1.minor) }
         return all == 0 ? 0 : lines.reduce(0.0) { $0 + $1.stoppedValue * Double($1.minor) } / all
     }

@@ -17,6 +17,7 @@ struct EntityReading {
         var known: Int32 = 0
         var frauds: Int32 = 0
         var bigFrauds: Int32 = 0
+        var victims: Int32 = 0
         var firstFraud: Int64 = -1
         var firstSmallFraud: Int64 = -1
     }
@@ -36,7 +37,10 @@ struct EntityReading {
     var runSmall: Int32 = 0
     var runAge: Int64 = -1
     var runGap: Int64 = -1
+    /// Of the payment before.
+    var lastPeer = PaymentEvent.absent
     private var seenPeers: Set<Int64> = []
+    private var seenVictims: Set<Int64> = []
 
     mutating func clear(_ entity: FeaturePlan.Entity) {
         self.windows.removeAll(keepingCapacity: true)
@@ -55,6 +59,7 @@ struct EntityReading {
         runSmall = 0
         runAge = -1
         runGap = -1
+        lastPeer = PaymentEvent.absent
     }
 
     mutating func read(
@@ -63,7 +68,9 @@ struct EntityReading {
         clear(entity)
         guard state.count > 0 else { return }
         sinceLast = now - state.lastTime
+        lastPeer = state.storage.last?.peer ?? PaymentEvent.absent
         if entity.countsPeers { seenPeers.removeAll(keepingCapacity: true) }
+        if entity.countsVictims { seenVictims.removeAll(keepingCapacity: true) }
         var totals = Totals()
         var labelled = Labels()
         var window = 0
@@ -94,6 +101,9 @@ struct EntityReading {
                 }
                 if entity.countsPeers { seenPeers.insert(item.peer) }
                 judge(item, age: age, delay: delay, &labelled)
+                if entity.countsVictims, item.flags & fraudFlag != 0, seenVictims.insert(item.peer).inserted {
+                    labelled.victims += 1
+                }
                 index -= 1
             }
         }

@@ -8,7 +8,14 @@ public struct FeatureDefinition: Sendable {
         public let name: String
         let history: Int64
         let events: Int
+        /// The key of a payment that names one of them.
+        let key: String
+        /// The key that each kept payment remembers.
         let peer: String?
+        /// Payments without that key leave the state as it is.
+        let needsPeer: Bool
+        /// The entity whose states are read under this one's key and never changed; nil: it has its own.
+        let source: String?
     }
 
     public struct Column: Sendable {
@@ -26,6 +33,8 @@ public struct FeatureDefinition: Sendable {
     let labelDelay: Int64
     let isParisTime: Bool
     public let entities: [Entity]
+    /// What a payment can name, in the order of its keys.
+    public let keys: [String]
     let habitEntity: String
     let habitRatio: Double
     let habitAfter: Int
@@ -34,9 +43,12 @@ public struct FeatureDefinition: Sendable {
 
     private struct File: Decodable {
         struct EntityFile: Decodable {
-            let history: String
-            let events: Int
+            let history: String?
+            let events: Int?
+            let key: String?
             let peer: String?
+            let needs_peer: Bool?
+            let state_of: String?
         }
         struct HabitFile: Decodable {
             let of: String
@@ -55,6 +67,7 @@ public struct FeatureDefinition: Sendable {
         let version: Int
         let label_delay: String
         let zone: String
+        let keys: [String]?
         let entities: [String: EntityFile]
         let habit: HabitFile
         let columns: [ColumnFile]
@@ -97,14 +110,9 @@ public struct FeatureDefinition: Sendable {
         habitRatio = file.habit.ratio
         habitAfter = file.habit.after
         sets = file.sets
-        var entities: [Entity] = []
-        for (name, entity) in file.entities.sorted(by: { $0.key < $1.key }) {
-            guard let history = Span.read(entity.history), (8...4_096).contains(entity.events) else {
-                throw FraudError.definition("history or events of \(name); events are 8 to 4096")
-            }
-            entities.append(Entity(name: name, history: history, events: entity.events, peer: entity.peer))
-        }
-        self.entities = entities
+        let keys = file.keys ?? file.entities.keys.sorted()
+        self.keys = keys
+        entities = try Self.entities(file, keys)
         var columns: [Column] = []
         for column in file.columns {
             guard let measure = Measure(rawValue: column.measure) else {
@@ -121,5 +129,32 @@ public struct FeatureDefinition: Sendable {
                     current: column.current ?? false, french: column.fr, english: column.en))
         }
         self.columns = columns
+    }
+
+    /// Those that a key names first, in the order of keys.
+    private static func entities(_ file: File, _ keys: [String]) throws(FraudError) -> [Entity] {
+        guard Set(keys).count == keys.count, (1...FeaturePlan.keysMax).contains(keys.count) else {
+            throw FraudError.definition("1 to \(FeaturePlan.keysMax) different keys")
+        }
+        func rank(_ name: String) -> (Int, String) { (keys.firstIndex(of: name) ?? keys.count, name) }
+        var entities: [Entity] = []
+        for (name, entity) in file.entities.sorted(by: { rank($0.key) < rank($1.key) }) {
+            let own = entity.state_of.map { file.entities[$0] } ?? entity
+            guard let own, own.state_of == nil else {
+                throw FraudError.definition("\(name) reads the states of an entity that has none")
+            }
+            guard let history = own.history.flatMap({ Span.read($0) }), let events = own.events,
+                (8...4_096).contains(events)
+            else { throw FraudError.definition("history or events of \(name); events are 8 to 4096") }
+            let peer = entity.peer ?? own.peer
+            for key in [entity.key ?? name, peer ?? keys[0]] where !keys.contains(key) {
+                throw FraudError.definition("\(name) names the unknown key \(key)")
+            }
+            entities.append(
+                Entity(
+                    name: name, history: history, events: events, key: entity.key ?? name, peer: peer,
+                    needsPeer: entity.needs_peer ?? false, source: entity.state_of))
+        }
+        return entities
     }
 }

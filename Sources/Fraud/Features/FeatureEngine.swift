@@ -15,12 +15,13 @@ public final class FeatureEngine {
     /// The columns of a payment, from what was known before it; then it counts as seen.
     public func observe(_ event: PaymentEvent, into row: UnsafeMutableBufferPointer<Float>) {
         for (slot, entity) in plan.entities.enumerated() {
-            let key = event.keys[slot]
-            guard key != PaymentEvent.absent else {
+            guard let key = plan.key(of: slot, in: event.keys) else {
                 found[slot] = nil
                 continue
             }
-            if let state = states[slot][key] {
+            if let source = entity.source {
+                found[slot] = states[source][key] ?? EntityState(halfLives: entity.halfLives.count)
+            } else if let state = states[slot][key] {
                 found[slot] = state
             } else {
                 let state = EntityState(halfLives: entity.halfLives.count)
@@ -39,7 +40,9 @@ public final class FeatureEngine {
 
     /// A payment's label is known from now on.
     public func learn(_ label: PaymentLabel, of keys: SIMD8<Int64>) {
-        for slot in plan.entities.indices { states[slot][keys[slot]]?.learn(label) }
+        for slot in plan.entities.indices where plan.isOwn(slot) {
+            if let key = plan.key(of: slot, in: keys) { states[slot][key]?.learn(label) }
+        }
     }
 
     /// Goes on from a state that was computed before.
@@ -47,7 +50,7 @@ public final class FeatureEngine {
 
     /// All states as they stand in the database.
     var stored: [StoredState] {
-        plan.entities.enumerated().flatMap { slot, entity in
+        plan.entities.enumerated().filter { plan.isOwn($0.offset) }.flatMap { slot, entity in
             states[slot].sorted { $0.key < $1.key }.map {
                 StoredState(name: entity.name, key: $0.key, bytes: $0.value.encoded)
             }

@@ -2,15 +2,21 @@ internal import Foundation
 
 /// A definition compiled for a list of columns: which entities are read, over which windows, and what each column takes.
 public struct FeaturePlan: Sendable {
-    /// Keys of an event: no plan knows more entities.
-    static let entitiesMax = 8
+    static let entitiesMax = 16
+    /// Keys of an event.
+    static let keysMax = 8
 
     struct Entity: Sendable {
         let name: String
         let history: Int64
         let events: Int
-        /// Slot of the entity whose key each kept payment remembers; nil for none.
+        /// Place of the key among a payment's keys.
+        let key: Int
+        /// Place of the key that each kept payment remembers; nil for none.
         let peer: Int?
+        let needsPeer: Bool
+        /// Slot whose states are read and never changed here; nil: its own are.
+        let source: Int?
         /// Sorted lengths of the windows before the payment.
         var windows: ContiguousArray<Int64> = []
         /// Sorted lengths of the label windows, the delay included.
@@ -19,6 +25,8 @@ public struct FeaturePlan: Sendable {
         var needsScan = false
         /// Windows over which different peers are counted: rare and dearer.
         var countsPeers = false
+        /// The same among known frauds.
+        var countsVictims = false
     }
 
     struct Operation: Sendable {
@@ -42,6 +50,9 @@ public struct FeaturePlan: Sendable {
     public var labelDelaySeconds: Int64 { labelDelay / Span.second }
     public var names: [String] { columns.map(\.name) }
     public var entityNames: [String] { entities.map(\.name) }
+    /// What a payment can name.
+    public var keyNames: [String] { definition.keys }
+    var habitKey: Int { entities[habitSlot].key }
 
     /// - Parameter labelDelay: in days, instead of the definition's own.
     public init(
@@ -65,7 +76,9 @@ public struct FeaturePlan: Sendable {
         var entities = definition.entities.map { entity in
             Entity(
                 name: entity.name, history: entity.history, events: entity.events,
-                peer: entity.peer.flatMap { peer in definition.entities.firstIndex { $0.name == peer } })
+                key: definition.keys.firstIndex(of: entity.key) ?? 0,
+                peer: entity.peer.flatMap { definition.keys.firstIndex(of: $0) }, needsPeer: entity.needsPeer,
+                source: entity.source.flatMap { name in definition.entities.firstIndex { $0.name == name } })
         }
         guard let habit = entities.firstIndex(where: { $0.name == definition.habitEntity }) else {
             throw FraudError.definition("habit names the unknown entity \(definition.habitEntity)")
@@ -85,6 +98,9 @@ public struct FeaturePlan: Sendable {
         }
         var slots: [Int] = []
         for column in columns { slots.append(try Self.register(column, in: &entities, delay: delay)) }
+        for slot in entities.indices {
+            if let source = entities[slot].source { entities[slot].halfLives = entities[source].halfLives }
+        }
         operations = zip(columns, slots).map { column, slot in
             Operation(
                 measure: column.measure, kind: Self.kind(of: column.measure), slot: slot,
@@ -107,8 +123,12 @@ public struct FeaturePlan: Sendable {
         let window = column.window ?? 0
         if column.measure.readsWindow { insert(window, into: &entities[slot].windows) }
         if column.measure.readsLabelWindow { insert(window + delay, into: &entities[slot].labelWindows) }
+        guard !column.measure.isDecayed || entities[slot].source == nil else {
+            throw FraudError.definition("\(column.name) is a decayed sum of states that are another's")
+        }
         if column.measure.isDecayed { insert(window, into: &entities[slot].halfLives) }
         if column.measure == .peerCount { entities[slot].countsPeers = true }
+        if column.measure == .victims { entities[slot].countsVictims = true }
         guard max(window, column.measure.readsLabelWindow ? window + delay : 0) <= entities[slot].history else {
             throw FraudError.definition(
                 "the window of \(column.name) is longer than what is kept of \(entities[slot].name)")
@@ -135,6 +155,25 @@ public struct FeaturePlan: Sendable {
         if column.measure.readsLabelWindow { return entity.labelWindows.firstIndex(of: window + delay) ?? 0 }
         return entity.halfLives.firstIndex(of: window) ?? 0
     }
+}
+
+extension FeaturePlan {
+    /// The key of a slot's state in a payment; nil when the payment has nothing to do with it.
+    func key(of slot: Int, in keys: SIMD8<Int64>) -> Int64? {
+        let entity = entities[slot]
+        let key = keys[entity.key]
+        guard key != PaymentEvent.absent, entity.source == nil || entity.needsScan else { return nil }
+        if entity.needsPeer, let peer = entity.peer, keys[peer] == PaymentEvent.absent { return nil }
+        return key
+    }
+
+    /// Slots that a payment reads, and those of them that it changes.
+    func slots(of keys: SIMD8<Int64>) -> [Int] { entities.indices.filter { key(of: $0, in: keys) != nil } }
+
+    func isOwn(_ slot: Int) -> Bool { entities[slot].source == nil }
+
+    /// What a slot's states are called where they are kept.
+    func stateName(_ slot: Int) -> String { entities[entities[slot].source ?? slot].name }
 }
 
 extension EntityState {

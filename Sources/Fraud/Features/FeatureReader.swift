@@ -3,10 +3,12 @@ struct FeatureReader {
     let plan: FeaturePlan
     private var readings: [EntityReading]
     private var habit = Habit()
+    private var peers: [Int64]
 
     init(_ plan: FeaturePlan) {
         self.plan = plan
         readings = plan.entities.map { _ in EntityReading() }
+        peers = plan.entities.map { _ in PaymentEvent.absent }
     }
 
     /// Writes the payment's columns, then adds it to the states. Absurd times and amounts are brought into their bounds:
@@ -23,6 +25,7 @@ struct FeatureReader {
                 continue
             }
             let peer = plan.entities[slot].peer.map { event.keys[$0] } ?? PaymentEvent.absent
+            peers[slot] = peer
             readings[slot].read(state, plan.entities[slot], now: now, delay: plan.labelDelay, peer: peer)
         }
         habit.read(states[plan.habitSlot], after: plan.definition.habitAfter)
@@ -31,7 +34,7 @@ struct FeatureReader {
         }
         let isBig = habit.median.map { Double(minor) > plan.definition.habitRatio * Double($0) } ?? false
         for (slot, entity) in plan.entities.enumerated() {
-            guard let state = states[slot] else { continue }
+            guard let state = states[slot], entity.source == nil else { continue }
             let item = EntityState.Item(
                 time: now, id: event.id, minor: minor,
                 peer: entity.peer.map { event.keys[$0] } ?? PaymentEvent.absent,
@@ -75,6 +78,7 @@ struct FeatureReader {
         case .mean: return count == 0 ? .nan : Float(Double(sum) / Double(count) / 100)
         case .bigCount: return Float(totals.big)
         case .peerCount: return Float(readings[operation.slot].peers[operation.index])
+        case .share: return totals.sum <= 0 ? .nan : Float(Double(minor) / Double(totals.sum))
         default: return days(totals.firstBig)
         }
     }
@@ -87,6 +91,7 @@ struct FeatureReader {
         case .bigFraudCount: return Float(labels.bigFrauds)
         case .smallFraudCount: return Float(labels.frauds - labels.bigFrauds)
         case .firstFraud: return days(labels.firstFraud)
+        case .victims: return Float(labels.victims)
         default: return days(labels.firstSmallFraud)
         }
     }
@@ -114,6 +119,7 @@ struct FeatureReader {
         case .runSmall: return Float(readings[slot].runSmall)
         case .runAge: return days(readings[slot].runAge)
         case .runGap: return days(readings[slot].runGap)
+        case .distance: return Place.kilometres(readings[slot].lastPeer, peers[slot])
         case .sincePeer: return days(readings[slot].sincePeer)
         default: return Float(readings[slot].peerVisits)
         }

@@ -11,7 +11,10 @@ extension FeaturePlan {
         ]
         for entity in definition.entities {
             lines.append("entity \(entity.name) \(entity.history) \(entity.events) \(entity.peer ?? "-")")
+            guard entity.key != entity.name || entity.needsPeer || entity.source != nil else { continue }
+            lines.append("  key \(entity.key) \(entity.needsPeer) \(entity.source ?? "-")")
         }
+        lines.append("keys \(definition.keys.joined(separator: " "))")
         for column in columns {
             lines.append(
                 "column \(column.name) \(column.measure.rawValue) \(column.entity ?? "-") \(column.window ?? 0)"

@@ -7,6 +7,8 @@ enum Measure: String, Sendable, CaseIterable {
     case bigCount = "big_count"
     case firstBig = "first_big"
     case peerCount = "peer_count"
+    /// The payment as a part of the window's sum.
+    case share
     // Labels known at the time of the payment, over a window that begins before the label delay
     case labelledCount = "labelled_count"
     case fraudCount = "fraud_count"
@@ -15,6 +17,8 @@ enum Measure: String, Sendable, CaseIterable {
     case smallFraudCount = "small_fraud_count"
     case firstFraud = "first_fraud"
     case firstSmallFraud = "first_small_fraud"
+    /// Different peers among the known frauds.
+    case victims
     // The whole kept history
     case median, ratio, deviation
     case sinceLast = "since_last"
@@ -27,6 +31,8 @@ enum Measure: String, Sendable, CaseIterable {
     case runGap = "run_gap"
     case peerVisits = "peer_visits"
     case sincePeer = "since_peer"
+    /// From the last peer to this payment's, where peers are places; in kilometres.
+    case distance
     // Exponentially decayed; the window is the half-life
     case decayedCount = "decayed_count"
     case decayedSum = "decayed_sum"
@@ -42,7 +48,7 @@ enum Measure: String, Sendable, CaseIterable {
 
     var readsWindow: Bool {
         switch self {
-        case .count, .sum, .mean, .bigCount, .firstBig, .peerCount: true
+        case .count, .sum, .mean, .bigCount, .firstBig, .peerCount, .share: true
         default: false
         }
     }
@@ -50,7 +56,7 @@ enum Measure: String, Sendable, CaseIterable {
     var readsLabelWindow: Bool {
         switch self {
         case .labelledCount, .fraudCount, .fraudShare, .bigFraudCount, .smallFraudCount, .firstFraud,
-            .firstSmallFraud:
+            .firstSmallFraud, .victims:
             true
         default: false
         }

@@ -6,7 +6,7 @@ public struct PaymentEvent: Sendable, Hashable {
     public var id: Int64
     public var time: Int64
     public var minor: Int64
-    /// One key for each entity of the plan, in its order.
+    /// The plan's keys, in its order.
     public var keys: SIMD8<Int64>
 
     public init(id: Int64, time: Int64, minor: Int64, keys: SIMD8<Int64>) {
@@ -14,6 +14,11 @@ public struct PaymentEvent: Sendable, Hashable {
         self.time = time
         self.minor = minor
         self.keys = keys
+    }
+
+    /// What the payment names.
+    func named(_ plan: FeaturePlan) -> [(name: String, key: Int64)] {
+        plan.keyNames.enumerated().filter { keys[$0.offset] != Self.absent }.map { ($0.element, keys[$0.offset]) }
     }
 }
 

@@ -66,8 +66,8 @@ public struct DayOne: Sendable {
     private func walk(_ history: HistoryStore) async throws -> Past {
         let engine = FeatureEngine(desk.plan)
         let slots = (
-            customer: desk.plan.entityNames.firstIndex(of: "customer"),
-            terminal: desk.plan.entityNames.firstIndex(of: "terminal")
+            customer: desk.plan.keyNames.firstIndex(of: "customer"),
+            terminal: desk.plan.keyNames.firstIndex(of: "terminal")
         )
         guard let customer = slots.customer, let terminal = slots.terminal else {
             throw FraudError.definition("the entities customer and terminal are needed for a bank's history")

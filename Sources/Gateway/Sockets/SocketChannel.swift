@@ -28,6 +28,7 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
     let settings: GatewaySettings
     let open: Open
     let quick: QuickAnswers
+    let register: SocketRegister
 
     static let messageBytesMax = 1 << 20
     static let waitingMessagesMax = 256
@@ -36,17 +37,22 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
             let peer = channel.remoteAddress?.ipAddress ?? "local"
-            let open: Open = { [settings, open] head in
-                let address = settings.address(peer) { head.headers["x-forwarded-for"] }
-                return settings.isBanned?(address) == true ? nil : open(head)
+            let address: @Sendable (HTTPRequestHead) -> String = { [settings] head in
+                settings.address(peer) { head.headers["x-forwarded-for"] }
             }
+            let open: Open = { [settings, open] head in
+                settings.isBanned?(address(head)) == true ? nil : open(head)
+            }
+            let register = register
             let upgrader = NIOTypedWebSocketServerUpgrader<Upgrade>(
                 maxFrameSize: Self.messageBytesMax,
                 shouldUpgrade: { channel, head in
                     channel.eventLoop.makeSucceededFuture(open(head) == nil ? nil : HTTPHeaders())
                 },
                 upgradePipelineHandler: { channel, head in
-                    channel.eventLoop.makeCompletedFuture { try Self.makeSocket(channel, open(head)) }
+                    channel.eventLoop.makeCompletedFuture {
+                        try Self.makeSocket(channel, open(head)) { register.add($0, from: address(head), channel) }
+                    }
                 })
             let (settings, quick) = (settings, quick)
             let upgrades = NIOTypedHTTPServerUpgradeConfiguration<Upgrade>(upgraders: [upgrader]) { channel in
@@ -82,7 +88,7 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
     }
 
     private static func makeSocket(
-        _ channel: any Channel, _ open: ((SocketWriter) -> SocketOpening)?
+        _ channel: any Channel, _ open: ((SocketWriter) -> SocketOpening)?, _ register: (SocketWriter) -> Void
     ) throws -> Upgrade {
         let writer = SocketWriter(channel: channel, waitingBytesMax: waitingBytesMax)
         let (stream, messages) = AsyncStream.makeStream(
@@ -96,7 +102,9 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
                 maxAccumulatedFrameSize: messageBytesMax))
         try pipeline.addHandler(SocketHandler(messages: messages, writer: writer))
         switch open?(writer) {
-        case .open(let handling): return .socket(handling, stream, channel)
+        case .open(let handling):
+            register(writer)
+            return .socket(handling, stream, channel)
         case .refused(let code, let reason): writer.close(code: code, reason: reason)
         case nil: writer.close(code: 1008, reason: "the token ended while the socket was opened")
         }

@@ -52,6 +52,47 @@ struct DetectedStore: Sendable {
         }
     }
 
+    /// What is known by now of the persons and the money behind an incident; nil where the detection keeps none.
+    struct Persons: Sendable {
+        let clients, operations, amountMinor, reads: Int64
+        let isChanged: Bool
+    }
+
+    /// The number of the detection's incident behind one of the register's.
+    func source(of reference: String) async throws -> String? {
+        try await database.first(
+            "select source_id from privacy.incidents where reference = \(reference) and source = 'detection'",
+            as: String.self)
+    }
+
+    func persons(_ incident: String) async throws -> Persons? {
+        guard try await database.one("select to_regclass('detection.persons') is not null", as: Bool.self) else {
+            return nil
+        }
+        let row = try await database.run(
+            """
+            with kept as (
+                select coalesce(i.merged_into, i.id) as id from detection.incidents i where i.id::text = \(incident)
+            ), operations as (
+                select distinct x.id, x.montant_minor
+                from detection.touched t
+                    join public.transactions x on x.id = case when t.key ~ '^[0-9]{1,18}$' then t.key::bigint end
+                where t.incident_id = (select id from kept) and t.kind = 'operation' and t.is_changed
+            )
+            select (select count(*) from detection.persons p where p.incident_id = (select id from kept)),
+                (select count(*) from operations), (select coalesce(sum(montant_minor), 0)::bigint from operations),
+                (select coalesce(sum(t.acts), 0)::bigint from detection.touched t
+                    where t.incident_id = (select id from kept) and t.is_read),
+                coalesce((select bool_or(p.is_changed) from detection.persons p
+                    where p.incident_id = (select id from kept)), false)
+            """
+        ).first
+        guard let row else { return nil }
+        return Persons(
+            clients: try row.decode(0), operations: try row.decode(1), amountMinor: try row.decode(2),
+            reads: try row.decode(3), isChanged: try row.decode(4))
+    }
+
     private func texts(_ json: String) -> [String] {
         ((try? JSONReader.read(json))?.array ?? []).compactMap(\.string)
     }

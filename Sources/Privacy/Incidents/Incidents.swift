@@ -84,7 +84,7 @@ extension PrivacyDesk {
         guard let known = try await IncidentStore(database: database).find(reference) else {
             throw PrivacyError.incident(reference)
         }
-        let facts = try IncidentFacts(try JSONReader.read(known.facts))
+        let facts = try await current(try IncidentFacts(try JSONReader.read(known.facts)), of: reference)
         let map = DataMapStore(database: database)
         let controller = try await map.controller()
         let document: IncidentDocument

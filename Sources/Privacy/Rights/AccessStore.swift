@@ -33,6 +33,7 @@ struct AccessStore: Sendable {
 
     private static func statements(_ client: UUID) -> [(String, String, Statement)] {
         bank(client) + books(client) + orders(client) + desk(client) + account(client) + fraud(client)
+            + incidents(client)
     }
 
     private static func bank(_ client: UUID) -> [(String, String, Statement)] {
@@ -266,6 +267,19 @@ struct AccessStore: Sendable {
     }
 
     /// Decisions on payments; while a case is open they are the investigation's (CMF L.574-1 forbids to tell).
+    private static func incidents(_ client: UUID) -> [(String, String, Statement)] {
+        [
+            (
+                "incidents", "detection.persons",
+                """
+                select i.reference, p.is_read, p.is_changed, p.first_at, p.last_at
+                from detection.persons p join detection.incidents i on i.id = p.incident_id
+                where p.client_id = \(client) order by p.first_at, i.reference
+                """
+            )
+        ]
+    }
+
     private static func fraud(_ client: UUID) -> [(String, String, Statement)] {
         [
             (
