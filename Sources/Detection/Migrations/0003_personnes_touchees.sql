@@ -240,6 +240,14 @@ create or replace view detection.indicators as
         'Responses that are in force.'
     from (values ('ban_address'), ('freeze_account'), ('freeze_card'), ('require_step_up')) a (action)
     union all
+    -- A rule is a label, and labels are bounded.
+    select 'digitalbank_detection_findings', jsonb_build_object('rule', f.rule, 'severity', f.severity), f.n,
+        'Findings of the last 24 hours by rule; the fifty rules with most.'
+    from (
+        select rule, severity, count(*)::double precision as n from detection.findings
+        where at > clock_timestamp() - interval '24 hours'
+        group by rule, severity order by count(*) desc, rule limit 50) f
+    union all
     select 'digitalbank_detection_persons_touched', '{}', (
             select count(distinct p.client_id) from detection.persons p join detection.incidents i on i.id = p.incident_id
             where i.status <> 'closed')::double precision,
