@@ -109,7 +109,12 @@ final class GatewayResponder: HTTPResponder {
     }
 
     private func handle(_ asked: ApiRequest, _ mount: Mount, _ actor: Actor?) async -> ApiResponse {
-        if let refusal = settings.inspection?.answer(asked) { return refusal }
+        if let inspection = settings.inspection {
+            // Modes and notes know the path as the client wrote it.
+            var whole = asked
+            whole.path = mount.prefix + asked.path
+            if let refusal = inspection.answer(whole) { return refusal }
+        }
         return await mount.handle(asked, actor)
     }
 

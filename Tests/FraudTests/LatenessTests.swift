@@ -71,7 +71,9 @@ import Testing
             let counts = tally.all
             #expect(decided == Int64(counts["decided", default: 0]), "\(counts)")
             #expect(counts["decided", default: 0] + counts["refused", default: 0] == kept, "\(counts)")
-            #expect(counts["refused", default: 0] == 0, "\(counts)")
+            // A connection of which nobody knows where it stands is given up; the payment fails, and is kept nowhere.
+            #expect(counts["refused", default: 0] == counts["connectionLost ", default: 0], "\(counts)")
+            #expect(counts["refused", default: 0] * 100 <= kept, "\(counts)")
             if isLong || rounds > 40 { print("\(counts)") }
             while try await desks[7].catchUp() > 0 {}
             #expect(try await desks[7].audit().isEmpty)

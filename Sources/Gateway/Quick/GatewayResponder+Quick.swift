@@ -44,6 +44,7 @@ extension GatewayResponder {
         if let inspection = settings.inspection {
             var whole = request
             whole.fields = HTTPFields(head.headers, splitCookie: false)
+            whole.path = mount.prefix + rest
             // The long way says what is refused, and notes it.
             guard !inspection.suspects(whole) else {
                 metrics.end()
