@@ -1,5 +1,6 @@
 import Fraud
 import Gateway
+import HTTPTypes
 import Migrations
 import TestSupport
 import Testing
