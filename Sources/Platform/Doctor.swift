@@ -23,7 +23,7 @@ public enum Doctor {
         var lines: [String] = []
         var missing: [String] = []
         var isHealthy = true
-        for need in needs() {
+        for need in needs() + conveniences() {
             if let found = need.find() {
                 lines.append("ok       \(need.what): \(found)")
             } else {
@@ -64,6 +64,23 @@ public enum Doctor {
                 install: "apt-get install libxgboost-dev", isRequired: true
             ) { FraudLibrary.version },
             Need(
+                what: "libxlsxwriter", purpose: "writes workbooks", install: "apt-get install libxlsxwriter-dev",
+                isRequired: true
+            ) { SpreadsheetLibrary.version },
+            Need(
+                what: "space", purpose: "at least 1 GB free here", install: "free some space", isRequired: true
+            ) {
+                let attributes = try? FileManager.default.attributesOfFileSystem(forPath: ".")
+                let free = (attributes?[.systemFreeSize] as? NSNumber)?.int64Value ?? 0
+                return free > 1_000_000_000 ? "\(free / 1_000_000_000) GB free" : nil
+            },
+        ]
+    }
+
+    /// What some commands want, and the bank runs without.
+    private static func conveniences() -> [Need] {
+        [
+            Need(
                 what: "WeasyPrint", purpose: "writes the report as PDF", install: "apt-get install weasyprint",
                 isRequired: false
             ) { Tools.find("weasyprint") },
@@ -96,17 +113,6 @@ public enum Doctor {
                 what: "Patroni, etcd and HAProxy", purpose: "drills of failover (cluster drill)",
                 install: "apt-get install --no-install-recommends patroni etcd-server haproxy", isRequired: false
             ) { ["patroni", "etcd", "haproxy"].allSatisfy { Tools.find($0) != nil } ? "all three" : nil },
-            Need(
-                what: "libxlsxwriter", purpose: "writes workbooks", install: "apt-get install libxlsxwriter-dev",
-                isRequired: true
-            ) { SpreadsheetLibrary.version },
-            Need(
-                what: "space", purpose: "at least 1 GB free here", install: "free some space", isRequired: true
-            ) {
-                let attributes = try? FileManager.default.attributesOfFileSystem(forPath: ".")
-                let free = (attributes?[.systemFreeSize] as? NSNumber)?.int64Value ?? 0
-                return free > 1_000_000_000 ? "\(free / 1_000_000_000) GB free" : nil
-            },
         ]
     }
 

@@ -70,6 +70,11 @@ import Testing
         let outcome = try await rows.apply(try RowsPlan.read(file), order)
         #expect(outcome.broughtBack + outcome.setBack == 4, "\(outcome)")
         #expect(outcome.conflicts.count == 1 && outcome.conflicts[0].contains("public.comptes"), "\(outcome.conflicts)")
+        try await Self.cameBack(bank, mine, other, balances)
+        try await Self.ledger(bank, rows, moment)
+    }
+
+    private static func cameBack(_ bank: LivingBank, _ mine: UUID, _ other: UUID, _ balances: [Int64]) async throws {
         try await bank.with { database in
             let mineNow = try await database.one(
                 "select count(*) from beneficiaires where client_id = \(mine) and statut = 'actif' and iban_fin = '1234'",
@@ -87,7 +92,6 @@ import Testing
                 "select count(*) from evidence.entries where kind = 'continuity.rows_given_back'", as: Int64.self)
             #expect(entries == 1)
         }
-        try await Self.ledger(bank, rows, moment)
     }
 
     private static func ledger(_ bank: LivingBank, _ rows: RowsBack, _ moment: LogPosition) async throws {

@@ -57,7 +57,7 @@ extension ExportDesk {
         )
         try part(Self.beforeFile)
         for file in list.files where file.table != nil {
-            try put(Array("\(Self.head(file))\n".utf8))
+            try put(Array("\(ExportStore.head(file))\n".utf8))
             let reader = try SealedReader(file, of: list.id, key: key, in: directory)
             var row = 0
             for (index, piece) in file.pieces.enumerated() {
@@ -78,14 +78,6 @@ extension ExportDesk {
             try ContinuityFolder.write(String(decoding: digests, as: UTF8.self), to: path + ".manifest.json")
         }
         return opened
-    }
-
-    private static func head(_ file: SealedFile) -> String {
-        let columns = (file.columns ?? []).map { name in
-            name.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == 95 }
-                ? name : Statement.quoted(name)
-        }
-        return "COPY \(file.table ?? "") (\(columns.joined(separator: ", "))) FROM stdin;"
     }
 
     static func text(_ name: String, _ list: ExportList, _ key: DataKey, _ directory: String) throws -> [UInt8]? {

@@ -139,4 +139,13 @@ struct ExportStore: Sendable {
     func table(_ file: SealedFile) async throws -> Table? {
         try await tables().first { $0.name == file.table && $0.columns == file.columns }
     }
+
+    /// The line that a table's rows follow in a dump.
+    static func head(_ file: SealedFile) -> String {
+        let columns = (file.columns ?? []).map { name in
+            name.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == 95 }
+                ? name : Statement.quoted(name)
+        }
+        return "COPY \(file.table ?? "") (\(columns.joined(separator: ", "))) FROM stdin;"
+    }
 }

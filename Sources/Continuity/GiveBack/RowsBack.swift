@@ -201,10 +201,7 @@ struct BothBanks: Sendable {
             guard try await store.ledgerFaults() <= faults else {
                 throw ContinuityError.rows("the ledger does not prove itself with these rows: nothing was changed")
             }
-            let erasures = DrillCheckStore.existsFunction("privacy.replay_erasures()")
-            if try await tx.one(erasures, as: Bool.self) {
-                _ = try await tx.one("select count(*) from privacy.replay_erasures()", as: Int64.self)
-            }
+            try await store.replayErasures()
             try await EvidenceJournal.append(
                 EvidenceEvent(
                     "continuity.rows_given_back", order.client?.uuidString ?? order.tables.joined(separator: ","),

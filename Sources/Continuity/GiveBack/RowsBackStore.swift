@@ -208,6 +208,13 @@ struct RowsBackStore: Sendable {
         return list
     }
 
+    /// Who was erased since the moment stays erased.
+    func replayErasures() async throws {
+        let exists = DrillCheckStore.existsFunction("privacy.replay_erasures()")
+        guard try await executor.one(exists, as: Bool.self) else { return }
+        _ = try await executor.one("select count(*) from privacy.replay_erasures()", as: Int64.self)
+    }
+
     /// What the ledger's own proof holds against it.
     func ledgerFaults() async throws -> Int64 {
         guard try await executor.one(DrillCheckStore.existsFunction("public.verifier_le_grand_livre()"), as: Bool.self)
