@@ -204,8 +204,10 @@ public struct BackupDesk: Sendable {
         let settings = try BackupSettings.load(folder)
         let auditor = RepositoryAuditor(
             folder: folder, settings: settings, backrest: try PgBackRest(folder: folder), journal: journal)
+        // Asked first: whatever the server had archived by then must be in the repositories when they are looked at.
+        let archiver = await askServer()
         var audit = try await auditor.audit(deep: deep)
-        await askServer(&audit)
+        if let archiver { judge(archiver, &audit) }
         for finding in audit.findings {
             guard let label = finding.label else { continue }
             let known = try journal.knowledge(of: finding.repository)
@@ -216,12 +218,15 @@ public struct BackupDesk: Sendable {
         return audit
     }
 
+    /// Nil where no server runs.
+    private func askServer() async -> ContinuityStore.Archiver? {
+        guard let cluster = try? Cluster.attach(folder.cluster), cluster.isRunning else { return nil }
+        return try? await withBank(cluster) { try await ContinuityStore(database: $0).archiver() }
+    }
+
     /// Whether the running server archives, by our command, without delay.
-    private func askServer(_ audit: inout RepositoryAudit) async {
-        guard let cluster = try? Cluster.attach(folder.cluster), cluster.isRunning,
-            let archiver = try? await withBank(cluster, { try await ContinuityStore(database: $0).archiver() }),
-            let program = try? PgBackRest.find()
-        else { return }
+    private func judge(_ archiver: ContinuityStore.Archiver, _ audit: inout RepositoryAudit) {
+        guard let program = try? PgBackRest.find() else { return }
         let ours = PgBackRestConfiguration.archiveCommand(folder, program: program)
         if archiver.mode != "on" || archiver.command != ours {
             audit.add(

@@ -111,7 +111,8 @@ public enum Doctor {
             ) { Tools.find("curl") },
             Need(
                 what: "Patroni, etcd and HAProxy", purpose: "drills of failover (cluster drill)",
-                install: "apt-get install --no-install-recommends patroni etcd-server haproxy", isRequired: false
+                install: "apt-get install --no-install-recommends patroni python3-idna etcd-server haproxy",
+                isRequired: false
             ) { ["patroni", "etcd", "haproxy"].allSatisfy { Tools.find($0) != nil } ? "all three" : nil },
         ]
     }

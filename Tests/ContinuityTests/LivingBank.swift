@@ -137,8 +137,12 @@ final class LivingBank: Sendable {
         let place = data + "-copy-" + String(UInt32.random(in: .min ... .max), radix: 36)
         Litter.leave(place)
         try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
-        for folder in ["keys", "continuity"] {
-            try await ToolRun.run("/bin/cp", ["-a", "\(data)/\(folder)", "\(place)/\(folder)"]).checked("cp")
+        try await ToolRun.run("/bin/cp", ["-a", "\(data)/keys", "\(place)/keys"]).checked("cp")
+        let backups = place + "/continuity"
+        try FileManager.default.createDirectory(atPath: backups, withIntermediateDirectories: true)
+        // Restores of other tests come and go in the scratch folder.
+        for name in try FileManager.default.contentsOfDirectory(atPath: data + "/continuity") where name != "scratch" {
+            try await ToolRun.run("/bin/cp", ["-a", "\(data)/continuity/\(name)", "\(backups)/\(name)"]).checked("cp")
         }
         let script =
             "sed -i 's|\(data)/|\(place)/|g' \(place)/continuity/pgbackrest.conf \(place)/continuity/settings.json"

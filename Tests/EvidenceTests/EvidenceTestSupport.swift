@@ -45,6 +45,15 @@ struct Bench: Sendable {
     /// Seals what `append` left, block by block, so that there are several.
     func appendAndSeal(_ numbers: Range<Int>, rowsMax: Int = 10) async throws {
         try await append(numbers)
+        // Once nothing older runs all can be sealed in one go, so that each block but the last is full.
+        let newest: Statement = """
+            select pg_snapshot_xmin(pg_current_snapshot()) > e.xid from evidence.entries e order by e.xid desc limit 1
+            """
+        let deadline = ContinuousClock.now + .seconds(300)
+        while try await database.one(newest, as: Bool.self) == false {
+            try #require(ContinuousClock.now < deadline, "a transaction on the test cluster did not end in 5 minutes")
+            try await Task.sleep(for: .milliseconds(50))
+        }
         try await sealAll(rowsMax: rowsMax)
     }
 

@@ -6,7 +6,12 @@ import Testing
 @testable import PostgresServer
 
 /// What a dump of the serving process would give away.
-@Suite(.serialized) struct MemoryTests {
+@Suite(
+    .serialized,
+    .enabled(
+        if: ProcessInfo.processInfo.environment["DIGITALBANK_LONG"] == "1",
+        "long rounds only: reading all memory of a debug build takes minutes")
+) struct MemoryTests {
     @Test("after payments by card and reads of cards no full card number is in the server's memory")
     func cards() async throws {
         try await ServedBank.run { bank in
@@ -16,8 +21,10 @@ import Testing
                 select r.id from cartes r join comptes k on k.id = r.compte_id
                 where k.statut = 'actif' and k.solde_minor > 100000 and r.pan_chiffre is not null order by r.id limit 10
                 """, as: Int64.self)
+            let ends = try await database.all(
+                "select pan_fin::text from cartes where id = any(\(cards)::bigint[])", as: String.self)
             await database.close()
-            try #require(!cards.isEmpty)
+            try #require(!cards.isEmpty && ends.count == cards.count)
             var answered = 0
             for (number, card) in cards.enumerated() {
                 let answer = try await bank.request(
@@ -32,8 +39,11 @@ import Testing
             #expect(answered > 0)
             let process = try #require(bank.processIdentifier)
             let run = try await Program.run("privacy", "cards", "--data-dir", bank.data, "--process", "\(process)")
-            #expect(run.status == 0, "\(run.output)\(run.error)")
-            #expect(run.output.contains(" 1 processes, "))
+            #expect(run.output.contains(" 1 processes, "), "\(run.output)\(run.error)")
+            // Hundreds of megabytes hold sixteen digits of other things that pass Luhn's check by chance.
+            let lines = run.output.split(separator: "\n").filter { $0.hasPrefix("IN CLEAR") }
+            #expect(!lines.contains { line in ends.contains { line.hasSuffix($0) } }, "\(run.output)")
+            #expect(lines.count < 3, "\(run.output)")
         }
     }
 }

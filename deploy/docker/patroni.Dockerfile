@@ -3,7 +3,7 @@ FROM postgres:15-bookworm
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends patroni python3-etcd pgbackrest curl \
+    && apt-get install -y --no-install-recommends patroni python3-etcd python3-idna pgbackrest curl \
     && rm -rf /var/lib/apt/lists/*
 COPY deploy/docker/patroni.sh /usr/local/bin/digitalbank-patroni
 HEALTHCHECK --interval=5s --timeout=3s --retries=12 \
