@@ -97,9 +97,11 @@ final class PlayedCluster: Sendable {
         try ContinuityFolder.write(
             HostTexts.proxy(plan, bind: "127.0.0.1", certificates: authority.folder), to: folder + "/haproxy.cfg")
         try run(host.name, "haproxy", ["/usr/sbin/haproxy", "-W", "-f", folder + "/haproxy.cfg"])
+        // Started again when it fails, as its unit does: the proxy may not listen yet.
+        let again = ["/bin/sh", "-c", "until \"$@\"; do sleep 0.5; done", "serve"]
         try run(
             host.name, "serve",
-            [
+            again + [
                 program, "serve", "--database", isProxied ? plan.proxiedAddress() : plan.address(), "--data-dir",
                 folder, "--host", "0.0.0.0", "--port", "\(plan.ports.serve)", "--admin-port",
                 "\(plan.ports.serveAdmin)",
