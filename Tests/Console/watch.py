@@ -65,4 +65,7 @@ class Watch:
             self.faults.append(f"axe on {name} {page.viewport_size['width']}: {violation}")
         width = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         if width > 1:
-            self.faults.append(f"{name} is {width} px wider than the screen")
+            widest = page.evaluate(
+                "[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)"
+                ".slice(0, 3).map(e => e.outerHTML.slice(0, 120)).join(' | ')")
+            self.faults.append(f"{name} is {width} px wider than the screen: {widest}")
