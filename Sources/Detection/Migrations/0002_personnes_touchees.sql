@@ -226,7 +226,8 @@ end
 $$;
 revoke execute on all functions in schema detection from public;
 
--- What is scraped besides: persons whom open incidents concern.
+-- What is scraped besides: findings by rule, since one that never finds anything and one that finds too much should show, and
+-- persons whom open incidents concern.
 create or replace view detection.indicators as
     select 'digitalbank_detection_incidents_open'::text as name, jsonb_build_object('severity', s.severity) as labels,
         (select count(*) from detection.incidents i where i.status <> 'closed' and i.severity = s.severity)
@@ -252,6 +253,7 @@ create or replace view detection.indicators as
             select count(distinct p.client_id) from detection.persons p join detection.incidents i on i.id = p.incident_id
             where i.status <> 'closed')::double precision,
         'Persons whom incidents that are not closed concern.';
+revoke all on detection.indicators from public;
 
 do $$
 begin
