@@ -12,6 +12,7 @@ struct StreamCatalog: Sendable {
     /// The dump's own tables first, then those the caller knows.
     let shapes: [TableShape]
     private let byID: [Int: ArchiveEntry]
+    private let keys: TableKeys
 
     init(entries: [ArchiveEntry], shapes known: [TableShape]) {
         let own = entries.filter { $0.kind == "TABLE" }.compactMap { CreateTableParser.shape(of: $0.definition) }
@@ -19,10 +20,12 @@ struct StreamCatalog: Sendable {
         shapes = own + known.filter { !names.contains($0.name) }
         byID = Dictionary(
             entries.filter { $0.kind == "TABLE DATA" }.map { ($0.dumpID, $0) }, uniquingKeysWith: { first, _ in first })
+        keys = TableKeys(statements: entries.lazy.map(\.definition))
     }
 
-    init(shapes: [TableShape]) {
+    init(shapes: [TableShape], keys: TableKeys) {
         self.shapes = shapes
+        self.keys = keys
         byID = [:]
     }
 
@@ -75,7 +78,7 @@ struct StreamCatalog: Sendable {
             for index in members {
                 let words = names.map { $0.split(separator: ".").last ?? "" }.joined(separator: "_ou_")
                 let shape = shape(of: names[0])
-                let grammar = shape.map { RowGrammar(columns: $0.columns) }
+                let grammar = shape.map { self.grammar(of: $0, columns: $0.columns) }
                 named[index] = Stream(
                     table: "inconnu.\(words)_\(heads[index].place)",
                     columns: shape?.columns.map(\.name) ?? [], grammar: grammar)
@@ -106,7 +109,11 @@ struct StreamCatalog: Sendable {
         let names = listed.isEmpty ? shape.columns.map(\.name) : listed
         let byName = Dictionary(shape.columns.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         let columns = names.map { byName[$0] ?? ColumnShape(name: $0, type: .other("")) }
-        return Stream(table: table, columns: names, grammar: RowGrammar(columns: columns))
+        return Stream(table: table, columns: names, grammar: grammar(of: shape, columns: columns))
+    }
+
+    private func grammar(of shape: TableShape, columns: [ColumnShape]) -> RowGrammar {
+        RowGrammar(columns: columns, mayBeKeyed: keys.mayBeKey(columns.first, of: shape))
     }
 
     /// The shapes that most of the head's lines fit, of those the strictest; none when no shape fits nine lines of ten.

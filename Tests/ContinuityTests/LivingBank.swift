@@ -142,12 +142,21 @@ final class LivingBank: Sendable {
         try FileManager.default.createDirectory(atPath: backups, withIntermediateDirectories: true)
         // Restores of other tests come and go in the scratch folder.
         for name in try FileManager.default.contentsOfDirectory(atPath: data + "/continuity") where name != "scratch" {
-            try await ToolRun.run("/bin/cp", ["-a", "\(data)/continuity/\(name)", "\(backups)/\(name)"]).checked("cp")
+            try await Self.copyLiving("\(data)/continuity/\(name)", to: "\(backups)/\(name)")
         }
         let script =
             "sed -i 's|\(data)/|\(place)/|g' \(place)/continuity/pgbackrest.conf \(place)/continuity/settings.json"
         try await ToolRun.run("/bin/sh", ["-c", script]).checked("sed")
         return BackupDesk(dataDirectory: place, bank: Self.name)
+    }
+
+    /// Copies what others write to meanwhile: once more, where a file of a moment went away under the copy.
+    private static func copyLiving(_ source: String, to target: String) async throws {
+        for _ in 0..<9 {
+            if try await ToolRun.run("/bin/cp", ["-a", source, target]).status == 0 { return }
+            try? FileManager.default.removeItem(atPath: target)
+        }
+        try await ToolRun.run("/bin/cp", ["-a", source, target]).checked("cp")
     }
 
     func end() async {

@@ -17,7 +17,7 @@ import Testing
         return "\(id)\t\(code ?? "CB-\(digits)")\t\(time)"
     }
 
-    private static func read(_ rows: [String]) throws -> (intact: [String], suspect: [String]) {
+    private static func read(_ rows: [String], key: String = "id") throws -> (intact: [String], suspect: [String]) {
         let script = """
             --
             -- PostgreSQL database dump
@@ -34,6 +34,9 @@ import Testing
             COPY public.operations (id, code, le) FROM stdin;
             \(rows.joined(separator: "\n"))
             \\.
+
+            ALTER TABLE ONLY public.operations
+                ADD CONSTRAINT operations_pkey PRIMARY KEY (\(key));
 
             --
             -- PostgreSQL database dump complete
@@ -69,6 +72,28 @@ import Testing
         rows[299] = Self.row(300, code: "CB-12CB-3456")
         let read = try Self.read(rows)
         #expect(read.suspect == [rows[299]])
+    }
+
+    @Test func `a number that is only part of the key may come again`() throws {
+        // Every account is opened, then a few are paid, as on a bank's first day.
+        let rows = (1...300).map { Self.row($0) } + [17, 201, 300].map { Self.row($0, second: 7000 + $0) }
+        let ofPart = try Self.read(rows, key: "id, code")
+        #expect(ofPart.suspect == [] && ofPart.intact == rows)
+        let ofAll = try Self.read(rows)
+        #expect(ofAll.suspect.count == 3)
+        // A partition's key has its time beside the number.
+        let ofPartition = try Self.read(rows, key: "id, le")
+        #expect(ofPartition.suspect.count == 3)
+    }
+
+    @Test func `a row behind a night is no suspect where every day begins with one`() throws {
+        // Forty rows a day; the eighth day's first row stands before a jump.
+        let rows = Self.rows(without: 281...318).map { row in
+            let id = Int(row.prefix { $0 != "\t" }) ?? 0
+            return Self.row(id, second: id / 40 * 86_400 + id % 40 * 20)
+        }
+        let read = try Self.read(rows)
+        #expect(read.suspect == [] && read.intact == rows)
     }
 
     @Test(arguments: [301...301, 301...303, 301...340, 200...420])

@@ -32,7 +32,8 @@ final class PlainOutline {
     var catalog: StreamCatalog {
         let own = objects.compactMap { CreateTableParser.shape(of: $0.sql) }
         let names = Set(own.map(\.name))
-        return StreamCatalog(shapes: own + known.filter { !names.contains($0.name) })
+        let keys = TableKeys(statements: objects.lazy.map(\.sql))
+        return StreamCatalog(shapes: own + known.filter { !names.contains($0.name) }, keys: keys)
     }
 
     func fact(_ prefix: String) -> String? {

@@ -4,6 +4,8 @@
 /// wrong; only a checksum proves.
 struct RowGrammar: Sendable {
     let columns: [ColumnShape]
+    /// False when the dump declares keys for the table and none is its first column's.
+    var mayBeKeyed = true
 
     enum Verdict: Equatable {
         case good

@@ -10,12 +10,14 @@ struct SeamJudge {
     let judge: TableJudge
 
     private static let rowsMin = 200
+    /// Fewer rows to a seam, and a row that is the first of its kind is to be expected at one.
+    private static let rowsPerSeam = 100
     private static let gapsMax = 64
 
     func settle() throws {
         guard let grammar = judge.grammar, judge.keys.isKeyLike, judge.keys.count >= Self.rowsMin else { return }
         let places = seams()
-        guard !places.isEmpty else { return }
+        guard !places.isEmpty, places.count * Self.rowsPerSeam <= judge.keys.count else { return }
         let habits = RowHabits(columns: grammar.columns, seams: places)
         try observe(habits, grammar)
         for seam in habits.seams {
@@ -79,6 +81,8 @@ private final class RowHabits {
         var first: Moment?
         var last: Moment?
         var falls = 0
+        /// Of rows at no seam: how many come at least two to the n microseconds after the row before them.
+        var pauses = [Int](repeating: 0, count: 64)
     }
 
     private(set) var seams: [Seam] = []
@@ -140,6 +144,9 @@ private final class RowHabits {
             if let last = columns[index].last, (time < last.time) != (key < last.key), time != last.time {
                 columns[index].falls += 1
             }
+            if let before = previous?.times[index], time > before {
+                columns[index].pauses[63 - (time - before).leadingZeroBitCount] += 1
+            }
             if columns[index].first == nil { columns[index].first = Moment(key: key, time: time) }
             columns[index].last = Moment(key: key, time: time)
         }
@@ -162,7 +169,8 @@ private final class RowHabits {
         }
     }
 
-    /// Counts time in steps of the key, at the pace of the whole table.
+    /// Counts time in steps of the key, at the pace of the whole table. Where the table rests often enough for as long, a
+    /// rest before a jump is one like others.
     private func hasTimeOfNext(_ seam: Seam) -> Bool {
         guard let before = seam.before, let behind = seam.behind else { return false }
         return columns.indices.contains { index in
@@ -176,7 +184,14 @@ private final class RowHabits {
             let own = Double(seam.key) - Double(before.key)
             let next = Double(behind.key) - Double(before.key)
             return abs(next - own) >= Self.jumpMin && abs(steps - next) * 4 < abs(steps - own)
+                && rests(index, atLeast: (time - timeBefore) / 2) * seams.count * 100 < rowCount
         }
+    }
+
+    /// How many rows at no seam come about so long after the one before, or longer.
+    private func rests(_ index: Int, atLeast length: Int64) -> Int {
+        guard length > 0 else { return rowCount }
+        return columns[index].pauses[(63 - length.leadingZeroBitCount)...].reduce(0, +)
     }
 
     private static func kind(of byte: UInt8) -> UInt8 {

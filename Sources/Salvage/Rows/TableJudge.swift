@@ -167,8 +167,9 @@ struct StrayLine: Sendable {
 }
 
 extension RowGrammar {
-    /// The first field's value when the first column is an integer.
+    /// The first field's value when the first column is an integer that may be a key.
     func key(of line: UnsafeBufferPointer<UInt8>) -> Int64? {
+        guard mayBeKeyed else { return nil }
         switch columns.first?.type {
         case .smallint, .integer, .bigint: break
         default: return nil
