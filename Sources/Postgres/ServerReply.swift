@@ -4,15 +4,19 @@ internal import Foundation
 extension PostgresError {
     /// The server's report, every field of it. `result` stays the caller's.
     init(result: OpaquePointer) {
-        func field(_ code: Unicode.Scalar) -> String? {
+        self.init(withoutText: Self.trimmed(PQresultErrorMessage(result))) { code in
             PQresultErrorField(result, Int32(code.value)).map { String(cString: $0) }
         }
+    }
+
+    /// A report by its fields (PostgreSQL's documentation, "Error and Notice Message Fields"); `withoutText` is said when
+    /// it has no message.
+    init(withoutText: String, field: (Unicode.Scalar) -> String?) {
         let severity = field("V") ?? field("S")
         // After FATAL the server ends the session: whatever was under way has an unknown outcome.
         let isFatal = severity == "FATAL" || severity == "PANIC" || field("C") == nil
         self.init(
-            kind: isFatal ? .connectionLost : .server,
-            message: field("M") ?? Self.trimmed(PQresultErrorMessage(result)), sqlState: field("C"))
+            kind: isFatal ? .connectionLost : .server, message: field("M") ?? withoutText, sqlState: field("C"))
         self.severity = severity
         detail = field("D")
         serverHint = field("H")

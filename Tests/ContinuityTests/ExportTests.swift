@@ -130,6 +130,14 @@ import Testing
         try? FileManager.default.removeItem(atPath: left.folder.dataDirectory)
     }
 
+    @Test("a folder that is not there is named, where there is no key to verify with either")
+    func folderIsMissing() async throws {
+        let desk = ExportDesk(dataDirectory: NSTemporaryDirectory() + "/no-bank-\(UUID())")
+        await #expect { try await desk.verify("/no/such/export", deep: false) } throws: {
+            ($0 as? ContinuityError)?.message.contains("/no/such/export/export.json") == true
+        }
+    }
+
     @Test("one is made when the newest is old enough")
     func due() async throws {
         let (bank, desk, _) = try await Self.made.value

@@ -19,12 +19,13 @@ struct ExportList: Codable, Sendable {
 
     static let name = "export.json"
 
-    /// Throws unless the signature holds and it is our key's.
-    static func read(_ directory: String, fingerprint: String?) throws -> ExportList {
+    /// Throws unless the signature holds and it is our key's: its `fingerprint` is asked for once the list is there.
+    static func read(_ directory: String, fingerprint: @autoclosure () throws -> String?) throws -> ExportList {
         let path = directory + "/" + name
         guard let data = FileManager.default.contents(atPath: path) else {
             throw ContinuityError.file("read", path, "it is not there")
         }
+        let fingerprint = try fingerprint()
         guard let verdict = try? OfflineVerifier.verify(path: path, fingerprint: fingerprint), verdict.isValid else {
             throw ContinuityError.exportUnsound("\(path) is not what was signed")
         }

@@ -258,22 +258,6 @@ extension PostgresError {
             fields[code] = String(decoding: text, as: UTF8.self)
             rest = rest.dropFirst(text.count + 1)
         }
-        func field(_ code: Unicode.Scalar) -> String? { fields[UInt8(truncatingIfNeeded: code.value)] }
-        let severity = field("V") ?? field("S")
-        let isFatal = severity == "FATAL" || severity == "PANIC" || field("C") == nil
-        self.init(
-            kind: isFatal ? .connectionLost : .server, message: field("M") ?? "the server gave no reason",
-            sqlState: field("C"))
-        self.severity = severity
-        detail = field("D")
-        serverHint = field("H")
-        position = field("P").flatMap { Int($0) }
-        context = field("W")
-        schema = field("s")
-        table = field("t")
-        column = field("c")
-        dataType = field("d")
-        constraint = field("n")
-        routine = field("R")
+        self.init(withoutText: "the server gave no reason") { fields[UInt8(truncatingIfNeeded: $0.value)] }
     }
 }

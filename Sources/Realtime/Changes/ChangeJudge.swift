@@ -139,8 +139,59 @@ struct ChangeJudge: Sendable {
             let role: String
             let claims: String
         }
-        let groups = Array(Dictionary(grouping: questions) { Context(role: $0.role, claims: $0.claims) }.values)
         let list = RecordText.list(batch.rows.map { ($0.values, batch.table) })
+        var answers = try await sharedAnswers(to: questions, list)
+        let rest = questions.filter { answers[$0] == nil }
+        let groups = Array(Dictionary(grouping: rest) { Context(role: $0.role, claims: $0.claims) }.values)
+        let others = try await flights(groups, list)
+        answers.merge(others) { first, _ in first }
+        return answers
+    }
+
+    /// Policies that many readers can be judged by in one statement. What fails there is not answered: each reader's
+    /// claims are then tried on their own.
+    private func sharedAnswers(to questions: Set<Question>, _ list: String) async throws -> Answers {
+        struct Context: Hashable {
+            let policy: String
+            let role: String
+        }
+        var readers: [Context: [Question]] = [:]
+        for question in questions {
+            guard case .policy(let text) = question.what else { continue }
+            readers[Context(policy: text, role: question.role), default: []].append(question)
+        }
+        var answers: Answers = [:]
+        for (context, all) in readers where all.count > 1 {
+            guard let policy = SharedPolicy(context.policy) else { continue }
+            let parts = stride(from: 0, to: all.count, by: Self.sharedMax).map {
+                Array(all[$0..<min($0 + Self.sharedMax, all.count)])
+            }
+            let some = try await withThrowingTaskGroup(of: Answers.self) { group in
+                for part in parts { group.addTask { try await ask(policy, part, list) } }
+                return try await group.reduce(into: Answers()) { $0.merge($1) { first, _ in first } }
+            }
+            answers.merge(some) { first, _ in first }
+        }
+        return answers
+    }
+
+    /// Readers whose claims are put to the server in one statement.
+    private static let sharedMax = 512
+
+    private func ask(_ policy: SharedPolicy, _ questions: [Question], _ list: String) async throws -> Answers {
+        guard let first = questions.first else { return [:] }
+        do {
+            let sets = try await store.numbers(
+                of: policy, in: first.table, list, role: first.role, claims: questions.map(\.claims),
+                timeout: settings.limits.checkTimeout)
+            return Answers(zip(questions, sets.map { .rows($0) })) { first, _ in first }
+        } catch let error as PostgresError where error.isAboutTheQuestion {
+            return [:]
+        }
+    }
+
+    private func flights(_ groups: [[Question]], _ list: String) async throws -> Answers {
+        guard !groups.isEmpty else { return [:] }
         return try await withThrowingTaskGroup(of: Answers.self) { group in
             var answers: Answers = [:]
             // The rows are sent with each question, so that many rows leave room for few questions.

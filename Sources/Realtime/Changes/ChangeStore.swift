@@ -177,8 +177,8 @@ struct ChangeStore: Sendable {
     /// its columns stand alone or behind the table's name.
     static func matching(_ table: FollowedTable, _ list: String, _ condition: Statement) -> Statement {
         """
-        select "digitalbank rows".n::int8
-        from jsonb_array_elements(\(list)::text::jsonb) with ordinality as "digitalbank rows" ("digitalbank v", n),
+        select "digitalbank rows"."digitalbank n"::int8
+        from jsonb_array_elements(\(list)::text::jsonb) with ordinality as "digitalbank rows" ("digitalbank v", "digitalbank n"),
             jsonb_populate_record(
                 null::\(identifier: table.schema).\(identifier: table.name), "digitalbank rows"."digitalbank v"
             ) as \(identifier: table.name)
@@ -198,13 +198,12 @@ struct ChangeStore: Sendable {
 
     /// Runs the conditions of all readers in one flight; the answers are row numbers from 1, in the order of the checks.
     func numbers(_ readers: [Reader], timeout: Duration) async throws -> [Set<Int>] {
-        let milliseconds = timeout.components.seconds * 1000 + timeout.components.attoseconds / 1_000_000_000_000_000
         var flight: [Statement] = []
         var places: [Int] = []
         for reader in readers {
             flight.append(
                 """
-                select set_config('statement_timeout', \(String(milliseconds)), true),
+                select set_config('statement_timeout', \(Self.milliseconds(timeout)), true),
                     set_config('request.jwt.claims', \(reader.claims), true), set_config('role', \(reader.role), true)
                 """)
             for var check in reader.checks {
@@ -215,6 +214,53 @@ struct ChangeStore: Sendable {
         }
         let answers = try await database.pipeline(flight)
         return try places.map { place in Set(try answers[place].map { try $0.decode(0, as: Int.self) }) }
+    }
+
+    /// Puts one policy to readers of one role; the answers are row numbers from 1, in the readers' order.
+    func numbers(
+        of policy: SharedPolicy, in table: FollowedTable, _ list: String, role: String, claims: [String],
+        timeout: Duration
+    ) async throws -> [Set<Int>] {
+        var results = ""
+        for (index, call) in policy.calls.enumerated() {
+            results += """
+                , case when set_config('request.jwt.claims', claims, true) is not null then \(call) end
+                    as \(SharedPolicy.column(index))
+                """
+        }
+        let readers: Statement = """
+            (select reader as "digitalbank reader"\(fragment: Statement(unchecked: results))
+                from unnest(\(SQLArray(claims))::text[]) with ordinality as o (claims, reader))
+            """
+        var check: Statement = """
+            select \(fragment: Self.readers)."digitalbank reader"::int8, "digitalbank rows"."digitalbank n"::int8
+            from \(fragment: readers) as \(fragment: Self.readers),
+                jsonb_array_elements(\(list)::text::jsonb) with ordinality as "digitalbank rows" ("digitalbank v", "digitalbank n"),
+                jsonb_populate_record(
+                    null::\(identifier: table.schema).\(identifier: table.name), "digitalbank rows"."digitalbank v"
+                ) as \(identifier: table.name)
+            where \(fragment: Statement(unchecked: policy.condition))
+            """
+        check.planScope = "realtime " + role
+        let answers = try await database.pipeline([
+            """
+            select set_config('statement_timeout', \(Self.milliseconds(timeout)), true),
+                set_config('role', \(role), true)
+            """, check,
+        ])
+        var found = [Set<Int>](repeating: [], count: claims.count)
+        for row in answers[1] {
+            let reader = try row.decode(0, as: Int.self)
+            guard found.indices.contains(reader - 1) else { continue }
+            found[reader - 1].insert(try row.decode(1, as: Int.self))
+        }
+        return found
+    }
+
+    private static let readers = Statement(unchecked: SharedPolicy.readers)
+
+    private static func milliseconds(_ time: Duration) -> String {
+        String(time.components.seconds * 1000 + time.components.attoseconds / 1_000_000_000_000_000)
     }
 
     /// The large values that an update left alone, from the row as it is now: the log does not repeat them.
