@@ -24,6 +24,8 @@ public struct RefreshReport: Sendable, Hashable {
 public struct BIRefresher: Sendable {
     public static let step: Int64 = 100_000
     public static let days: Int64 = 31
+    /// Clients, accounts and cards that are new, and as many known ones in turn, in a transaction.
+    static let lot: Int64 = 20_000
 
     private let store: RefreshStore
     private let every: Duration
@@ -46,8 +48,13 @@ public struct BIRefresher: Sendable {
     @discardableResult
     public func refresh(progress: @Sendable (RefreshReport) -> Void = { _ in }) async throws -> RefreshReport {
         var report = RefreshReport()
-        report.add("dimensions", try await store.dimensions())
-        progress(report)
+        var hasMore: Bool
+        repeat {
+            let dimensions = try await store.dimensions(lot: Self.lot)
+            report.add("dimensions", dimensions.count)
+            progress(report)
+            hasMore = dimensions.hasMore
+        } while hasMore
         var count: Int64
         repeat {
             count = try await store.transactions(most: Self.step)

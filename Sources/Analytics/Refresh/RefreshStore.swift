@@ -4,8 +4,11 @@ internal import Postgres
 struct RefreshStore: Sendable {
     let database: any SQLExecutor
 
-    func dimensions() async throws -> Int64 {
-        try await database.one("select bi.rafraichir_les_dimensions()", as: Int64.self)
+    /// One lot of each dimension: the rows that were written, and whether there are more that are new.
+    func dimensions(lot: Int64) async throws -> (count: Int64, hasMore: Bool) {
+        let rows = try await database.run("select lignes, reste from bi.rafraichir_les_dimensions(\(lot)::integer)")
+        guard let row = rows.first else { return (0, false) }
+        return (try row.decode(0), try row.decode(1))
     }
 
     func transactions(most: Int64) async throws -> Int64 {
