@@ -138,11 +138,22 @@ public struct SQLArray: Bindable {
     public init(_ values: [Int64]) { text = "{" + values.map(String.init).joined(separator: ",") + "}" }
 
     public init(_ values: [String?]) {
-        let elements = values.map { value in
-            guard let value else { return "NULL" }
-            return "\"" + value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+        var bytes = [UInt8(ascii: "{")]
+        for value in values {
+            if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
+            guard let value else {
+                bytes += "NULL".utf8
+                continue
+            }
+            bytes.append(UInt8(ascii: "\""))
+            for byte in value.utf8 {
+                if byte == UInt8(ascii: "\\") || byte == UInt8(ascii: "\"") { bytes.append(UInt8(ascii: "\\")) }
+                bytes.append(byte)
+            }
+            bytes.append(UInt8(ascii: "\""))
         }
-        text = "{" + elements.joined(separator: ",") + "}"
+        bytes.append(UInt8(ascii: "}"))
+        text = String(decoding: bytes, as: UTF8.self)
     }
 
     public var boundValue: BoundValue { BoundValue(type: 0, text: text) }

@@ -32,6 +32,47 @@ import Testing
         }
     }
 
+    @Test("dimensions come in lots however small, and what changes is found in its turn")
+    func lots() async throws {
+        try await Star.with { bank in
+            let store = RefreshStore(database: bank.database)
+            try await bank.database.run(
+                "insert into clients (numero) select (select max(numero) from clients) + n from generate_series(1, 30) n"
+            )
+            try await bank.database.run(
+                """
+                insert into comptes (client_id, type) select id, 'epargne' from clients c
+                where not exists (select from comptes k where k.client_id = c.id)
+                """)
+            var lots = 0
+            while try await store.dimensions(lot: 7).hasMore { lots += 1 }
+            #expect(lots >= 4)
+            for (table, link) in [("clients", "lien_client"), ("comptes", "lien_compte"), ("cartes", "lien_carte")] {
+                #expect(
+                    try await bank.number("select count(*) from public.\(table)")
+                        == bank.number("select count(*) from bi.\(link)"), "\(table)")
+            }
+            // Of every account and every client something changes; no lot holds them all.
+            try await bank.database.run("update comptes set statut = 'bloque' where client_id is not null")
+            try await bank.database.run("update clients set statut = 'suspendu'")
+            let size = try await bank.number("select count(*) from comptes") / 50 + 1
+            for _ in 0..<52 { _ = try await store.dimensions(lot: size) }
+            #expect(
+                try await bank.number(
+                    """
+                    select count(*) from comptes k join bi.lien_compte l on l.compte_id = k.id
+                    join bi.dim_compte d using (compte_cle) where d.statut <> k.statut
+                    """) == 0)
+            #expect(
+                try await bank.number("select count(*) from bi.dim_client where est_courant and statut = 'suspendu'")
+                    == bank.number("select count(*) from clients"))
+            #expect(
+                try await bank.number(
+                    "select count(*) from (select client from bi.dim_client where est_courant group by 1 having count(*) > 1) d"
+                ) == 0)
+        }
+    }
+
     @Test("an operation that is committed late is found, and nothing is counted twice")
     func late() async throws {
         try await Star.with { bank in

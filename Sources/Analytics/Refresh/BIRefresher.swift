@@ -39,34 +39,39 @@ public struct BIRefresher: Sendable {
     /// Until it is cancelled. What fails is tried again at the next turn.
     public func run() async throws {
         while !Task.isCancelled {
-            _ = try? await refresh()
+            _ = try? await refresh(isGentle: true)
             try? await Task.sleep(for: every)
         }
     }
 
-    /// Everything there is to read now.
+    /// Everything there is to read now. A gentle one rests after each step for as long as that took: it leaves the machine
+    /// to others half of the time, however much there is to do.
     @discardableResult
-    public func refresh(progress: @Sendable (RefreshReport) -> Void = { _ in }) async throws -> RefreshReport {
+    public func refresh(
+        isGentle: Bool = false, progress: @Sendable (RefreshReport) -> Void = { _ in }
+    ) async throws -> RefreshReport {
         var report = RefreshReport()
-        var hasMore: Bool
-        repeat {
-            let dimensions = try await store.dimensions(lot: Self.lot)
-            report.add("dimensions", dimensions.count)
-            progress(report)
-            hasMore = dimensions.hasMore
-        } while hasMore
-        var count: Int64
-        repeat {
-            count = try await store.transactions(most: Self.step)
-            report.add("transactions", count)
-            progress(report)
-        } while count == Self.step
+        func step(_ source: String, _ body: () async throws -> (count: Int64, hasMore: Bool)) async throws {
+            var hasMore = true
+            while hasMore {
+                let start = ContinuousClock.now
+                let (count, more) = try await body()
+                report.add(source, count)
+                progress(report)
+                hasMore = more
+                if more, isGentle { try await Task.sleep(for: ContinuousClock.now - start) }
+            }
+        }
+        try await step("dimensions") { try await store.dimensions(lot: Self.lot) }
+        try await step("transactions") {
+            let count = try await store.transactions(most: Self.step)
+            return (count, count == Self.step)
+        }
         report.add("rattrapées", try await store.unknown())
-        repeat {
-            count = try await store.balances(days: Self.days)
-            report.add("soldes", count)
-            progress(report)
-        } while count > 0
+        try await step("soldes") {
+            let count = try await store.balances(days: Self.days)
+            return (count, count > 0)
+        }
         report.add("alertes", try await store.alerts())
         report.add("sécurité", try await store.security())
         report.add("incidents", try await store.incidents())

@@ -140,7 +140,10 @@ struct ChangeJudge: Sendable {
             let claims: String
         }
         let list = RecordText.list(batch.rows.map { ($0.values, batch.table) })
-        var answers = try await sharedAnswers(to: questions, list)
+        let shared = Dictionary(
+            askers.compactMap { asker in asker.access.shared.flatMap { (asker.policy?.what, $0) } },
+            uniquingKeysWith: { first, _ in first })
+        var answers = try await sharedAnswers(to: questions, list) { shared[$0] }
         let rest = questions.filter { answers[$0] == nil }
         let groups = Array(Dictionary(grouping: rest) { Context(role: $0.role, claims: $0.claims) }.values)
         let others = try await flights(groups, list)
@@ -150,19 +153,17 @@ struct ChangeJudge: Sendable {
 
     /// Policies that many readers can be judged by in one statement. What fails there is not answered: each reader's
     /// claims are then tried on their own.
-    private func sharedAnswers(to questions: Set<Question>, _ list: String) async throws -> Answers {
+    private func sharedAnswers(
+        to questions: Set<Question>, _ list: String, _ shared: (Question.What) -> SharedPolicy?
+    ) async throws -> Answers {
         struct Context: Hashable {
-            let policy: String
+            let what: Question.What
             let role: String
         }
-        var readers: [Context: [Question]] = [:]
-        for question in questions {
-            guard case .policy(let text) = question.what else { continue }
-            readers[Context(policy: text, role: question.role), default: []].append(question)
-        }
+        let readers = Dictionary(grouping: questions) { Context(what: $0.what, role: $0.role) }
         var answers: Answers = [:]
         for (context, all) in readers where all.count > 1 {
-            guard let policy = SharedPolicy(context.policy) else { continue }
+            guard let policy = shared(context.what) else { continue }
             let parts = stride(from: 0, to: all.count, by: Self.sharedMax).map {
                 Array(all[$0..<min($0 + Self.sharedMax, all.count)])
             }

@@ -14,6 +14,25 @@ struct TableAccess: Sendable {
     /// The policy reads a generated column, which the log does not carry.
     let needsGenerated: Bool
     let readable: Set<String>
+    /// Whether the policy is a plain comparison of columns and constants, so that all who share the role see the same
+    /// rows. A call, a subquery, a qualified name or operator: anything else may read the claims.
+    let ignoresClaims: Bool
+    /// Nil when each reader must be asked about alone.
+    let shared: SharedPolicy?
+
+    init(
+        hasRLS: Bool, isAbove: Bool, policy: String?, policyColumns: Set<String>, needsGenerated: Bool,
+        readable: Set<String>
+    ) {
+        self.hasRLS = hasRLS
+        self.isAbove = isAbove
+        self.policy = policy
+        self.policyColumns = policyColumns
+        self.needsGenerated = needsGenerated
+        self.readable = readable
+        ignoresClaims = policy.map { Self.isPlain($0) } ?? true
+        shared = policy.flatMap { SharedPolicy($0) }
+    }
 
     enum Verdict: Sendable, Equatable {
         case nothing
@@ -29,13 +48,6 @@ struct TableAccess: Sendable {
         guard hasRLS else { return isNamed || isTrusted ? .everything : .nothing }
         guard let policy, !needsGenerated else { return .nothing }
         return .rows(policy: policy)
-    }
-
-    /// Whether the policy is a plain comparison of columns and constants, so that all who share the role see the same
-    /// rows. A call, a subquery, a qualified name or operator: anything else may read the claims.
-    var ignoresClaims: Bool {
-        guard let policy else { return true }
-        return Self.isPlain(policy)
     }
 
     static func isPlain(_ policy: String) -> Bool {
