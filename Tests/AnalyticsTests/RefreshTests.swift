@@ -41,7 +41,8 @@ import Testing
             )
             try await bank.database.run(
                 """
-                insert into comptes (client_id, type) select id, 'epargne' from clients c
+                insert into comptes (id, client_id, type)
+                select (select max(id) from comptes) + row_number() over (), id, 'epargne' from clients c
                 where not exists (select from comptes k where k.client_id = c.id)
                 """)
             var lots = 0
