@@ -58,9 +58,10 @@ def prepare(folder):
         file.write(f'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = "{body}"\n')
     with open(folder + "/score.lua", "w") as file:
         file.write("""
+-- Numbers stay below 2^53, what Lua counts exactly.
 local thread, count = 0, 0
 function setup(t) t:set("number", thread) thread = thread + 1 end
-function init(args) base = tonumber(args[1]) + number * 100000000 end
+function init(args) base = tonumber(args[1]) + number * 100000 end
 function request()
     count = (count or 0) + 1
     local payment = base + count
@@ -157,7 +158,7 @@ def main():
                 ]:
                     pids = family([flask.pid] if pattern else given or listed("digitalbank serve|bin/postgres"))
                     before = cpu(pids)
-                    base = time.time_ns() // 1000 % 10**9 * 10**9
+                    base = time.time_ns() // 1000 % 10**9 * 10**6
                     rate, count = wrk(target, f"{folder}/{script}", seconds, str(base))
                     spent = cpu(pids) - before
                     if turn:

@@ -36,11 +36,13 @@ struct DetectionResponse: Benchmark {
                 ], output: folder + "/follow.txt")
             defer {
                 for process in [tail, follower] {
-                    process.terminate()
+                    // What a dispatch thread starts has its signals blocked: `tail` never hears of SIGTERM.
+                    kill(process.processIdentifier, SIGKILL)
                     process.waitUntilExit()
                 }
             }
-            // The first address waits for both to be there.
+            // Both follow what is written from now on: the first address waits for them to be there.
+            try await Task.sleep(for: .seconds(2))
             _ = try await Self.time(0, log, folder)
             var (lines, bans): ([Double], [Double]) = ([], [])
             for number in 1...Self.addresses {
