@@ -3,6 +3,9 @@
 #endif
 #include "cre2.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <cstring>
 #include <memory>
 #include <string>
@@ -138,5 +141,11 @@ const uint8_t *cre2_memmem(const uint8_t *text, size_t length, const uint8_t *ne
 
 const uint8_t *cre2_memrchr(const uint8_t *text, int byte, size_t length) {
     return static_cast<const uint8_t *>(memrchr(text, byte, length));
+}
+
+int64_t cre2_birth(int descriptor) {
+    struct statx info;
+    if (statx(descriptor, "", AT_EMPTY_PATH, STATX_BTIME, &info) != 0 || !(info.stx_mask & STATX_BTIME)) return 0;
+    return static_cast<int64_t>(info.stx_btime.tv_sec) * 1000000000 + info.stx_btime.tv_nsec;
 }
 }

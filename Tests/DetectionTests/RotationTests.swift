@@ -109,6 +109,34 @@ private final class Visited {
         #expect(try logs.kept == 200)
     }
 
+    @Test func `is not taken for an empty file whose inode it got`() async throws {
+        let logs = try Visited()
+        try logs.write(100)
+        try await logs.visit()
+        try logs.move("access.log", "access.log.1")
+        try logs.write(0)
+        try await logs.visit()
+        try logs.write(70)
+        func inode() throws -> UInt64 {
+            try #require(
+                FileManager.default.attributesOfItem(atPath: logs.path("access.log"))[.systemFileNumber] as? UInt64)
+        }
+        let old = try inode()
+        try await logs.pack("access.log.1")
+        try logs.move("access.log.1.gz", "access.log.2.gz")
+        try logs.move("access.log", "access.log.1")
+        try logs.write(30)
+        let new = try inode()
+        try await logs.pack("access.log.1")
+        // As if the file system had given the number away again.
+        let state = logs.folder + "/state.json"
+        let text = try String(contentsOfFile: state, encoding: .utf8)
+        #expect(text.contains("\(old)"))
+        try text.replacing("\(old)", with: "\(new)").write(toFile: state, atomically: true, encoding: .utf8)
+        #expect(try await logs.visit() == 200)
+        #expect(try logs.kept == 200)
+    }
+
     @Test func `is read from the copy when it was copied and cut off`() async throws {
         let logs = try Visited()
         try logs.write(100)

@@ -36,6 +36,9 @@ int cre2_is_script_injection(const uint8_t *text, size_t length);
 const uint8_t *cre2_memmem(const uint8_t *text, size_t length, const uint8_t *needle, size_t needle_length);
 const uint8_t *cre2_memrchr(const uint8_t *text, int byte, size_t length);
 
+/// When an open file was made, in nanoseconds since 1970; 0 where the file system does not say.
+int64_t cre2_birth(int descriptor);
+
 #ifdef __cplusplus
 }
 #endif

@@ -13,6 +13,8 @@ struct FollowState: Codable {
         var line: Int64
         /// SHA-256 of the last bytes before `offset`, where they are known: what tells two logs that begin alike apart.
         var last: String?
+        /// When the file was made, for one that has no bytes yet to be known by: a number of an inode is used again.
+        var born: Int64?
         /// In which order files were begun: those of a set in the order of their lines.
         var number: Int?
     }

@@ -1,3 +1,4 @@
+internal import CRE2
 internal import Foundation
 
 /// What happens to a file that is followed: renamed, copied and cut off, packed, while we watch or while we are away.
@@ -247,6 +248,12 @@ extension FollowState.File {
             headBytes: head.count, offset: 0, line: 0, last: nil)
     }
 
+    /// Whether an open file was made when this one was, where both are known.
+    func isBorn(like descriptor: Int32) -> Bool {
+        let other = cre2_birth(descriptor)
+        return other == 0 || (born ?? 0) == 0 || born == other
+    }
+
     /// Whether a plain file is this one, as far as it was read.
     func isLike(_ path: String) -> Bool {
         guard !LogFollower.isPacked(path) else { return false }
@@ -255,7 +262,7 @@ extension FollowState.File {
         defer { close(descriptor) }
         var info = stat()
         guard fstat(descriptor, &info) == 0, Int64(info.st_size) >= offset else { return false }
-        if headBytes == 0 { return UInt64(info.st_ino) == inode }
+        if headBytes == 0 { return UInt64(info.st_ino) == inode && isBorn(like: descriptor) }
         guard FollowState.head(of: descriptor, bytes: headBytes) == head else { return false }
         return last.map { FollowState.last(of: descriptor, before: offset) == $0 } ?? true
     }

@@ -1,3 +1,4 @@
+internal import CRE2
 internal import Foundation
 internal import Web
 
@@ -202,6 +203,7 @@ public final class LogFollower {
         var file = FollowState.File(path: path, inode: inode, head: "", headBytes: 0, offset: 0, line: 0)
         let known = state.files.first { $0.path == path } ?? state.files.first { $0.inode == inode }
         if let known, known.inode == inode, known.offset <= Int64(info.st_size),
+            known.headBytes > 0 || known.isBorn(like: descriptor),
             FollowState.head(of: descriptor, bytes: known.headBytes) == known.head
         {
             file = known
@@ -209,6 +211,7 @@ public final class LogFollower {
             state.files.removeAll { $0.path == known.path }
         } else {
             file.number = nextNumber()
+            file.born = cre2_birth(descriptor)
         }
         let reader = makeReader()
         warm(descriptor, path, before: file.offset, reader)
