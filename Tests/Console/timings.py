@@ -55,6 +55,8 @@ def main():
                                          else "/tableaux?" + query)
             cold.append(time.perf_counter() - begin)
             assert answer.ok, (query, answer.status, answer.text()[:200])
+            # Twelve pictures, or the page that says that nothing was found.
+            assert answer.text().count('role="img"') >= 12 or '<section class="empty">' in answer.text(), query
         for turn in range(ROUNDS):
             query = filters[turn % len(filters)]
             query = query.replace("&type=", "") if query.endswith("=") else query

@@ -45,6 +45,17 @@ private final class Visited {
         #expect(run.status == 0, "\(run.errorText)")
     }
 
+    /// A hundred lines were read, then the file was renamed, and the new one was seen before it had a line.
+    static func withEmptyFile() async throws -> Visited {
+        let logs = try Visited()
+        try logs.write(100)
+        try await logs.visit()
+        try logs.move("access.log", "access.log.1")
+        try logs.write(0)
+        try await logs.visit()
+        return logs
+    }
+
     /// Reads what there is; `lines` is what was counted since the first visit.
     @discardableResult
     func visit() async throws -> Int64 {
@@ -92,12 +103,7 @@ private final class Visited {
     }
 
     @Test func `is read behind the last file that was finished, when what was begun had no line yet`() async throws {
-        let logs = try Visited()
-        try logs.write(100)
-        try await logs.visit()
-        try logs.move("access.log", "access.log.1")
-        try logs.write(0)
-        try await logs.visit()
+        let logs = try await Visited.withEmptyFile()
         // The empty file gets its lines, is renamed, packed, and another comes before anybody looks.
         try logs.write(70)
         try await logs.pack("access.log.1")
@@ -110,12 +116,7 @@ private final class Visited {
     }
 
     @Test func `is not taken for an empty file whose inode it got`() async throws {
-        let logs = try Visited()
-        try logs.write(100)
-        try await logs.visit()
-        try logs.move("access.log", "access.log.1")
-        try logs.write(0)
-        try await logs.visit()
+        let logs = try await Visited.withEmptyFile()
         try logs.write(70)
         func inode() throws -> UInt64 {
             try #require(

@@ -131,6 +131,7 @@ declare
     v_suite bigint[] := array(
         select k.id from public.comptes k
         where k.id > (select apres::bigint from bi.curseurs where dimension = 'comptes') order by k.id limit p_lot);
+    v_n bigint;
 begin
     insert into bi.dim_compte (compte, type, devise, statut, annee_ouverture, est_interne)
     select pseudonymes.pseudonyme('K', int8send(k.id), s.octets), k.type, k.devise, k.statut,
@@ -138,9 +139,8 @@ begin
     from public.comptes k cross join pseudonymes.cle s
     where k.id = any (v_neufs || v_suite) and not exists (select from bi.lien_compte l where l.compte_id = k.id)
     on conflict (compte) do nothing;
-    get diagnostics nouveaux = row_count;
-    lignes := nouveaux;
-    perform bi.compter_pour_le_plan(nouveaux, 'bi.dim_compte');
+    get diagnostics lignes = row_count;
+    perform bi.compter_pour_le_plan(lignes, 'bi.dim_compte');
     insert into bi.lien_compte
     select k.id, d.compte_cle, l.client
     from public.comptes k
@@ -148,16 +148,12 @@ begin
     join bi.dim_compte d on d.compte = pseudonymes.pseudonyme('K', int8send(k.id), s.octets)
     left join bi.lien_client l on l.client_id = k.client_id
     where k.id = any (v_neufs || v_suite) and not exists (select from bi.lien_compte x where x.compte_id = k.id);
-    perform bi.compter_pour_le_plan(nouveaux, 'bi.lien_compte');
+    perform bi.compter_pour_le_plan(lignes, 'bi.lien_compte');
     update bi.dim_compte d set type = k.type, statut = k.statut
     from public.comptes k join bi.lien_compte l on l.compte_id = k.id
     where k.id = any (v_suite) and d.compte_cle = l.compte_cle and (d.type, d.statut) is distinct from (k.type, k.statut);
-    declare
-        v_n bigint;
-    begin
-        get diagnostics v_n = row_count;
-        lignes := lignes + v_n;
-    end;
+    get diagnostics v_n = row_count;
+    lignes := lignes + v_n;
     nouveaux := cardinality(v_neufs);
     perform bi.avancer('comptes', v_suite::text[], p_lot, '0');
 end
