@@ -82,10 +82,12 @@ int cre2_set_compile(cre2_set *set) {
 int cre2_set_match(const cre2_set *set, const uint8_t *text, size_t length, int32_t *found, int capacity) {
     try {
         static thread_local std::vector<int> numbers;
-        numbers.clear();
+        const re2::StringPiece piece(reinterpret_cast<const char *>(text), length);
         RE2::Set::ErrorInfo error;
-        if (!set->set.Match(re2::StringPiece(reinterpret_cast<const char *>(text), length), &numbers, &error))
-            return error.kind == RE2::Set::kNoError ? 0 : -1;
+        // Most texts match nothing, and asking only that needs no memory for the numbers.
+        if (!set->set.Match(piece, nullptr, &error)) return error.kind == RE2::Set::kNoError ? 0 : -1;
+        numbers.clear();
+        if (!set->set.Match(piece, &numbers, &error)) return error.kind == RE2::Set::kNoError ? 0 : -1;
         int count = static_cast<int>(numbers.size());
         for (int index = 0; index < count && index < capacity; index++) found[index] = numbers[index];
         return count;

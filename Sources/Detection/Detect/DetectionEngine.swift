@@ -15,7 +15,7 @@ final class DetectionEngine {
     init(_ options: DetectionOptions) throws(DetectionError) {
         clock = ZoneClock(options.reading.zone)
         logins = LoginDetector(options.logins, sink, places: options.places)
-        peers = PeerDetector(options.peers, sink)
+        peers = try PeerDetector(options.peers, sink)
         databases = DatabaseDetector(sink)
         systems = SystemDetector(sink, clock)
         exports = ExportDetector(sink, clock)

@@ -40,9 +40,10 @@ final class PeerDetector {
     private let limits: PeerLimits
     private let table = BoundedTable<PeerState>(capacityMax: 1 << 19)
     private let sink: FindingSink
-    private var agents = BoundedAgents()
+    private var agents: BoundedAgents
 
-    init(_ limits: PeerLimits, _ sink: FindingSink) {
+    init(_ limits: PeerLimits, _ sink: FindingSink) throws(DetectionError) {
+        agents = try BoundedAgents()
         self.limits = limits
         self.sink = sink
     }
@@ -213,21 +214,23 @@ struct BoundedAgents {
         "censysinspect", "katana", "leakix", "l9explore", "tplmap", "xspear", "interactsh", "cobalt",
     ]
 
+    private let set: PatternSet
+    private var found: [Int32] = []
+
+    init() throws(DetectionError) {
+        set = try PatternSet(Self.names.map { PatternSet.escaped("\($0)") }, ignoresCase: true)
+    }
+
     mutating func tool(_ agent: Bytes) -> String? {
         guard agent.count >= 4 else { return nil }
         let hash = agent.hash(seed) | 1
         let slot = Int(truncatingIfNeeded: hash >> 20) & (seen.count - 1)
         if seen[slot] == hash { return nil }
-        var lowered = InlineArray<256, UInt8>(repeating: 0)
-        let count = min(agent.count, 256)
-        for index in 0..<count { lowered[index] = Bytes.lower(agent[index]) }
-        let found: String? = withUnsafePointer(to: &lowered) { place in
-            place.withMemoryRebound(to: UInt8.self, capacity: 256) { start in
-                let text = Bytes(start: start, count: count)
-                return Self.names.first { text.contains($0) }.map { "\($0)" }
-            }
+        let number = set.match(agent.prefix(256), &found)
+        guard let first = found.prefix(number).min() else {
+            seen[slot] = hash
+            return nil
         }
-        if found == nil { seen[slot] = hash }
-        return found
+        return "\(Self.names[Int(first)])"
     }
 }

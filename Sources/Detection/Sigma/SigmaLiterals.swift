@@ -38,7 +38,7 @@ final class SigmaLiterals {
     init(_ part: SigmaPart, _ owners: [SigmaLiteral: [Int]]) throws(DetectionError) {
         self.part = part
         let words = owners.keys.sorted { $0.text < $1.text }
-        set = try PatternSet(words.map { Self.escaped($0.text) }, ignoresCase: true)
+        set = try PatternSet(words.map { PatternSet.escaped($0.text) }, ignoresCase: true)
         self.owners = words.map { owners[$0] ?? [] }
         ordinary = part == .line ? [] : Array(repeating: 0, count: Self.rememberedMax)
         var generator = SystemRandomNumberGenerator()
@@ -62,15 +62,6 @@ final class SigmaLiterals {
 
     /// Numbers of rules whose literals the last text held; a rule may come twice.
     var named: [Int] { found.prefix(foundCount).flatMap { owners[Int($0)] } }
-
-    private static func escaped(_ literal: String) -> String {
-        var text = ""
-        for byte in literal.utf8 {
-            if !Bytes.isWord(byte) { text += "\\" }
-            text.unicodeScalars.append(UnicodeScalar(byte))
-        }
-        return text.replacing("\\ ", with: " ")
-    }
 }
 
 /// Status codes from the lowest to the highest that a rule can match; without a lower end that is above the upper.

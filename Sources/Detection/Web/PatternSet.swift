@@ -25,6 +25,16 @@ final class PatternSet: @unchecked Sendable {
 
     deinit { cre2_set_free(set) }
 
+    /// A pattern that matches a text literally.
+    static func escaped(_ literal: String) -> String {
+        var text = ""
+        for byte in literal.utf8 {
+            if !Bytes.isWord(byte) { text += "\\" }
+            text.unicodeScalars.append(UnicodeScalar(byte))
+        }
+        return text.replacing("\\ ", with: " ")
+    }
+
     /// Calls `body` with each matching pattern. False when nothing matched; when memory did not suffice, all may match.
     @inline(__always)
     func match(_ text: Bytes, _ found: inout [Int32]) -> Int {

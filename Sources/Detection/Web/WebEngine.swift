@@ -21,6 +21,11 @@ final class WebEngine {
     private let plain: PatternSet
     private let headers: PatternSet
     private let text = WebText()
+    // Of their own, because a global is asked whether it is there each time.
+    private let allRules = WebRule.all
+    private let plainRules = WebRule.plain
+    private let headerRules = WebRule.headers
+    private let classes = WebClass.allCases
     private var found: [Int32] = []
     private var points: [Int]
     private let seed: UInt64
@@ -118,14 +123,14 @@ final class WebEngine {
     }
 
     private func addGrammar(name: Bytes, value: Bytes, isForm: Bool) -> Bool {
-        guard value.first(46) != nil || value.first(40) != nil || value.count > 0 else { return false }
-        var parts: [Bytes] = []
+        guard !value.isEmpty else { return false }
+        parts.removeAll(keepingCapacity: true)
         if QueryGrammar.operands(name: name, value: value, { parts.append($0) }) {
-            for part in parts where part.count > 2 { addPair(name: Bytes("v"), value: part, isForm: isForm, .grammar) }
+            addParts(isForm: isForm)
             return true
         }
         if QueryGrammar.strings(value, { parts.append($0) }) {
-            for part in parts where part.count > 2 { addPair(name: Bytes("v"), value: part, isForm: isForm, .grammar) }
+            addParts(isForm: isForm)
             // Operators of a document database are names in it.
             return value.first(36) == nil && value.find("@type") == nil
         }
@@ -133,6 +138,11 @@ final class WebEngine {
     }
 
     private var pair: [UInt8] = []
+    private var parts: [Bytes] = []
+
+    private func addParts(isForm: Bool) {
+        for part in parts where part.count > 2 { addPair(name: Bytes("v"), value: part, isForm: isForm, .grammar) }
+    }
 
     private func addPair(name: Bytes, value: Bytes, isForm: Bool, _ kind: WebPiece) {
         pair.removeAll(keepingCapacity: true)
@@ -163,9 +173,8 @@ final class WebEngine {
         var most = 0
         for piece in text.ends.indices {
             let bounds = text.bounds(piece)
-            let gained = text.bytes.withUnsafeBytes { whole in
-                judge(Bytes(whole)[bounds.lowerBound, bounds.upperBound], text.kinds[piece], text.isSpecial[piece])
-            }
+            let gained = judge(
+                text.bytes[bounds.lowerBound, bounds.upperBound], text.kinds[piece], text.isSpecial[piece])
             if gained > most {
                 most = gained
                 best.piece = piece
@@ -173,7 +182,7 @@ final class WebEngine {
         }
         var total = 0
         most = 0
-        for (index, kind) in WebClass.allCases.enumerated() where points[index] > 0 {
+        for (index, kind) in classes.enumerated() where points[index] > 0 {
             total += points[index]
             // Of equals the later, which is the more particular.
             if points[index] >= most {
@@ -188,15 +197,15 @@ final class WebEngine {
 
     /// The points of one piece.
     private func judge(_ bytes: Bytes, _ kind: WebPiece, _ isSpecial: Bool) -> Int {
-        if kind == .agent || kind == .header { return add(headers, WebRule.headers, bytes, kind) }
+        if kind == .agent || kind == .header { return add(headers, headerRules, bytes, kind) }
         if !isSpecial {
             let number = plain.match(bytes, &found)
             guard number > 0 else { return 0 }
             // The last one names words that only the whole set can judge.
-            let callsForAll = (0..<number).contains { Int(found[$0]) == WebRule.plain.count - 1 }
-            if !callsForAll { return count(of: number, WebRule.plain, bytes, kind) }
+            let callsForAll = (0..<number).contains { Int(found[$0]) == plainRules.count - 1 }
+            if !callsForAll { return count(of: number, plainRules, bytes, kind) }
         }
-        var gained = add(full, WebRule.all, bytes, kind)
+        var gained = add(full, allRules, bytes, kind)
         if kind == .argument || kind == .grammar { gained += library(bytes) }
         return gained
     }

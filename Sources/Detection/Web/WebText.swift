@@ -6,21 +6,39 @@ final class WebText {
     private static let roundsMax = 3
     static let lengthMax = 1 << 16
 
-    private var first: [UInt8] = []
-    private var second: [UInt8] = []
-    private(set) var bytes: [UInt8] = []
-    /// Where each piece ends in `bytes`.
+    /// Two rooms that decoding writes in turns, and the plain form itself.
+    private let first = Room(lengthMax)
+    private let second = Room(lengthMax)
+    // A piece begins below `lengthMax` and is no longer than that; a separator stands before it.
+    private let plain = Room(2 * lengthMax + 1)
+    /// Where each piece ends in the plain form.
     private(set) var ends: [Int] = []
     private(set) var kinds: [WebPiece] = []
     /// Whether a piece holds a byte that plain text has not.
     private(set) var isSpecial: [Bool] = []
+    private let marks: [UInt8] = (0..<256).map { WebText.mark(UInt8($0)) }
 
-    private static let plainBytes: [Bool] = (0..<256).map { byte in
-        byte >= 128 || Bytes.isWord(UInt8(byte)) || "/.-~:?+,@% ".utf8.contains(UInt8(byte))
+    var bytes: Bytes { plain.bytes }
+
+    private static let decodedMark: UInt8 = 1
+    private static let plusMark: UInt8 = 2
+    private static let pairedMark: UInt8 = 4
+    private static let specialMark: UInt8 = 8
+
+    /// What a byte asks for: to be decoded, always or in forms, or beside certain others; and whether plain text has it.
+    private static func mark(_ byte: UInt8) -> UInt8 {
+        let isPlain = byte >= 128 || byte == 61 || Bytes.isWord(byte) || "/.-~:?+,@% ".utf8.contains(byte)
+        let special = isPlain ? 0 : specialMark
+        switch byte {
+        case 1, 9...13, 37, 38, 92, 160, 0xC0...: return special | decodedMark
+        case 43: return special | plusMark
+        case 32, 42: return special | pairedMark
+        default: return special
+        }
     }
 
     func removeAll() {
-        bytes.removeAll(keepingCapacity: true)
+        plain.count = 0
         ends.removeAll(keepingCapacity: true)
         kinds.removeAll(keepingCapacity: true)
         isSpecial.removeAll(keepingCapacity: true)
@@ -28,34 +46,72 @@ final class WebText {
 
     /// Adds a piece. Only text with something to decode is decoded.
     func add(_ piece: Bytes, _ kind: WebPiece, isForm: Bool) {
-        guard bytes.count < Self.lengthMax, ends.count < 1_000 else { return }
+        guard plain.count < Self.lengthMax, ends.count < 1_000 else { return }
         let piece = piece.prefix(Self.lengthMax)
-        if !bytes.isEmpty { bytes.append(Self.separator) }
-        first.removeAll(keepingCapacity: true)
-        var needsMore = decodePercent(piece, isForm: isForm)
+        if plain.count > 0 { plain.append(Self.separator) }
+        let start = plain.count
+        if isPlain(piece, isForm: isForm) {
+            copy(piece)
+        } else {
+            decode(piece, isForm: isForm)
+        }
+        var equals = 0
+        var seen: UInt8 = 0
+        let (base, end) = (plain.base, plain.count)
+        marks.withUnsafeBufferPointer { marks in
+            for index in start..<end {
+                equals += base[index] == 61 ? 1 : 0
+                seen |= marks[Int(base[index])]
+            }
+        }
+        isSpecial.append(seen & Self.specialMark != 0 || equals > 1)
+        ends.append(end)
+        kinds.append(kind)
+    }
+
+    /// Whether a piece stays as it is but for its case: most do.
+    private func isPlain(_ piece: Bytes, isForm: Bool) -> Bool {
+        var seen: UInt8 = 0
+        marks.withUnsafeBufferPointer { marks in
+            for index in 0..<piece.count { seen |= marks[Int(piece.start[index])] }
+        }
+        if seen & Self.decodedMark != 0 || isForm && seen & Self.plusMark != 0 { return false }
+        guard seen & Self.pairedMark != 0, piece.count > 1 else { return true }
+        for index in 1..<piece.count {
+            let (before, byte) = (piece.start[index - 1], piece.start[index])
+            if byte == 32 && before == 32 || byte == 42 && before == 47 || byte == 47 && before == 42 { return false }
+        }
+        return true
+    }
+
+    private func copy(_ piece: Bytes) {
+        let place = plain.base + plain.count
+        for index in 0..<piece.count { place[index] = Bytes.lower(piece.start[index]) }
+        plain.count += piece.count
+    }
+
+    private func decode(_ piece: Bytes, isForm: Bool) {
+        var (from, to) = (second, first)
+        var needsMore = decodePercent(piece, isForm: isForm, into: to)
         var rounds = 1
         while needsMore, rounds < Self.roundsMax {
-            swap(&first, &second)
-            first.removeAll(keepingCapacity: true)
-            needsMore = second.withUnsafeBytes { decodePercent(Bytes($0), isForm: false) }
+            swap(&from, &to)
+            needsMore = decodePercent(from.bytes, isForm: false, into: to)
             rounds += 1
         }
-        if first.contains(where: { $0 == 38 || $0 == 92 || $0 >= 0xC0 }) {
-            swap(&first, &second)
-            first.removeAll(keepingCapacity: true)
-            second.withUnsafeBytes { decodeEscapes(Bytes($0)) }
+        if hasEscape(to.bytes) {
+            swap(&from, &to)
+            decodeEscapes(from.bytes, into: to)
         }
-        let start = bytes.count
-        first.withUnsafeBytes { fold(Bytes($0)) }
-        var equals = 0
-        var special = false
-        for index in start..<bytes.count {
-            let byte = bytes[index]
-            if byte == 61 { equals += 1 } else if !Self.plainBytes[Int(byte)] { special = true }
+        fold(to.bytes)
+    }
+
+    private func hasEscape(_ text: Bytes) -> Bool {
+        for index in 0..<text.count
+        where text.start[index] == 38 || text.start[index] == 92 || text.start[index] >= 0xC0 {
+            return true
         }
-        isSpecial.append(special || equals > 1)
-        ends.append(bytes.count)
-        kinds.append(kind)
+        return false
     }
 
     /// The bounds of a piece in `bytes`.
@@ -65,7 +121,8 @@ final class WebText {
     }
 
     /// True when something is still to decode.
-    private func decodePercent(_ text: Bytes, isForm: Bool) -> Bool {
+    private func decodePercent(_ text: Bytes, isForm: Bool, into room: Room) -> Bool {
+        room.count = 0
         var index = 0
         var isAgain = false
         while index < text.count {
@@ -74,21 +131,17 @@ final class WebText {
                 if let high = Bytes.hex(text[index + 1]), let low = Bytes.hex(text[index + 2]) {
                     let value = high << 4 | low
                     if value == 37 { isAgain = true }
-                    first.append(value)
+                    room.append(value)
                     index += 3
                     continue
                 }
                 if text[index + 1] | 0x20 == 117, let unit = Self.unit(text, index + 2) {
-                    appendUnit(unit)
+                    room.append(Self.byte(of: unit))
                     index += 6
                     continue
                 }
-            } else if byte == 43, isForm {
-                first.append(32)
-                index += 1
-                continue
             }
-            first.append(byte)
+            room.append(byte == 43 && isForm ? 32 : byte)
             index += 1
         }
         return isAgain
@@ -103,13 +156,14 @@ final class WebText {
         return value
     }
 
-    private func appendUnit(_ unit: UInt32) {
+    /// The ASCII character that a server may take a character for.
+    private static func byte(of unit: UInt32) -> UInt8 {
         switch unit {
-        case 0..<0x80: first.append(UInt8(unit))
-        case 0xFF01...0xFF5E: first.append(UInt8(unit - 0xFEE0))
-        case 0x2215, 0x2044: first.append(47)
-        case 0x2018, 0x2019, 0x02B9, 0x02BC, 0x2032: first.append(39)
-        default: first.append(63)
+        case 0..<0x80: UInt8(unit)
+        case 0xFF01...0xFF5E: UInt8(unit - 0xFEE0)
+        case 0x2215, 0x2044: 47
+        case 0x2018, 0x2019, 0x02B9, 0x02BC, 0x2032: 39
+        default: 63
         }
     }
 
@@ -119,26 +173,27 @@ final class WebText {
     ]
 
     /// HTML entities, JavaScript and Apache escapes, wide and overlong forms of ASCII.
-    private func decodeEscapes(_ text: Bytes) {
+    private func decodeEscapes(_ text: Bytes, into room: Room) {
+        room.count = 0
         var index = 0
         while index < text.count {
             let byte = text.start[index]
             switch byte {
             case 38:
                 if let (value, length) = Self.entity(text, index + 1) {
-                    appendUnit(value)
+                    room.append(Self.byte(of: value))
                     index += 1 + length
                     continue
                 }
             case 92:
                 let next = text[index + 1] | 0x20
                 if next == 120, let high = Bytes.hex(text[index + 2]), let low = Bytes.hex(text[index + 3]) {
-                    first.append(high << 4 | low)
+                    room.append(high << 4 | low)
                     index += 4
                     continue
                 }
                 if next == 117, let unit = Self.unit(text, index + 2) {
-                    appendUnit(unit)
+                    room.append(Self.byte(of: unit))
                     index += 6
                     continue
                 }
@@ -149,25 +204,25 @@ final class WebText {
             case 0xC0, 0xC1:
                 // Overlong: two bytes for what needs one.
                 if text[index + 1] & 0xC0 == 0x80 {
-                    first.append((byte & 1) << 6 | text[index + 1] & 0x3F)
+                    room.append((byte & 1) << 6 | text[index + 1] & 0x3F)
                     index += 2
                     continue
                 }
             case 0xEF where text[index + 1] == 0xBC && text[index + 2] >= 0x81:
-                first.append(text[index + 2] - 0x60)
+                room.append(text[index + 2] - 0x60)
                 index += 3
                 continue
             case 0xEF where text[index + 1] == 0xBD && text[index + 2] <= 0x9E && text[index + 2] >= 0x80:
-                first.append(text[index + 2] - 0x20)
+                room.append(text[index + 2] - 0x20)
                 index += 3
                 continue
             case 0xE2 where text[index + 1] == 0x80 && (text[index + 2] == 0x98 || text[index + 2] == 0x99):
-                first.append(39)
+                room.append(39)
                 index += 3
                 continue
             default: break
             }
-            first.append(byte)
+            room.append(byte)
             index += 1
         }
     }
@@ -206,7 +261,7 @@ final class WebText {
             let byte = text.start[index]
             switch byte {
             case 9, 11, 12, 32, 160:
-                if byte == 160, index > 0, text[index - 1] >= 0xC2 { bytes.append(byte) } else { space(32) }
+                if byte == 160, index > 0, text[index - 1] >= 0xC2 { plain.append(byte) } else { space(32) }
             case 10, 13: space(10)
             case 47 where text[index + 1] == 42:
                 // `/*!50000 … */` is run by MySQL: only its marks go.
@@ -221,24 +276,54 @@ final class WebText {
                     space(32)
                     continue
                 }
-                bytes.append(byte)
+                plain.append(byte)
             case 42 where text[index + 1] == 47:
                 index += 2
                 space(32)
                 continue
-            case 1: bytes.append(32)
-            default: bytes.append(Bytes.lower(byte))
+            case 1: plain.append(32)
+            default: plain.append(Bytes.lower(byte))
             }
             index += 1
         }
     }
 
     private func space(_ byte: UInt8) {
-        guard let last = bytes.last, last == 32 || last == 10 else {
-            bytes.append(byte)
+        let last = plain.last
+        guard last == 32 || last == 10 else {
+            plain.append(byte)
             return
         }
-        if byte == 10 { bytes[bytes.count - 1] = 10 }
+        if byte == 10 { plain.last = 10 }
+    }
+
+    /// Bytes up to a capacity; what is beyond it is dropped.
+    private final class Room {
+        let base: UnsafeMutablePointer<UInt8>
+        private let capacity: Int
+        var count = 0
+
+        init(_ capacity: Int) {
+            base = .allocate(capacity: capacity)
+            self.capacity = capacity
+        }
+
+        deinit { base.deallocate() }
+
+        var bytes: Bytes { Bytes(start: base, count: count) }
+
+        /// The last byte; 0 when there is none.
+        var last: UInt8 {
+            get { count > 0 ? base[count - 1] : 0 }
+            set { if count > 0 { base[count - 1] = newValue } }
+        }
+
+        @inline(__always)
+        func append(_ byte: UInt8) {
+            guard count < capacity else { return }
+            base[count] = byte
+            count += 1
+        }
     }
 }
 
