@@ -67,6 +67,11 @@ struct ServeCommand: AsyncParsableCommand {
     var breachedPasswords: String?
 
     @Option(
+        help: ArgumentHelp(
+            "The OpenID Connect provider that people may sign in with: a JSON file.", valueName: "file"))
+    var oidc: String?
+
+    @Option(
         help: ArgumentHelp("host[:port] of the relay that takes mail; else mail goes to files.", valueName: "relay"))
     var smtp: String?
 
@@ -173,6 +178,7 @@ struct ServeCommand: AsyncParsableCommand {
             request.publicURL = publicUrl
             request.redirects = redirect
             request.breachedPasswords = breachedPasswords
+            request.provider = oidc
             request.ceilings = ceiling.compactMap { RoleCeiling($0) }
             request.fraudRetrainingDays = fraudRetrain
             request.places = tuning.geo

@@ -59,7 +59,8 @@ public struct ConsoleService: Sendable {
 
     /// All addresses.
     static let routes: [PageRoute] =
-        SignInPages.routes + AccountPages.routes + TransferPages.routes + CardPages.routes + SecurityPages.routes
+        SignInPages.routes + ProviderPages.routes + AlertPages.routes + AccountPages.routes + TransferPages.routes
+        + CardPages.routes + SecurityPages.routes
         + FraudPages.routes + BoardPages.routes + AdminPages.routes + CommonPages.routes + StandingPages.routes
         + ExpensePages.routes + ViewPages.routes + IncidentPages.routes + RightsPages.routes + DataPages.routes
         + AutomationPages.routes + BackupPages.routes + MonitoringPages.routes + TablePages.routes
@@ -106,6 +107,7 @@ struct Visit: Sendable {
         do {
             let route = try find(&call)
             try guardForm(call)
+            try route.check(call.query)
             if let elsewhere = gate(route, call) { return PageWriter.redirect(elsewhere) }
             let writer = PageWriter(call: call)
             switch try await route.run(call) {
@@ -113,6 +115,9 @@ struct Visit: Sendable {
             case .see(let address, let session):
                 if case .keep = session {} else { change = session }
                 return PageWriter.redirect(address)
+            case .enter(let address, let session):
+                change = .set(session)
+                return try writer.enter(address)
             case .file(let response): return response
             }
         } catch let refused as Refused {

@@ -3,6 +3,8 @@ public import Web
 /// What the console needs to know of its server.
 public struct ConsoleSettings: Sendable {
     public var bankName = "DigitalBank"
+    /// Where browsers reach the console, without a slash at the end: where a provider's sign-in leads back to.
+    public var address = ""
     /// Cookies are marked Secure and bound to the host: the console is reached by https.
     public var isSecure = false
     /// Seals session cookies; the same on each server of the bank. 32 bytes.

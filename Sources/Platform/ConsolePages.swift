@@ -14,6 +14,7 @@ enum ConsolePages {
         var settings = ConsoleSettings(
             cookieKey: HKDF.derive(
                 key: keys.secret, salt: Array("digitalbank".utf8), info: Array("console-cookies".utf8)))
+        settings.address = request.address(port: request.port)
         settings.isSecure = request.address(port: request.port).hasPrefix("https://")
         let check = gate.check
         let data = DataDirectory(request.dataDirectory)
@@ -51,9 +52,12 @@ enum BankState {
             ]
         ]
         if let protection = report["protection"], !protection.isNull {
+            let isProved = protection["isProved"]?.bool ?? false
             checks.append([
-                "name_fr": "Première sauvegarde", "name_en": "First backup", "words_fr": "restaurée et comparée",
-                "words_en": "restored and compared", "ok": true,
+                "name_fr": "Première sauvegarde", "name_en": "First backup",
+                "words_fr": isProved ? "restaurée et comparée" : "restaurée, elle diffère de la banque",
+                "words_en": isProved ? "restored and compared" : "restored, it differs from the bank",
+                "ok": .bool(isProved),
             ])
         }
         return checks

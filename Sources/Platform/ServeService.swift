@@ -37,6 +37,8 @@ public struct ServeRequest: Sendable {
     public var redirects: [String] = []
     /// A file of `BreachedPasswords`: what it holds is no password for a new account.
     public var breachedPasswords: String?
+    /// The file of the provider that people may sign in with; see `ProviderFile`.
+    public var provider: String?
     /// What looks at requests for attacks; nil: nothing.
     public var inspection: Inspection?
 
@@ -176,7 +178,7 @@ public enum ServeService {
         try await cache.reload()
         let rest = RestService(database: api, cache: cache, settings: settings)
         let signing = try SigningKeys(DataDirectory(request.dataDirectory), keys)
-        let auth = try authService(request, signing, catalog)
+        let auth = try await authService(request, signing, catalog)
         let verifier = TokenVerifier(
             keys: auth.keys, audience: nil, clock: { Int64(Date().timeIntervalSince1970) })
         let gate = ApiGate(verifier: verifier, sessions: auth.sessions)
@@ -254,7 +256,7 @@ public enum ServeService {
 
     private static func authService(
         _ request: ServeRequest, _ keys: SigningKeys, _ database: Database
-    ) throws -> AuthService {
+    ) async throws -> AuthService {
         let data = DataDirectory(request.dataDirectory)
         let folder = data.path + "/mail"
         try FileManager.default.createDirectory(
@@ -262,6 +264,7 @@ public enum ServeService {
         let address = request.address(port: request.port)
         var settings = AuthSettings(externalURL: address + "/auth/v1", siteURL: address)
         settings.redirectAllowList = request.redirects
+        if let path = request.provider { settings.provider = try await ProviderFile.load(path) }
         if let path = request.breachedPasswords {
             let passwords = try BreachedPasswords(path: path)
             settings.password.isBreached = { passwords.contains($0) }

@@ -56,6 +56,9 @@ import Testing
             "montant in (1,2,3)", "libelle in ('a','b')", "(montant gt 1 and montant lt 5) or historique",
             "montant gt 1 and montant lt 5 or historique", "transaction_cle eq 99999999999999999999",
             "((((montant))) gt (((1))))", "score gt 0.5", "client/segment in ('a')", "montant  gt\t1",
+            "montant gt +42", "montant lt +0.3e+1", "montant gt 1e-101", "horodatage gt 1972-06-30T23:59:60Z",
+            "montant in ()", "montant in (null,1)", "historique in (true)", "not libelle in ('a')", "historique eq tRUe",
+            "montant GT 1 AND NOT historique", "libelle IN ('a') Or montant Le 2",
         ])
     func accepted(filter: String) throws {
         let plan = try Self.plan(filter: filter)
@@ -72,10 +75,10 @@ import Testing
             "contains(libelle)", "contains(montant,'x')", "contains(libelle,'x'", "(montant gt 1", "montant gt 1)",
             "not montant", "-libelle eq 1", "libelle add 1 eq 2", "libelle eq 'open", "jour eq 2019-02-29",
             "jour eq 2018-13-01", "horodatage ge 2018-04-01T25:00:00Z", "horodatage ge 2018-04-01T00:00:00",
-            "jour eq 2018-04-01T00:00:00Z", "montant gt 1e999", "montant gt 1.", "montant gt 01x", "montant gt INF",
+            "jour eq 2018-04-01T00:00:00Z", "montant gt 1e9999", "+montant gt 1", " montant gt 1", "4 add transaction_cle in (9)", "montant gt 1.", "montant gt 01x", "montant gt INF",
             "score gt NaN", "libelle has 'x'", "client/any(c:c/segment eq 'x')", "sleep(1) eq 1", "pg_sleep(10) eq 1",
             "montant gt 1; drop table bi.jetons", "montant gt 1 -- x", "1 eq 1 or \"a\" eq 1", "libelle eq 'a' 'b'",
-            "montant in ()", "montant in (montant)", "montant in ('a')", "geo.distance(libelle,libelle) lt 1",
+            "montant in (montant)", "montant in ('a')", "geo.distance(libelle,libelle) lt 1",
             "cast(montant,Edm.String) eq '1'", "isof(libelle,Edm.String)", "duration'P1D' eq 1", "$it/montant gt 1",
             "montant gt 1 montant lt 2", "historique eq 1", "historique and 1", "substring('a') eq 'b'",
             "now(1) lt now()",
@@ -84,6 +87,23 @@ import Testing
         ])
     func refused(filter: String) {
         #expect(throws: ODataProblem.self) { try Self.plan(filter: filter) }
+    }
+
+    @Test("what is the same in each row orders nothing: no page would end")
+    func constants() throws {
+        for order in ["null", "true", "now()", "1 add 2", "now() desc,true"] {
+            #expect(try Self.plan("$orderby=" + order).keys.count == 1, "\(order)")
+        }
+        #expect(try Self.plan("$orderby=montant add 1").keys.count == 2)
+        #expect(try Self.plan("@p=true&$orderby=@p").keys.count == 1)
+    }
+
+    @Test("names of options stand in capitals too, and without their sign")
+    func names() throws {
+        #expect(try Self.plan("$OrderBy=montant&Top=3&SELECT=montant").keys.count == 2)
+        #expect(try Self.plan("expand=client(select=segment)").members.count { $0.group == "client" } == 1)
+        #expect(try Self.plan("$select=*,montant").members.count == Self.plan("").members.count)
+        #expect(throws: ODataProblem.self) { try Self.plan("$top=1&top=1") }
     }
 
     @Test("operators bind as the standard says")

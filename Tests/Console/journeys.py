@@ -3,6 +3,7 @@ languages, on a desktop and on a phone. Prints what was done; ends with 1 when s
 import json, os, pathlib, re, sys, time, traceback
 from urllib.parse import urlsplit
 from playwright.sync_api import sync_playwright
+from provider import Provider
 from watch import DESKTOP, PHONE, Watch, totp
 
 BASE = os.environ["CONSOLE_URL"]
@@ -86,11 +87,24 @@ def client(browser):
     page.locator("#moves td[tabindex='0']").focus()
     page.keyboard.press("ArrowRight")
     expect(page.evaluate("document.activeElement.cellIndex") == 1, "arrows move in the table")
+    # What is taken along is what is shown.
+    for format in ("csv", "xlsx", "pdf"):
+        link = page.locator(f".exports a[href*='format={format}']").get_attribute("href")
+        expect(f"q={digits}" in link, f"the filter is in {link}")
+        file = context.request.get(link)
+        expect(file.ok, f"the search as {format}: {file.status}")
+        if format == "csv":
+            lines = [line for line in file.text().splitlines()[1:] if line and not line.startswith("#")]
+            expect(len(lines) == len(found), f"{len(lines)} lines of {len(found)} rows")
     csv = context.request.get(f"{account}/export?format=csv")
     expect(csv.ok and "text/csv" in csv.headers["content-type"], "the statement as CSV")
     pdf = context.request.get(f"{account}/export?format=pdf")
     expect(pdf.body()[:5] == b"%PDF-", "the statement as PDF")
     expect(context.request.get(f"{account}?x=1", headers={"accept": "text/html"}).status == 400, "an unknown filter")
+    expect(context.request.get(f"{account}?sens=x", headers={"accept": "text/html"}).status == 400, "no direction")
+    for path in ("/", "/virements", "/cartes", "/alertes", "/securite", "/droits", "/permanents", "/aide"):
+        odd = context.request.get(path + "?inconnu=1", headers={"accept": "text/html"})
+        expect(odd.status == 400, f"an unknown parameter of {path}: {odd.status}")
     expect(context.request.get(f"{account}?du=2026-02-31", headers={"accept": "text/html"}).status == 400, "no date")
     expect(context.request.get("/comptes/999999", headers={"accept": "text/html"}).status == 404, "another's account")
     expect(context.request.get("/fraude", headers={"accept": "text/html"}).status == 403, "another role's page")
@@ -137,14 +151,14 @@ def client(browser):
 
     # A card: blocked for a time, and back.
     page.goto("/cartes")
-    if page.locator("form[action$='/bloquer']").count():
-        page.locator("summary").filter(has_text="Bloquer").first.click()
-        page.locator("form[action$='/bloquer'] button").first.click()
-        page.wait_for_url("**fait=carte_bloquee")
-        page.wait_for_selector("form[action$='/debloquer']")
-        page.locator("form[action$='/debloquer'] button").first.click()
-        page.wait_for_url("**fait=carte_debloquee")
+    page.locator("summary").filter(has_text="Bloquer").first.click()
+    page.locator("form[action$='/bloquer'] button").first.click()
+    page.wait_for_url("**fait=carte_bloquee")
+    page.wait_for_selector("form[action$='/debloquer']")
+    page.locator("form[action$='/debloquer'] button").first.click()
+    page.wait_for_url("**fait=carte_debloquee")
 
+    alerts(page)
     standing_orders(page, iban)
     expenses(page, context)
     rights(page)
@@ -160,9 +174,47 @@ def client(browser):
     page.wait_for_url("**/cartes")
     page.keyboard.press("?")
     page.wait_for_url("**/aide")
-    pages = ["/", account, account + "?q=zzzzzz", "/virements", "/permanents", "/depenses", "/cartes", "/securite",
+    pages = ["/", account, account + "?q=zzzzzz", "/virements", "/permanents", "/depenses", "/cartes", "/alertes", "/securite",
              "/droits", "/aide", "/accessibilite", "/rien"]
     walk(browser, context, "client", pages)
+
+
+def alerts(page):
+    """A payment that the bank held: it was not the client's."""
+    page.goto("/")
+    page.click(".note.warning a[href='/alertes']")
+    page.wait_for_url("**/alertes")
+    card = page.locator("main .card").first
+    expect("482,50" in card.locator("h2").text_content(), "the payment's amount")
+    card.locator("button[value=not_mine]").click()
+    page.wait_for_url("**fait=alerte_niee")
+    expect(page.locator("main .card").first.locator(".tag.negative").count() == 1, "the answer is kept")
+    expect(page.locator("main .card").first.locator("button").count() == 1, "it can be taken back")
+
+
+def provider(browser):
+    """Signing in elsewhere: there and back, with a proof key that only this browser has."""
+    port = int(os.environ["CONSOLE_OIDC_PORT"])
+    there = Provider(port, "bruno@example.com")
+    watch.others.add(f"127.0.0.1:{port}")
+    context = watch.context(browser)
+    page = context.new_page()
+    page.goto("/depenses")
+    page.click("a[href^='/connexion/fournisseur']")
+    page.wait_for_url("**/depenses")
+    expect(page.locator("h1").count() == 1 and there.forms[0]["grant_type"] == "authorization_code", "signed in")
+    cookies = {cookie["name"]: cookie for cookie in context.cookies()}
+    expect(cookies["session"]["sameSite"] == "Strict" and cookies["session"]["httpOnly"], "the session's cookie")
+    page.goto("/connexion/retour?code=00000000-0000-4000-8000-000000000000")
+    expect("/connexion" in page.url or page.locator("h1").count() == 1, "a code of nobody's leads nowhere")
+    stranger = watch.context(browser)
+    other = stranger.new_page()
+    other.goto("/connexion/retour?code=00000000-0000-4000-8000-000000000000")
+    expect("trop ancienne" in other.text_content("[role=alert]"), "a code without the proof key is refused")
+    odd = stranger.request.get("/connexion/fournisseur?nom=rien", headers={"accept": "text/html"})
+    expect(odd.status == 404, "no such provider")
+    stranger.close()
+    context.close()
 
 
 def standing_orders(page, iban):
@@ -236,7 +288,9 @@ def analyst(browser):
     page.wait_for_selector("#cases tbody tr")
     page.click(f"a[href='/fraude/{CASE}']")
     page.wait_for_url(f"**/fraude/{CASE}")
-    expect(page.locator("#reasons-t, #score-t").count() >= 1 or page.locator("tbody tr").count() >= 1, "the case")
+    expect(page.locator("svg[role=img]").count() >= 1, "whom the account deals with")
+    expect(re.match(r"C[0-9a-f]{16}$", page.locator(".head .mono").first.text_content()), "the client's pseudonym")
+    expect("482,50" in page.text_content("main"), "the case's payment")
     page.click("form[action$='/prendre'] button")
     page.fill("#note", "Cliente appelée : elle ne connaît pas ce paiement.")
     page.click("form[action$='/note'] button")
@@ -248,6 +302,9 @@ def analyst(browser):
     page.wait_for_selector(".note.positive")
     expect("fait=tranche" in page.url or "fait=propose" in page.url, "the case is decided")
 
+    for path in ("/fraude?vue=toutes", "/fraude?x=1", "/incidents?x=1", "/exporter/dossiers?x=1", "/vues?x=1"):
+        odd = context.request.get(path, headers={"accept": "text/html"})
+        expect(odd.status == 400, f"{path}: {odd.status}")
     page.goto("/tableaux")
     expect(page.locator(".board svg[role=img]").count() >= 8, "the board's cards")
     page.select_option("#jours", "90")
@@ -312,6 +369,10 @@ def admin(browser):
     sign_in(page, "alix@example.com")
     page.wait_for_selector("#checks")
     expect(page.locator("#checks li").count() >= 4, "the bank's checks")
+    expect(page.locator("#glance li").count() == 8, "continuity, keys, incidents and alerts")
+    for path in ("/utilisateurs?x=1", "/journal?avant=x", "/journal?x=1", "/sauvegardes?x=1", "/donnees?x=1"):
+        odd = context.request.get(path, headers={"accept": "text/html"})
+        expect(odd.status == 400, f"{path}: {odd.status}")
 
     # A reveal wants the second factor: first there is none, then it is shown for a while.
     page.goto("/revelations")
@@ -461,8 +522,8 @@ def doors(browser):
 def main():
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-dev-shm-usage"])
-        for journey in [each for each in (doors, client, analyst, admin) if len(sys.argv) < 2 or each.__name__ in sys.argv]:
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-dev-shm-usage", "--lang=fr"])
+        for journey in [each for each in (doors, provider, client, analyst, admin) if len(sys.argv) < 2 or each.__name__ in sys.argv]:
             start = time.time()
             try:
                 journey(browser)

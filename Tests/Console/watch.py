@@ -20,6 +20,8 @@ class Watch:
     def __init__(self, base):
         self.base, self.host = base, urlsplit(base).netloc
         self.faults, self.pages, self.checks, self.axed = [], set(), 0, 0
+        # Other places that a journey goes to on purpose.
+        self.others = set()
 
     def context(self, browser, size=DESKTOP, dark=False, cookies=None):
         context = browser.new_context(
@@ -32,20 +34,26 @@ class Watch:
         if cookies:
             context.add_cookies(cookies)
         context.on("request", self._request)
+        context.on("response", self._response)
         context.on("page", self._page)
         return context
 
     def _request(self, request):
         place = urlsplit(request.url)
-        if place.scheme in ("http", "https", "ws", "wss") and place.netloc != self.host:
+        if place.scheme in ("http", "https", "ws", "wss") and place.netloc not in {self.host, *self.others}:
             self.faults.append(f"a request to {request.url}")
+
+    def _response(self, response):
+        if response.status >= 400 and response.request.resource_type != "document":
+            self.faults.append(f"{response.url} answered {response.status}")
 
     def _page(self, page):
         page.on("pageerror", lambda error: self.faults.append(f"{page.url}: {error}"))
         page.on("console", lambda message: self._console(page, message))
 
     def _console(self, page, message):
-        # A refused form is answered with a page of status 4xx, which Chromium notes as a failed load.
+        # A refused form is answered with a page of status 4xx, which Chromium notes as a failed load; what a page loads
+        # itself is looked at by its answer.
         if message.type == "error" and "Failed to load resource" not in message.text:
             self.faults.append(f"{page.url}: {message.text}")
 

@@ -18,7 +18,7 @@ final class ConsoleStand: @unchecked Sendable {
     init(bank: ServedBank) { self.bank = bank }
 
     /// What the journeys must know of it.
-    func open() async throws -> [String: String] {
+    func open(_ options: [String]) async throws -> [String: String] {
         var told: [String: String] = [:]
         bank.kill(SIGTERM)
         var made = true
@@ -30,11 +30,12 @@ final class ConsoleStand: @unchecked Sendable {
         }
         if made { told["CONSOLE_REPOSITORIES"] = "1" }
         guard FileManager.default.isExecutableFile(atPath: "/usr/bin/prometheus") else {
-            try await bank.start()
+            try await bank.start(options)
             return told
         }
         let (port, admin) = (try Loopback.freePort(), try Loopback.freePort())
-        try await bank.start("--prometheus", "http://127.0.0.1:\(port)", "--admin-port", "\(admin)")
+        try await bank.start(
+            options + ["--prometheus", "http://127.0.0.1:\(port)", "--admin-port", "\(admin)"])
         let folder = bank.data + "/prometheus-stand"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let settings = """

@@ -1,6 +1,6 @@
 import Foundation
 import Postgres
-import PostgresServer
+@testable import PostgresServer
 import TestSupport
 import Testing
 
@@ -21,7 +21,7 @@ import Testing
         try await ServedBank.run { bank in
             let clients = try await Self.clients(bank)
             for (email, role, client) in [
-                ("ada@example.com", "client", clients[0]), ("bruno@example.com", "client", clients[1]),
+                ("ada@example.com", "client", clients[0].number), ("bruno@example.com", "client", clients[1].number),
                 ("anna@example.com", "analyst", ""), ("alix@example.com", "admin", ""),
             ] {
                 var arguments = ["users", "add", "--data-dir", bank.data, "--email", email, "--role", role]
@@ -29,17 +29,22 @@ import Testing
                 let added = try await ToolRun.run(Program.path, arguments, timeMax: .seconds(120))
                 #expect(added.status == 0, "\(added.errorText)")
             }
-            let number = try await Self.alert(bank)
+            let provider = try Loopback.freePort()
+            bank.kill(SIGTERM)
+            try await bank.start("--oidc", try Self.provider(bank, port: provider))
+            let number = try await Self.alert(bank, on: clients[0].account, to: clients[1].account)
             var environment = [
                 "CONSOLE_URL": "http://127.0.0.1:\(bank.port)", "CONSOLE_PASSWORD": Self.password,
-                "CONSOLE_CASE": number,
+                "CONSOLE_CASE": number, "CONSOLE_OIDC_PORT": "\(provider)",
                 "PATH": "/usr/bin:/bin", "HOME": NSTemporaryDirectory(), "PYTHONUNBUFFERED": "1",
                 "PYTHONDONTWRITEBYTECODE": "1",
             ]
             environment["CONSOLE_SHOTS"] = ProcessInfo.processInfo.environment["DIGITALBANK_SHOTS"]
             try await Self.incident(bank)
             let stand = ConsoleStand(bank: bank)
-            if ConsoleStand.isWanted { environment.merge(try await stand.open()) { $1 } }
+            if ConsoleStand.isWanted {
+                environment.merge(try await stand.open(["--oidc", bank.data + "/oidc.json"])) { $1 }
+            }
             defer { stand.close() }
             let run = try await ToolRun.run(
                 folder + "/bin/python", [Self.root + "/Tests/Console/journeys.py"], environment: environment,
@@ -49,17 +54,30 @@ import Testing
         }
     }
 
-    /// Numbers of two clients who can pay each other: the first with money and a card.
-    private static func clients(_ bank: ServedBank) async throws -> [String] {
-        let database = Database(bank.cluster.configuration(database: "digitalbank_restored"))
-        let found = try await database.all(
+    /// Settings of a provider that stands at a port of this machine.
+    private static func provider(_ bank: ServedBank, port: Int) throws -> String {
+        let base = "http://127.0.0.1:\(port)"
+        let settings = """
+            {"name": "agence", "issuer": "\(base)", "client_id": "bank", "client_secret_file": "oidc.secret",
+             "authorization_endpoint": "\(base)/auth", "token_endpoint": "\(base)/token", "jwks_uri": "\(base)/keys"}
             """
-            select c.numero::text from clients c cross join lateral (
+        try Data("hush\n".utf8).write(to: URL(filePath: bank.data + "/oidc.secret"))
+        try Data(settings.utf8).write(to: URL(filePath: bank.data + "/oidc.json"))
+        return bank.data + "/oidc.json"
+    }
+
+    /// Two clients who can pay each other, with money and a card, and their accounts.
+    private static func clients(_ bank: ServedBank) async throws -> [(number: String, account: Int64)] {
+        let database = Database(bank.cluster.configuration(database: "digitalbank_restored"))
+        let found = try await database.run(
+            """
+            select c.numero::text, k.id from clients c cross join lateral (
                 select * from comptes where client_id = c.id order by id limit 1) k
             where k.type = 'courant' and k.statut = 'actif' and k.solde_minor > 60000 and k.iban_index is not null
                 and exists (select from cartes t where t.compte_id = k.id and t.statut = 'active')
             order by c.numero limit 2
-            """, as: String.self)
+            """
+        ).map { (number: try $0.decode(0, as: String.self), account: try $0.decode(1, as: Int64.self)) }
         await database.close()
         guard found.count == 2 else { throw ServedBank.Failure(words: "no two clients with money and a card") }
         return found
@@ -88,15 +106,15 @@ import Testing
         await database.close()
     }
 
-    /// Payments of a watched customer: a case in the queue.
-    private static func alert(_ bank: ServedBank) async throws -> String {
+    /// Payments of a watched account: a case in the queue, and a question to its owner.
+    private static func alert(_ bank: ServedBank, on account: Int64, to payee: Int64) async throws -> String {
         let session = try await bank.request(
             "POST", "/auth/v1/token?grant_type=password",
             body: #"{"email": "anna@example.com", "password": "\#(Self.password)"}"#)
         let token = try JSONSerialization.jsonObject(with: Data(session.body.utf8)) as? [String: Any]
         let listed = try await bank.request(
             "POST", "/fraud/v1/lists",
-            body: #"{"list": "watch", "entity": "customer", "key": 12, "reason": "phishing"}"#,
+            body: #"{"list": "watch", "entity": "customer", "key": \#(account), "reason": "phishing"}"#,
             headers: ["Authorization": "Bearer \(token?["access_token"] ?? "")"])
         #expect(listed.status == 200, "\(listed.body)")
         // On a busy machine a decision may come too late to open a case: the next payment does.
@@ -104,7 +122,8 @@ import Testing
             let scored = try await bank.request(
                 "POST", "/fraud/v1/score",
                 body: """
-                    {"payment": \(payment), "amount_minor": 48250, "entities": {"customer": 12, "terminal": "FR76 shop"}}
+                    {"payment": \(payment), "amount_minor": 48250,
+                     "entities": {"customer": \(account), "terminal": \(payee)}}
                     """)
             #expect(scored.status == 200, "\(scored.body)")
             let json = try JSONSerialization.jsonObject(with: Data(scored.body.utf8)) as? [String: Any]

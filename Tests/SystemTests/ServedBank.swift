@@ -44,7 +44,9 @@ final class ServedBank: @unchecked Sendable {
     }
 
     /// Starts the server and waits until it answers.
-    func start(_ more: String...) async throws {
+    func start(_ more: String...) async throws { try await start(more) }
+
+    func start(_ more: [String]) async throws {
         let command =
             [Program.path, "serve", "--data-dir", data, "--port", "\(port)"]
             + (more.contains("--admin-port") ? [] : ["--admin-port", "0"]) + more

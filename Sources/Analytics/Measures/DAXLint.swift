@@ -16,6 +16,13 @@ enum DAXLint {
             let scalar = text[index]
             if scalar == "(" { depth += 1 }
             if scalar == ")" { depth -= 1 }
+            if scalar == "\"" {
+                guard let end = text[(index + 1)...].firstIndex(of: "\"") else {
+                    return faults + ["a text has no end"]
+                }
+                index = end + 1
+                continue
+            }
             if depth < 0 { return faults + ["a bracket is closed that was not opened"] }
             guard isWord(scalar), !scalar.properties.isASCIIDigit else {
                 index += 1

@@ -114,7 +114,14 @@ enum SQLWords {
         let allowed = Set("()+-*/<>=,.:' ")
         var strange = sql.filter { !$0.isASCII || !($0.isLetter || $0.isNumber || $0 == "_" || allowed.contains($0)) }
             .map(String.init)
-        let words = sql.split { !($0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == ".")) }
+        // Every other piece is a text: a plain word, or it is no text of a measure.
+        let pieces = sql.split(separator: "'", omittingEmptySubsequences: false)
+        let texts = pieces.indices.filter { $0 % 2 == 1 }.map { pieces[$0] }
+        strange += texts.filter { $0.isEmpty || !$0.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) } }
+            .map(String.init)
+        if pieces.count % 2 == 0 { strange.append("'") }
+        let outside = pieces.indices.filter { $0 % 2 == 0 }.map { pieces[$0] }.joined(separator: " ")
+        let words = outside.split { !($0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == ".")) }
         strange += words.filter { word in
             !word.hasPrefix("f.") && !known.contains(word.lowercased()) && Double(word) == nil
         }.map(String.init)

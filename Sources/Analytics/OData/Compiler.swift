@@ -91,13 +91,19 @@ struct Compiler {
         case .binary(let known, let left, let right): return try binary(known, try piece(left), try piece(right))
         case .within(let value, let list):
             let left = try piece(value)
-            var sql = Statement(unchecked: "")
-            for (index, item) in list.enumerated() {
+            let rights = try list.map { item throws(ODataProblem) in
                 let right = try piece(item)
                 try Self.check(left, right, "in")
-                sql = index == 0 ? right.sql : "\(fragment: sql), \(fragment: right.sql)"
+                return right
             }
-            let test: Statement = "\(fragment: left.sql) in (\(fragment: sql))"
+            var test: Statement = "false"
+            for (index, right) in rights.filter({ $0.kind != .null }).enumerated() {
+                test = index == 0 ? right.sql : "\(fragment: test), \(fragment: right.sql)"
+            }
+            if rights.contains(where: { $0.kind != .null }) { test = "\(fragment: left.sql) in (\(fragment: test))" }
+            if rights.contains(where: { $0.kind == .null }) {
+                test = "(coalesce(\(fragment: test), false) or \(fragment: left.sql) is null)"
+            }
             return Piece(
                 left.isNullable ? "coalesce(\(fragment: test), false)" : "(\(fragment: test))", .bool, isNullable: false
             )

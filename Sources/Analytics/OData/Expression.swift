@@ -36,6 +36,18 @@ indirect enum ODataExpression: Hashable, Sendable {
     case negate(ODataExpression)
     case binary(BinaryOperator, ODataExpression, ODataExpression)
     case within(ODataExpression, [ODataExpression])
+
+    /// False for what is the same in each row.
+    var namesColumn: Bool {
+        switch self {
+        case .literal, .alias: false
+        case .path: true
+        case .call(_, let arguments): arguments.contains(where: \.namesColumn)
+        case .not(let inner), .negate(let inner): inner.namesColumn
+        case .binary(_, let left, let right): left.namesColumn || right.namesColumn
+        case .within(let value, let list): value.namesColumn || list.contains(where: \.namesColumn)
+        }
+    }
 }
 
 struct OrderItem: Hashable, Sendable {

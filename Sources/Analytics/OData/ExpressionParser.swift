@@ -30,8 +30,9 @@ struct ExpressionParser {
     private mutating func binary(above strength: Int, depth: Int) throws(ODataProblem) -> ODataExpression {
         var left = try unary(depth: depth)
         while lexer.hasSpace, case .word(let word) = lexer.token {
+            let word = word.lowercased()
             if word == "in" {
-                guard strength < 4 else { return left }
+                // Stronger than all others: `not a in (…)` denies the whole.
                 try lexer.advance()
                 left = .within(left, try list(depth: depth))
                 continue
@@ -50,15 +51,21 @@ struct ExpressionParser {
         return left
     }
 
+    private static let constants: [String: Literal] = ["null": .null, "true": .bool(true), "false": .bool(false)]
+
     private mutating func list(depth: Int) throws(ODataProblem) -> [ODataExpression] {
         try lexer.expect("(")
         var values: [ODataExpression] = []
+        if try lexer.take(")") { return values }
         repeat {
             try count(depth)
-            guard case .literal(let literal) = lexer.token else {
-                throw .invalid("a list of `in` holds constants", at: lexer.start)
+            switch lexer.token {
+            case .literal(let literal): values.append(.literal(literal))
+            case .word(let word):
+                guard let literal = Self.constants[word.lowercased()] else { fallthrough }
+                values.append(.literal(literal))
+            default: throw .invalid("a list of `in` holds constants", at: lexer.start)
             }
-            values.append(.literal(literal))
             try lexer.advance()
         } while try lexer.take(",")
         try lexer.expect(")")
@@ -67,7 +74,7 @@ struct ExpressionParser {
 
     private mutating func unary(depth: Int) throws(ODataProblem) -> ODataExpression {
         try count(depth)
-        if lexer.token == .word("not") {
+        if case .word(let word) = lexer.token, word.lowercased() == "not" {
             try lexer.advance()
             return .not(try binary(above: 6, depth: depth + 1))
         }
@@ -93,9 +100,8 @@ struct ExpressionParser {
     }
 
     private mutating func named(_ word: String, at place: Int, depth: Int) throws(ODataProblem) -> ODataExpression {
+        if let constant = Self.constants[word.lowercased()] { return .literal(constant) }
         switch word {
-        case "null": return .literal(.null)
-        case "true", "false": return .literal(.bool(word == "true"))
         case "INF", "NaN": throw .unsupported(word)
         case "any", "all": throw .unsupported("\(word)()")
         default: break

@@ -38,10 +38,11 @@ struct Lexer {
             return
         }
         let byte = bytes[place]
+        let isSigned = place + 1 < bytes.count && Self.isDigit(bytes[place + 1])
         switch byte {
         case UInt8(ascii: "'"): token = .literal(.text(try string()))
         case UInt8(ascii: "0")...UInt8(ascii: "9"): token = .literal(try number())
-        case UInt8(ascii: "-") where place + 1 < bytes.count && Self.isDigit(bytes[place + 1]):
+        case UInt8(ascii: "-") where isSigned, UInt8(ascii: "+") where isSigned:
             token = .literal(try number())
         case UInt8(ascii: "@"):
             place += 1
@@ -148,7 +149,7 @@ enum LiteralShape {
     private static func number(_ bytes: [UInt8]) -> Bool? {
         guard bytes.count <= digitsMax else { return nil }
         var rest = bytes[...]
-        if rest.first == UInt8(ascii: "-") { rest = rest.dropFirst() }
+        if rest.first == UInt8(ascii: "-") || rest.first == UInt8(ascii: "+") { rest = rest.dropFirst() }
         let whole = rest.prefix { (48...57).contains($0) }
         guard !whole.isEmpty else { return nil }
         rest = rest.dropFirst(whole.count)
@@ -162,7 +163,7 @@ enum LiteralShape {
             rest = rest.dropFirst()
             if rest.first == UInt8(ascii: "-") || rest.first == UInt8(ascii: "+") { rest = rest.dropFirst() }
             let digits = rest.prefix { (48...57).contains($0) }
-            guard (1...2).contains(digits.count) else { return nil }
+            guard (1...3).contains(digits.count) else { return nil }
             rest = rest.dropFirst(digits.count)
         }
         return rest.isEmpty ? false : nil
@@ -186,7 +187,7 @@ enum LiteralShape {
         var rest = bytes[5...]
         if rest.first == 58 {
             guard rest.count >= 3, rest.dropFirst().prefix(2).allSatisfy({ (48...57).contains($0) }),
-                value(rest.dropFirst().prefix(2)) <= 59
+                value(rest.dropFirst().prefix(2)) <= 60
             else { return false }
             rest = rest.dropFirst(3)
             if rest.first == 46 {

@@ -30,12 +30,17 @@ struct ODataQuery: Sendable {
         var seen: Set<String> = []
         var kept: [String] = []
         for item in items {
-            let name = item.name.hasPrefix("$") || item.name.hasPrefix("@") ? item.name : "$" + item.name
+            let name = Self.name(item.name)
             guard seen.insert(name).inserted else { throw .invalid("\(item.name) is given twice") }
             if name != "$skiptoken" { kept.append(name + "=" + item.value) }
             try read(name, item.value, isOne: isOne)
         }
         text = kept.sorted().joined(separator: "&")
+    }
+
+    /// Since 4.01 an option may be written in capitals, and without its `$`; a parameter is as it was named.
+    static func name(_ text: String) -> String {
+        text.hasPrefix("@") ? text : (text.hasPrefix("$") ? text : "$" + text).lowercased()
     }
 
     private mutating func read(_ name: String, _ value: String, isOne: Bool) throws(ODataProblem) {
@@ -48,6 +53,7 @@ struct ODataQuery: Sendable {
         }
         switch name {
         case "$select": select = try OptionParser.select(value)
+        case "$filter" where value.first == " ": throw .invalid("a filter begins with a space", at: 0)
         case "$filter": filter = try ExpressionParser.expression(value)
         case "$orderby": order = try OptionParser.order(value)
         case "$expand": expand = try OptionParser.expand(value)
@@ -63,7 +69,7 @@ struct ODataQuery: Sendable {
             isCounted = value == "true"
         case "$skiptoken": skipToken = value
         case "$format":
-            guard value == "json" || value.hasPrefix("application/json") else {
+            guard value.lowercased() == "json" || value.lowercased().hasPrefix("application/json") else {
                 throw .unsupported("the format \(value)")
             }
         default:

@@ -49,6 +49,9 @@ public struct ODataService: Sendable {
         case .root:
             return .json(ODataDocuments.service(try await analytics.model(), root, shape), type: shape.type)
         case .metadata:
+            if let format = shape.format, format != "xml", !format.hasPrefix("application/xml") {
+                throw ODataProblem.unsupported("metadata in the format \(format)")
+            }
             let text = ODataDocuments.metadata(try await analytics.model(), analytics.measures)
             return ApiResponse(
                 status: .ok, fields: [.contentType: "application/xml; charset=utf-8"], body: Array(text.utf8))
@@ -174,8 +177,9 @@ public struct ODataService: Sendable {
     }
 
     private func link(_ root: String, _ name: String, _ query: String, _ token: String) -> String {
-        let kept = query.split(separator: "&").filter {
-            !$0.hasPrefix("$skiptoken=") && !$0.lowercased().hasPrefix("%24skiptoken=")
+        let kept = query.split(separator: "&").filter { part in
+            let name = part.split(separator: "=", maxSplits: 1).first.map(String.init) ?? ""
+            return ODataQuery.name(QueryItems.decodePath(name) ?? name) != "$skiptoken"
         }
         return "\(root)/\(name)?" + (kept + ["$skiptoken=\(token)"]).joined(separator: "&")
     }

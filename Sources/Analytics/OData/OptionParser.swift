@@ -6,7 +6,9 @@ enum OptionParser {
     static func select(_ text: String) throws(ODataProblem) -> [String] {
         var lexer = try Lexer(text)
         if try lexer.take("*") {
-            guard lexer.token == .end else { throw .invalid("* stands alone", at: lexer.start) }
+            // Names beside it add nothing.
+            if try lexer.take(",") { _ = try names(&lexer) }
+            guard lexer.token == .end else { throw .invalid("a comma is missing", at: lexer.start) }
             return []
         }
         let names = try names(&lexer)
@@ -48,7 +50,7 @@ enum OptionParser {
             var select: [String] = []
             if try lexer.take("(") {
                 let place = lexer.start
-                let option = try lexer.anyWord("an option")
+                let option = ODataQuery.name(try lexer.anyWord("an option"))
                 guard option == "$select" else {
                     if option == "$expand" || option == "$levels" {
                         throw .unsupported("more than one level of $expand")

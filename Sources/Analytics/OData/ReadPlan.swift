@@ -52,7 +52,9 @@ struct ReadPlan: Sendable {
             }
         }
         for item in query.order {
-            keys.append(Key(piece: try compiler.piece(item.expression), isDescending: item.isDescending))
+            let piece = try compiler.piece(item.expression)
+            // What is the same in each row orders nothing, and would name no place between two pages.
+            if item.expression.namesColumn { keys.append(Key(piece: piece, isDescending: item.isDescending)) }
         }
         for name in entity.key where !query.order.contains(where: { $0.expression == .path([name]) }) {
             keys.append(Key(piece: try compiler.column([name]), isDescending: false))
@@ -100,7 +102,9 @@ struct ReadPlan: Sendable {
             outer.append(try compiler.condition(filter))
         }
         for item in query.order {
-            keys.append(Key(piece: try compiler.piece(item.expression), isDescending: item.isDescending))
+            let piece = try compiler.piece(item.expression)
+            // What is the same in each row orders nothing, and would name no place between two pages.
+            if item.expression.namesColumn { keys.append(Key(piece: piece, isDescending: item.isDescending)) }
         }
         for member in members[..<groupCount] { keys.append(Key(piece: member.piece, isDescending: false)) }
     }

@@ -7,6 +7,8 @@ struct ResponseShape: Sendable {
     var isTextNumbers = false
     var pageSize = ODataService.pageSizeDefault
     var applied: String?
+    /// What `$format` asks for.
+    var format: String?
 
     var type: String {
         "application/json;odata.metadata=\(isBare ? "none" : "minimal")"
@@ -14,7 +16,8 @@ struct ResponseShape: Sendable {
     }
 
     init(_ fields: HTTPFields, _ query: String) throws(ODataProblem) {
-        let format = (QueryItems.parse(query) ?? []).last { $0.name == "$format" }?.value
+        let format = (QueryItems.parse(query) ?? []).last { ODataQuery.name($0.name) == "$format" }?.value
+        self.format = format?.lowercased()
         let wanted = (format ?? fields[.accept] ?? "").lowercased()
         // Of several types the first JSON one counts; full metadata is answered with minimal, as the standard allows.
         let first = wanted.split(separator: ",").first { $0.contains("application/json") } ?? ""

@@ -67,12 +67,19 @@ struct TableExport: Sendable {
     let roles: Set<Person.Role>
     /// The word for its title.
     let title: String
+    /// What its query may hold beside the format.
+    var asks: Set<String> = []
     let columns: [Column]
+    /// How many the bank's own list gives at once: a file that is as long may lack some, and says so.
+    var most = Exporter.rowsMax + 1
     let rows: @Sendable (PageCall) async throws -> [View]
 
     func sheet(_ call: PageCall) async throws -> Sheet {
         let rows = try await rows(call)
-        let filters = call.query.filter { $0.name != "format" && !$0.value.isEmpty }.map { "\($0.name)=\($0.value)" }
+        var filters = call.query.filter { $0.name != "format" && !$0.value.isEmpty }.map { "\($0.name)=\($0.value)" }
+        if rows.count >= most {
+            filters.append(call.words("app.cut", ["n": String(min(rows.count, Exporter.rowsMax))]))
+        }
         return Sheet(
             title: call.words(title), filters: filters + [call.dates.moment(Moment(seconds: call.now))],
             head: columns.map { call.words($0.head) },
@@ -94,9 +101,15 @@ enum TablePages {
     ]
 
     static let routes: [PageRoute] = [
-        PageRoute(.get, "/exporter/:table", [.client, .analyst, .admin]) { call in
+        PageRoute(
+            .get, "/exporter/:table", [.client, .analyst, .admin],
+            asks: all.reduce(into: ["format"]) { $0.formUnion($1.asks) }
+        ) { call in
             guard let table = all.first(where: { $0.name == call.values["table"] }) else { throw Refused.notFound }
             guard let role = call.person?.role, table.roles.contains(role) else { throw Refused.notYours }
+            if let odd = call.query.first(where: { $0.name != "format" && !table.asks.contains($0.name) }) {
+                throw Refused(400, "parameter_unknown", "the table knows no parameter \(odd.name.prefix(40))")
+            }
             let sheet = try await table.sheet(call)
             return try await Exporter.file(sheet, as: call.asked("format") ?? "csv", name: table.name, call)
         }

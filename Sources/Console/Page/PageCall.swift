@@ -82,16 +82,28 @@ struct PageRoute: Sendable {
     let pattern: [String]
     /// Who may: empty is everybody, signed in or not.
     let roles: Set<Person.Role>
+    /// What its query may hold; anything else is a mistake that is told, since the page would show something else than was
+    /// asked for.
+    let asks: Set<String>
     let run: @Sendable (PageCall) async throws -> PageAnswer
 
     init(
-        _ method: HTTPRequest.Method, _ path: String, _ roles: Set<Person.Role>,
+        _ method: HTTPRequest.Method, _ path: String, _ roles: Set<Person.Role>, asks: Set<String> = [],
         _ run: @escaping @Sendable (PageCall) async throws -> PageAnswer
     ) {
         self.method = method
         pattern = path.split(separator: "/").map(String.init)
         self.roles = roles
+        self.asks = asks
         self.run = run
+    }
+
+    /// What was done before the page came is told on any page.
+    func check(_ query: [QueryItem]) throws {
+        guard method == .get, let odd = query.first(where: { $0.name != "fait" && !asks.contains($0.name) }) else {
+            return
+        }
+        throw Refused(400, "parameter_unknown", "the page knows no parameter \(odd.name.prefix(40))")
     }
 
     func match(_ parts: [String]) -> [String: String]? {
@@ -113,6 +125,9 @@ enum PageAnswer: Sendable {
     case page(PageView, status: Int = 200)
     /// After a form: the browser gets the next page by GET.
     case see(String, session: SessionChange = .keep)
+    /// Signed in elsewhere: a page of ours leads on, because a browser that comes from another host sends no strict cookie
+    /// along a redirection.
+    case enter(String, ConsoleSession)
     case file(ApiResponse)
 }
 

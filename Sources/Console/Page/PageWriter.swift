@@ -82,6 +82,15 @@ struct PageWriter {
                 status: .internalServerError, fields: [.contentType: "text/plain"], body: Array("error".utf8))
     }
 
+    /// Leads on to a page of the console from a page of the console.
+    func enter(_ address: String) throws -> ApiResponse {
+        let next = Self.redirect(address).fields[.location] ?? "/"
+        let view: View = ["next": next, "is_bare": true]
+        var response = try response(PageView("entered", title: call.words("signin.entered"), view))
+        set("Refresh", "0; url=\(next)", &response)
+        return response
+    }
+
     static func redirect(_ address: String) -> ApiResponse {
         // Only within the console: an address from a form leads nowhere else.
         let isOwn = address.hasPrefix("/") && !address.hasPrefix("//") && !address.contains("\\")
@@ -141,6 +150,7 @@ enum Navigation {
                 Entry(name: "standing", path: "/permanents", icon: "loop", key: "p", isMain: false),
                 Entry(name: "expenses", path: "/depenses", icon: "pie", key: "e"),
                 Entry(name: "cards", path: "/cartes", icon: "card", key: "c"),
+                Entry(name: "alerts", path: "/alertes", icon: "alert", key: "l", isMain: false),
                 Entry(name: "security", path: "/securite", icon: "shield", key: "s", group: "protect"),
                 Entry(name: "rights", path: "/droits", icon: "person", key: "d", isMain: false),
             ]

@@ -36,7 +36,9 @@ struct PanelView {
         return view
     }
 
-    private var size: ChartSize { panel.width >= 24 ? ChartSize(960, 240) : ChartSize(480, 240) }
+    private var size: ChartSize { 
+        panel.width >= 24 ? ChartSize(960, 240) : panel.width > 8 ? ChartSize(480, 240) : ChartSize(330, 220)
+    }
     private var caption: Caption { call.caption("panel-\(panel.id)", panel.title, panel.words) }
 
     var unit: Unit {
@@ -74,7 +76,7 @@ struct PanelView {
             caption, labels: moments.map { label($0, isLong) },
             series: result.lines.map { line in
                 let values = Dictionary(line.points, uniquingKeysWith: { $1 })
-                return Series(line.name, moments.map { values[$0] })
+                return Series(line.name.isEmpty ? panel.title : line.name, moments.map { values[$0] })
             }, unit: unit, isFilled: result.lines.count == 1, axis: call.words("monitor.time"))
     }
 

@@ -4,6 +4,8 @@ internal import Web
 
 /// Accounts, statements and what a client sees first.
 enum AccountPages {
+    private static let filters: Set<String> = ["q", "du", "au", "sens", "avant"]
+
     static let routes: [PageRoute] = [
         PageRoute(.get, "/", [.client, .analyst, .admin]) { call in
             switch call.person?.role {
@@ -12,9 +14,9 @@ enum AccountPages {
             default: try await home(call)
             }
         },
-        PageRoute(.get, "/comptes/:id", [.client], statement),
-        PageRoute(.get, "/comptes/:id/export", [.client], export),
-        PageRoute(.get, "/recherche", [.client]) { call in
+        PageRoute(.get, "/comptes/:id", [.client], asks: filters, statement),
+        PageRoute(.get, "/comptes/:id/export", [.client], asks: filters.union(["format"]), export),
+        PageRoute(.get, "/recherche", [.client], asks: ["q"]) { call in
             let accounts = try await call.fetch("/bank/v1/accounts")["accounts"]?.array ?? []
             guard let first = accounts.first?["id"]?.integer else { return .see("/") }
             let words = call.asked("q").map { "?q=" + PercentEncoding.encode($0) } ?? ""
@@ -47,6 +49,8 @@ enum AccountPages {
             let currency = first["balance"]?["currency"]?.string ?? "EUR"
             try await charts(currency, call, &view)
         }
+        let waiting = await AlertPages.waiting(call)
+        if waiting > 0 { view["alerts_words"] = call.words.count("alert.waiting", waiting) }
         return .page(
             PageView(
                 "home", title: call.words("accounts.title"), section: "accounts", view, watches: watched))
@@ -127,10 +131,6 @@ enum AccountPages {
     }
 
     private static func filter(_ call: PageCall) throws -> ConsoleStore.Filter {
-        let known: Set<String> = ["q", "du", "au", "sens", "avant", "fait", "format"]
-        if let odd = call.query.first(where: { !known.contains($0.name) }) {
-            throw Refused(400, "parameter_unknown", "the page knows no parameter \(odd.name.prefix(40))")
-        }
         var filter = ConsoleStore.Filter()
         filter.words = call.asked("q")
         for (name, path) in [("du", \ConsoleStore.Filter.from), ("au", \.to)] {
@@ -140,7 +140,12 @@ enum AccountPages {
             }
             filter[keyPath: path] = text
         }
-        filter.direction = call.asked("sens").flatMap { ["in", "out"].contains($0) ? $0 : nil }
+        if let direction = call.asked("sens") {
+            guard ["in", "out"].contains(direction) else {
+                throw Refused(400, "parameter_invalid", "sens is in or out")
+            }
+            filter.direction = direction
+        }
         if let text = call.asked("avant") {
             guard let cursor = ConsoleStore.Cursor(text) else {
                 throw Refused(400, "parameter_invalid", "avant is a place in the statement")
@@ -179,8 +184,8 @@ enum AccountPages {
             view["next"] = "/comptes/\(id)?" + query(call, before: last)
         }
         if filter.before != nil { view["first"] = "/comptes/\(id)?" + query(call, before: nil) }
-        view["export_query"] = [filter.from.map { "du=\($0)" }, filter.to.map { "au=\($0)" }].compactMap(\.self)
-            .map { "&" + $0 }.joined()
+        let kept = query(call, before: nil)
+        view["export_query"] = kept.isEmpty ? "" : "&" + kept
         let currency = account["balance"]?["currency"]?.string ?? "EUR"
         let line = (balances[String(id)]?.array ?? []).map { Decimals.value($0, currency) }
         if line.count > 2 {
@@ -203,8 +208,8 @@ enum AccountPages {
         return parts.joined(separator: "&")
     }
 
-    /// The statement as it is filtered, as a workbook.
-    private static func workbook(_ call: PageCall, _ id: Int64) async throws -> PageAnswer {
+    /// The statement as it is filtered, as a table.
+    private static func table(_ call: PageCall, _ id: Int64, as format: String) async throws -> PageAnswer {
         guard let person = call.person else { throw Refused.notYours }
         var filter = try filter(call)
         filter.size = Int64(Exporter.rowsMax)
@@ -222,19 +227,22 @@ enum AccountPages {
                     return place < 3 ? .text(text) : CellText.cell(plain, call.language)
                 }
             }, language: call.language)
-        return try await Exporter.file(sheet, as: "xlsx", name: "releve-\(id)", call)
+        return try await Exporter.file(sheet, as: format, name: "releve-\(id)", call)
     }
 
-    /// The bank's own file: CSV or PDF of the period.
+    /// The bank's own file of a period; what was searched in it is a table of the console's.
     @Sendable private static func export(_ call: PageCall) async throws -> PageAnswer {
         let id = try call.number()
         guard let format = call.asked("format"), ["csv", "pdf", "xlsx"].contains(format) else {
-            throw Refused(400, "parameter_unknown", "a statement is exported as csv, pdf or xlsx")
+            throw Refused(400, "parameter_invalid", "a statement is exported as csv, pdf or xlsx")
         }
-        if format == "xlsx" { return try await workbook(call, id) }
+        let filter = try filter(call)
+        if format == "xlsx" || filter.words != nil || filter.direction != nil {
+            return try await table(call, id, as: format)
+        }
         var parts = ["format=\(format)"]
-        for (name, theirs) in [("du", "from"), ("au", "to")] {
-            if let day = call.asked(name).flatMap({ CivilDay($0)?.iso }) { parts.append("\(theirs)=\(day)") }
+        for (day, theirs) in [(filter.from, "from"), (filter.to, "to")] {
+            if let day { parts.append("\(theirs)=\(day)") }
         }
         var response = try await call.raw(
             .get, "/bank/v1/accounts/\(id)/statement", query: parts.joined(separator: "&")

@@ -7,8 +7,8 @@ enum AdminPages {
     static let routes: [PageRoute] = [
         PageRoute(.get, "/etat", [.admin]) { try await state($0) },
         PageRoute(.get, "/reprise", [.admin], recovery),
-        PageRoute(.get, "/utilisateurs", [.admin], users),
-        PageRoute(.get, "/journal", [.admin], journal),
+        PageRoute(.get, "/utilisateurs", [.admin], asks: ["q"], users),
+        PageRoute(.get, "/journal", [.admin], asks: ["q", "avant"], journal),
         PageRoute(.get, "/revelations", [.admin]) { try await reveals($0) },
         PageRoute(.post, "/revelations", [.admin]) { call in
             try await StepUp.guarded(call, section: "reveals") { try await reveal($0) }
@@ -69,6 +69,8 @@ enum AdminPages {
                     item["words_\(call.language.rawValue)"]?.string ?? "–",
                     item["ok"]?.bool ?? false))
         }
+        let glance = try await GlanceView.read(call, bank)
+        checks += glance.checks
         let bad = checks.count { $0["is_good"] as? Bool == false }
         var view: View = [
             "checks": checks, "is_good": bad == 0, "bad_words": words.count("state.bad", bad),
@@ -77,7 +79,7 @@ enum AdminPages {
                 ["label": words("state.accounts"), "value": call.numbers.integer(bank["accounts"]?.integer ?? 0)],
                 ["label": words("state.deposits"), "value": deposits.first ?? "–"],
                 ["label": words("state.sessions"), "value": call.numbers.integer(bank["sessions"]?.integer ?? 0)],
-            ] as [View],
+            ] as [View], "glance": glance.figures,
             "started": call.dates.moment(bank["started_at"]?.string ?? ""),
             "last_operation": (bank["last_operation_at"]?.string).map { call.dates.moment($0) } ?? "–",
         ]
@@ -131,26 +133,26 @@ enum AdminPages {
     // MARK: People and journal
 
     static let usersExport = TableExport(
-        name: "utilisateurs", roles: [.admin], title: "users.title",
+        name: "utilisateurs", roles: [.admin], title: "users.title", asks: ["q"],
         columns: [
             .init("signin.email", "email", isText: true), .init("users.role", "role", isText: true),
             .init("users.factor", "factor", isText: true), .init("users.sessions", "sessions"),
             .init("users.last", "last", isText: true),
         ]
-    ) { call in try await people(call) }
+    ) { call in try await people(call, most: Exporter.rowsMax + 1) }
 
     static let journalExport = TableExport(
-        name: "journal", roles: [.admin], title: "journal.title",
+        name: "journal", roles: [.admin], title: "journal.title", asks: ["q", "avant"],
         columns: [
             .init("journal.number", "id"), .init("journal.at", "at", isText: true),
             .init("journal.kind", "kind", isText: true), .init("journal.subject", "subject", isText: true),
             .init("journal.actor", "actor", isText: true), .init("journal.outcome", "outcome", isText: true),
         ]
-    ) { call in try await entries(call).rows }
+    ) { call in try await entries(call, most: Exporter.rowsMax + 1).rows }
 
-    private static func people(_ call: PageCall) async throws -> [View] {
+    private static func people(_ call: PageCall, most: Int = 100) async throws -> [View] {
         guard let person = call.person else { throw Refused.notYours }
-        let found = try await call.console.store.users(call.asked("q"), as: person.actor).array ?? []
+        let found = try await call.console.store.users(call.asked("q"), most: most, as: person.actor).array ?? []
         return found.map { user -> View in
             let role = user["role"]?.string ?? "client"
             let hasFactor = user["has_factor"]?.bool ?? false
@@ -174,10 +176,12 @@ enum AdminPages {
         return .page(PageView("users", title: call.words("users.title"), section: "users", view))
     }
 
-    private static func entries(_ call: PageCall) async throws -> (isThere: Bool, rows: [View]) {
+    private static func entries(_ call: PageCall, most: Int = 51) async throws -> (isThere: Bool, rows: [View]) {
         guard let person = call.person else { throw Refused.notYours }
+        let before = call.asked("avant").map { Int64($0) }
+        if case .some(nil) = before { throw Refused(400, "parameter_invalid", "avant is the number of an entry") }
         let json = try await call.console.store.journal(
-            before: call.asked("avant").flatMap { Int64($0) }, kind: call.asked("q"), as: person.actor)
+            before: before ?? nil, kind: call.asked("q"), most: most, as: person.actor)
         let rows = (json.array ?? []).map { row -> View in
             let isDone = row["outcome"]?.string == "done"
             return [

@@ -9,8 +9,8 @@ enum BoardPages {
     static let exportFormats = ["csv", "xlsx", "pdf", "png", "svg"]
 
     static let routes: [PageRoute] = [
-        PageRoute(.get, "/tableaux", desk, board),
-        PageRoute(.get, "/tableaux/export/:card", desk, export),
+        PageRoute(.get, "/tableaux", desk, asks: ["jours", "type"], board),
+        PageRoute(.get, "/tableaux/export/:card", desk, asks: ["jours", "type", "format"], export),
     ]
 
     struct Filter {
@@ -18,9 +18,6 @@ enum BoardPages {
         var kind: String?
 
         init(_ call: PageCall) throws {
-            if let odd = call.query.first(where: { !["jours", "type", "format", "fait"].contains($0.name) }) {
-                throw Refused(400, "parameter_unknown", "the page knows no parameter \(odd.name.prefix(40))")
-            }
             if let text = call.asked("jours") {
                 guard let days = Int64(text), BoardPages.periods.contains(days) else {
                     throw Refused(400, "parameter_invalid", "jours is one of 7, 30, 90, 365")

@@ -18,7 +18,7 @@ enum DataPages {
 
     static let routes: [PageRoute] = [
         PageRoute(.get, "/donnees", [.admin]) { try await show($0) },
-        PageRoute(.get, "/donnees/registre", [.admin]) { call in
+        PageRoute(.get, "/donnees/registre", [.admin], asks: ["format"]) { call in
             let format = call.asked("format") ?? "csv"
             guard ["csv", "html", "json"].contains(format) else {
                 throw Refused(400, "parameter_invalid", "the register comes as csv, html or json")
@@ -123,8 +123,8 @@ enum DataPages {
     private static func schedule(_ json: JSON, _ call: PageCall) -> View {
         let action = json["action"]?.string ?? "delete"
         return [
-            "code": json["code"]?.string ?? "", "law": json["law"]?.string ?? "",
-            "keep": keep(json["keep"]?.string, call),
+            "code": json["code"]?.string.map { call.words.known("data.kept_\($0)") ?? $0 } ?? "–", "law": json["law"]?.string ?? "",
+            "keep": keep(json["keep"]?.string, call.words),
             "action": call.words.known("data.action_\(action)") ?? action,
             "run": json["run_at"]?.string.map { call.dates.moment($0) } ?? call.words("data.never"),
             "treated": json["treated"]?.integer.map { call.numbers.integer($0) } ?? "–",
@@ -132,11 +132,18 @@ enum DataPages {
         ]
     }
 
-    /// PostgreSQL's `1 mon`, `5 years`, `00:00:00` in words.
-    private static func keep(_ text: String?, _ call: PageCall) -> String {
+    /// PostgreSQL's `1 year 1 mon`, `5 years`, `00:00:00` in words; years and months together are told in months.
+    static func keep(_ text: String?, _ words: Words) -> String {
         let parts = (text ?? "").split(separator: " ").map(String.init)
-        guard parts.count >= 2, let number = Int(parts[0]) else { return call.words("data.at_once") }
-        let unit = parts[1].hasPrefix("year") ? "years" : parts[1].hasPrefix("mon") ? "months" : "days"
-        return call.words.count("data.\(unit)", number)
+        var counts = ["year": 0, "mon": 0, "day": 0]
+        for (number, unit) in zip(parts, parts.dropFirst()) {
+            guard let number = Int(number), abs(number) < 100_000 else { continue }
+            for name in counts.keys where unit.hasPrefix(name) { counts[name] = number }
+        }
+        let (years, months, days) = (counts["year"] ?? 0, counts["mon"] ?? 0, counts["day"] ?? 0)
+        let told = [
+            months == 0 ? (years, "data.years") : (years * 12 + months, "data.months"), (days, "data.days"),
+        ].filter { $0.0 > 0 }.map { words.count($0.1, $0.0) }
+        return told.isEmpty ? words("data.at_once") : told.joined(separator: ", ")
     }
 }

@@ -10,7 +10,7 @@ enum ExpensePages {
     ]
 
     static let export = TableExport(
-        name: "depenses", roles: [.client], title: "expense.title",
+        name: "depenses", roles: [.client], title: "expense.title", asks: ["mois"],
         columns: [
             .init("statement.label", "label", isText: true), .init("expense.category", "category_words", isText: true),
             .init("expense.operations", "operations"), .init("statement.amount", "amount"),
@@ -21,7 +21,7 @@ enum ExpensePages {
     }
 
     static let routes: [PageRoute] = [
-        PageRoute(.get, "/depenses", [.client], show),
+        PageRoute(.get, "/depenses", [.client], asks: ["mois"], show),
         PageRoute(.post, "/depenses/categorie", [.client]) { call in
             guard let person = call.person else { throw Refused.notYours }
             let label = String(call.sent("label").prefix(140))
@@ -42,9 +42,6 @@ enum ExpensePages {
     /// The month that is asked for, or the last with expenses; its currency; its figures.
     private static func read(_ call: PageCall) async throws -> (month: String, currency: String, json: JSON) {
         guard let person = call.person else { throw Refused.notYours }
-        if let odd = call.query.first(where: { !["mois", "fait", "format"].contains($0.name) }) {
-            throw Refused(400, "parameter_unknown", "the page knows no parameter \(odd.name.prefix(40))")
-        }
         let accounts = try await call.fetch("/bank/v1/accounts")["accounts"]?.array ?? []
         let currency = accounts.first?["balance"]?["currency"]?.string ?? "EUR"
         let chosen: String

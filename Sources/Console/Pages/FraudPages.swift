@@ -7,16 +7,27 @@ enum FraudPages {
     private static let desk: Set<Person.Role> = [.analyst, .admin]
 
     static let export = TableExport(
-        name: "dossiers", roles: desk, title: "queue.title",
+        name: "dossiers", roles: desk, title: "queue.title", asks: ["vue"],
         columns: [
             .init("queue.case", "id", isText: true), .init("queue.status", "status", isText: true),
             .init("queue.loss", "loss"), .init("queue.largest", "largest"), .init("queue.alerts", "alerts"),
             .init("queue.who", "who", isText: true), .init("queue.age", "age", isText: true),
-        ]
-    ) { call in try await call.fetch("/fraud/v1/cases", query: "limit=200").array?.map { row($0, call) } ?? [] }
+        ], most: casesMax
+    ) { call in try await cases(call).map { row($0, call) } }
+
+    /// As many as the desk gives at once, those with the greatest loss.
+    private static let casesMax = 200
+
+    /// The queue as the address asks for it: everybody's, or the caller's.
+    private static func cases(_ call: PageCall) async throws -> [JSON] {
+        let view = call.asked("vue")
+        guard view == nil || view == "moi" else { throw Refused(400, "parameter_invalid", "vue is moi") }
+        let all = try await call.fetch("/fraud/v1/cases", query: "limit=\(casesMax)").array ?? []
+        return view == nil ? all : all.filter { $0["assigned_to"]?.string == call.person?.id }
+    }
 
     static let routes: [PageRoute] = [
-        PageRoute(.get, "/fraude", desk) { try await queue($0) },
+        PageRoute(.get, "/fraude", desk, asks: ["vue"]) { try await queue($0) },
         PageRoute(.get, "/fraude/:id", desk, show),
         PageRoute(.post, "/fraude/:id/prendre", desk) { call in
             let id = try call.number()
@@ -43,22 +54,22 @@ enum FraudPages {
 
     static func queue(_ call: PageCall) async throws -> PageAnswer {
         guard let person = call.person else { throw Refused.notYours }
-        let cases = try await call.fetch("/fraud/v1/cases", query: "limit=200").array ?? []
+        let shown = try await cases(call)
         let history = try await call.console.store.fraudHistory(days: 30, as: person.actor)
         let words = call.words
-        let mine = call.asked("vue") == "moi"
-        let shown = mine ? cases.filter { $0["assigned_to"]?.string == person.id } : cases
+        let mine = call.asked("vue") != nil
         func figure(_ name: String) -> String { call.numbers.integer(history[name]?.integer ?? 0) }
         let loss = Double(number(history["expected_loss"])) ?? 0
         var view: View = [
             "cases": shown.map { row($0, call) }, "has_cases": !shown.isEmpty, "is_mine": mine,
             "kpis": [
-                ["label": words("queue.open"), "value": call.numbers.integer(Int64(cases.count))],
+                ["label": words("queue.open"), "value": figure("open")],
                 ["label": words("queue.unassigned"), "value": figure("unassigned")],
                 ["label": words("queue.proposed"), "value": figure("proposed")],
                 ["label": words("queue.loss"), "value": Unit.money("EUR").full(loss, call.numbers)],
             ] as [View],
-            "count_words": words.count("queue.count", shown.count), "exports": call.exports(export),
+            "count_words": words.count("queue.count", shown.count),
+            "exports": call.exports(export, mine ? "vue=moi" : ""),
         ]
         if let chart = verdicts(history, call) { view["verdicts"] = chart }
         return .page(PageView("queue", title: words("queue.title"), section: "queue", view, pollSeconds: 15))
@@ -115,6 +126,7 @@ enum FraudPages {
 
     @Sendable private static func show(_ call: PageCall) async throws -> PageAnswer {
         let id = try call.number()
+        guard let person = call.person else { throw Refused.notYours }
         let json = try await call.fetch("/fraud/v1/cases/\(id)")
         guard !json.isNull else { throw Refused.notFound }
         let words = call.words
@@ -152,16 +164,12 @@ enum FraudPages {
             if let reasons = reasons(worst, call) { view["reasons"] = reasons }
             view["worst"] = payment(worst, call)
         }
-        let similar = (try await call.fetch("/fraud/v1/cases", query: "limit=50").array ?? [])
-            .filter { $0["id"]?.integer != id }
-            .sorted { distance($0, json) < distance($1, json) }.prefix(4)
-        view["similar"] = similar.map { row($0, call) }
+        let around = try await call.console.store.fraudCase(id, as: person.actor)
+        for (name, value) in CaseContext.view(around, payments: payments, call) { view[name] = value }
+        let similar = CaseContext.similar(around, call)
+        view["similar"] = similar
         view["has_similar"] = !similar.isEmpty
         return .page(PageView("case", title: words("case.title", ["id": String(id)]), section: "queue", view))
-    }
-
-    private static func distance(_ left: JSON, _ right: JSON) -> Double {
-        abs((Double(number(left["expected_loss"])) ?? 0) - (Double(number(right["expected_loss"])) ?? 0))
     }
 
     private static func probability(_ payment: JSON) -> Double { Double(number(payment["probability"])) ?? 0 }

@@ -15,7 +15,7 @@ enum IncidentPages {
             .init("incident.severity", "severity", isText: true), .init("queue.status", "status", isText: true),
             .init("incident.findings", "findings"), .init("incident.first", "first", isText: true),
             .init("incident.last", "last", isText: true),
-        ]
+        ], most: 100
     ) { call in
         try await call.fetch("/detection/v1/incidents", query: "limit=100").array?.map { summary($0, call) } ?? []
     }
@@ -145,7 +145,7 @@ enum IncidentPages {
         let json = try await call.fetch("/detection/v1/incidents/\(try id(call))")
         var view = summary(json, call)
         let document = json["document"] ?? .null
-        view["clocks"] = clocks(json, call)
+        for (name, value) in try await clocks(json, call) { view[name] = value }
         view["facts"] = facts(document, call)
         view["advice"] = (document["advice"]?.array ?? []).compactMap(\.string).prefix(12).map { ["words": $0] as View }
         view["has_advice"] = document["advice"]?.array?.isEmpty == false
@@ -173,18 +173,28 @@ enum IncidentPages {
             status: problem == nil ? 200 : 400)
     }
 
-    /// From the moment the incident was known: GDPR 72 h, DORA 24 h at most.
-    private static func clocks(_ json: JSON, _ call: PageCall) -> [View] {
-        guard let opened = json["opened_at"]?.string.flatMap({ Moment($0) }) else { return [] }
-        return [("dora", 24), ("gdpr", 72)].map { name, hours -> View in
-            let left = opened.seconds + Int64(hours) * 3600 - call.now
+    /// As the register of incidents counts them: from awareness, from the classification, from the last report.
+    private static func clocks(_ json: JSON, _ call: PageCall) async throws -> View {
+        guard let person = call.person, let id = json["id"]?.string else { return [:] }
+        let kept = try await call.console.store.clocks(incident: id, as: person.actor)
+        let tones = ["overdue": "negative", "late": "negative", "kept": "positive"]
+        let shown = (kept["clocks"]?.array ?? []).map { clock -> View in
+            let state = clock["state"]?.string ?? "running"
+            let due = clock["due_at"]?.string.flatMap { Moment($0) }
+            let left = due.map { $0.seconds - call.now } ?? 0
+            let isClose = state == "running" && left < 6 * 3600
             return [
-                "name": call.words("clock.\(name)"),
-                "due": call.dates.moment(Moment(seconds: opened.seconds + Int64(hours) * 3600)),
-                "left": left > 0 ? call.words("clock.left", ["h": String(left / 3600)]) : call.words("clock.over"),
-                "tone": left <= 0 ? "negative" : left < 6 * 3600 ? "warning" : "neutral",
+                "name": call.words.known("clock.\(clock["clock"]?.string ?? "")") ?? "–",
+                "due": due.map { call.dates.moment($0) } ?? "–",
+                "left": state == "running"
+                    ? call.words("clock.left", ["h": call.numbers.integer(left / 3600)])
+                    : call.words.known("clock.\(state)") ?? state,
+                "tone": tones[state] ?? (isClose ? "warning" : "neutral"),
             ]
         }
+        var view: View = ["clocks": shown, "has_clocks": !shown.isEmpty]
+        if let reference = kept["reference"]?.string { view["register"] = reference }
+        return view
     }
 
     private static func facts(_ document: JSON, _ call: PageCall) -> [View] {
@@ -201,7 +211,8 @@ enum IncidentPages {
         return (persons.map { [$0] } ?? [])
             + names.compactMap { name -> View? in
                 guard let value = document[name], !value.isNull else { return nil }
-                let texts = value.array?.compactMap(\.string) ?? value.string.map { [$0] } ?? []
+                let texts =
+                    value.array?.compactMap(\.string) ?? value.string.map { [call.dates.moment($0)] } ?? []
                 guard !texts.isEmpty else { return nil }
                 let shown = texts.prefix(12).joined(separator: ", ") + (texts.count > 12 ? "…" : "")
                 return ["name": call.words("incident.fact_\(name)"), "value": String(shown.prefix(600))]

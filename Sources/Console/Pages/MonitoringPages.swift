@@ -17,13 +17,10 @@ enum MonitoringPages {
             }
             return .see("/supervision/\(first.uid)")
         },
-        PageRoute(.get, "/supervision/:uid", desk, show),
+        PageRoute(.get, "/supervision/:uid", desk, asks: ["duree"], show),
     ]
 
     @Sendable private static func show(_ call: PageCall) async throws -> PageAnswer {
-        if let odd = call.query.first(where: { !["duree", "fait"].contains($0.name) }) {
-            throw Refused(400, "parameter_unknown", "the page knows no parameter \(odd.name.prefix(40))")
-        }
         let range = call.asked("duree") ?? "6h"
         guard let seconds = ranges[range] else {
             throw Refused(400, "parameter_invalid", "duree is one of \(order.joined(separator: ", "))")

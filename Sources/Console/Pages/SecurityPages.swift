@@ -7,7 +7,7 @@ enum SecurityPages {
     private static let everybody: Set<Person.Role> = [.client, .analyst, .admin]
 
     static let routes: [PageRoute] = [
-        PageRoute(.get, "/securite", everybody) { try await page($0) },
+        PageRoute(.get, "/securite", everybody, asks: ["facteur"]) { try await page($0) },
         PageRoute(.post, "/securite/facteur", everybody, enrol),
         PageRoute(.post, "/securite/facteur/valider", everybody, verify),
         PageRoute(.post, "/securite/facteur/retirer", everybody) { call in

@@ -4,14 +4,17 @@ internal import Web
 /// Password, then the second factor of whoever has one.
 enum SignInPages {
     static let routes: [PageRoute] = [
-        PageRoute(.get, "/connexion", []) { call in
+        PageRoute(.get, "/connexion", [], asks: ["suite", "fin", "refus"]) { call in
             if call.person != nil, let session = call.session {
                 return .see(session.needsCode ? "/connexion/code" : "/")
             }
-            return .page(form(call))
+            let problem = call.asked("refus").map { code in
+                call.words.known("problem." + code) ?? call.words("signin.provider_refused")
+            }
+            return .page(await form(call, problem: problem))
         },
         PageRoute(.post, "/connexion", [], signIn),
-        PageRoute(.get, "/connexion/code", []) { call in
+        PageRoute(.get, "/connexion/code", [], asks: ["suite"]) { call in
             guard call.session?.needsCode == true else { return .see("/") }
             return .page(code(call))
         },
@@ -22,14 +25,20 @@ enum SignInPages {
         },
     ]
 
-    private static func form(_ call: PageCall, email: String = "", problem: String? = nil) -> PageView {
+    private static func form(_ call: PageCall, email: String = "", problem: String? = nil) async -> PageView {
         var view: View = ["email": email, "next": next(call), "is_ended": call.asked("fin") != nil, "is_bare": true]
+        view["providers"] = await ProviderPages.offered(call).map { name -> View in
+            [
+                "href": "/connexion/fournisseur?nom=\(name)&suite=" + PercentEncoding.encode(next(call)),
+                "words": call.words("signin.provider", ["name": ProviderPages.title(name)]),
+            ]
+        }
         if let problem { view["problem"] = problem }
         return PageView("signin", title: call.words("signin.title"), view)
     }
 
     /// Where a sign-in leads: a path of ours, else home.
-    private static func next(_ call: PageCall) -> String {
+    static func next(_ call: PageCall) -> String {
         let wanted = call.asked("suite") ?? call.sent("next")
         return wanted.hasPrefix("/") && !wanted.hasPrefix("//") && !wanted.contains("\\") ? wanted : "/"
     }
@@ -43,7 +52,8 @@ enum SignInPages {
         guard response.status == .ok else {
             let refused = Refused(response)
             let words = call.words.known("problem." + refused.code) ?? refused.message
-            return .page(form(call, email: email, problem: words), status: response.status.code == 429 ? 429 : 400)
+            return .page(
+                await form(call, email: email, problem: words), status: response.status.code == 429 ? 429 : 400)
         }
         var session = try ConsoleSession(answer: try JSONReader.read(response.body), formKey: nil)
         session.needsCode = session.factor != nil

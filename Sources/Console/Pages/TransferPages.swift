@@ -6,7 +6,7 @@ internal import Web
 /// Transfers: the order, its check, its execution; payees and standing orders beside it.
 enum TransferPages {
     static let routes: [PageRoute] = [
-        PageRoute(.get, "/virements", [.client]) { try await form($0) },
+        PageRoute(.get, "/virements", [.client], asks: ["de"]) { try await form($0) },
         PageRoute(.post, "/virements/verifier", [.client], check),
         PageRoute(.post, "/virements", [.client]) { call in
             try await StepUp.guarded(call, section: "transfer") { try await order($0) }

@@ -27,7 +27,12 @@ struct CookieSealer: Sendable {
     func seal(_ text: String, as purpose: String) throws -> String {
         let nonce = try SecureRandom.bytes(AESGCM.nonceBytes)
         let sealed = try AESGCM().seal(Array(text.utf8), key: key, nonce: nonce, associated: Array(purpose.utf8))
-        return Data(nonce + sealed).base64EncodedString()
+        return Self.plain(nonce + sealed)
+    }
+
+    /// Base64 with the letters of addresses, without padding (RFC 4648, section 5).
+    static func plain(_ bytes: [UInt8]) -> String {
+        Data(bytes).base64EncodedString()
             .replacingOccurrences(of: "+", with: "-").replacingOccurrences(of: "/", with: "_")
             .replacingOccurrences(of: "=", with: "")
     }

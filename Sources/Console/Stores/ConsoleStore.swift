@@ -192,12 +192,24 @@ struct ConsoleStore: Sendable {
 
     func state(as actor: Actor) async throws -> JSON { try await json("select console.etat()::text", as: actor) }
 
-    func users(_ search: String?, as actor: Actor) async throws -> JSON {
-        try await json("select console.utilisateurs(\(search.map(Self.literal)))::text", as: actor)
+    func users(_ search: String?, most: Int, as actor: Actor) async throws -> JSON {
+        try await json(
+            "select console.utilisateurs(\(search.map(Self.literal)), \(Int64(most))::integer)::text", as: actor)
     }
 
-    func journal(before: Int64?, kind: String?, as actor: Actor) async throws -> JSON {
-        try await json("select console.journal(\(before), \(kind.map(Self.literal)))::text", as: actor)
+    func journal(before: Int64?, kind: String?, most: Int, as actor: Actor) async throws -> JSON {
+        try await json(
+            "select console.journal(\(before), \(kind.map(Self.literal)), \(Int64(most))::integer)::text", as: actor)
+    }
+
+    /// The clocks of the law for an incident of the detection.
+    func clocks(incident: String, as actor: Actor) async throws -> JSON {
+        try await json("select console.horloges(\(incident))::text", as: actor)
+    }
+
+    /// A case of the fraud desk seen from its account, under pseudonyms.
+    func fraudCase(_ id: Int64, as actor: Actor) async throws -> JSON {
+        try await json("select console.dossier(\(id))::text", as: actor)
     }
 
     func clients(_ number: Int64, as actor: Actor) async throws -> JSON {
