@@ -40,8 +40,8 @@ import Web
                 "insert into plafonds (compte_id, canal, plafond_minor) values (1, 'carte', 5), (2, 'carte', 5)")
             try await stage.database.run(
                 """
-                insert into reservations (compte_id, cle_idempotence, empreinte, montant_minor, reste_minor, expire_le)
-                select n, 'A' || n, sha256('x'), 100, 100, now() + interval '1 day' from generate_series(1, 2) n
+                insert into reservations (compte_id, cle_idempotence, empreinte, montant_minor, reste_minor, devise, expire_le)
+                select n, 'A' || n, sha256('x'), 100, 100, 'EUR', now() + interval '1 day' from generate_series(1, 2) n
                 """)
             var before: [String: Int64] = [:]
             for (name, all) in Self.views { before[name] = try await Self.seen(all, stage) }
