@@ -5,7 +5,9 @@ enum Figures {
     static func note(_ line: String) throws {
         guard let path = ProcessInfo.processInfo.environment["DIGITALBANK_FIGURES"] else { return }
         if !FileManager.default.fileExists(atPath: path) {
-            guard FileManager.default.createFile(atPath: path, contents: nil) else { throw CocoaError(.fileWriteUnknown) }
+            guard FileManager.default.createFile(atPath: path, contents: nil) else {
+                throw CocoaError(.fileWriteUnknown)
+            }
         }
         let file = try FileHandle(forUpdating: URL(filePath: path))
         defer { try? file.close() }

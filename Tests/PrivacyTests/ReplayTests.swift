@@ -28,7 +28,7 @@ import Testing
                 let number = try await Self.newcomer(nil, stage)
                 let last = try await Self.newcomer(nil, stage)
                 #expect(number == 13 && last == 14)
-                let client = try await database.one("select id from clients where numero = 13", as: UUID.self)
+                let client = try await database.value("select id from clients where numero = 13", as: UUID.self)
                 _ = try await stage.desk.erase(client, proof: nil, by: admin)
             }
             // The same folder of keys, a copy of the bank from before: twelve clients, the thirteenth number is free.
