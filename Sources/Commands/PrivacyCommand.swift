@@ -5,7 +5,8 @@ struct PrivacyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "privacy", abstract: "Registers, rights of persons, erasure, retention, exports, incidents.",
         subcommands: [
-            Register.self, Controller.self, Access.self, Erase.self, Destroy.self, Replay.self, Retain.self,
+            Register.self, Controller.self, Requests.self, Access.self, Erase.self, Destroy.self, Replay.self,
+            Retain.self,
             Export.self, Scan.self, Pseudonymise.self, Cards.self, Documents.self, Incident.self,
         ])
 
@@ -209,7 +210,8 @@ struct PrivacyCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Incidents and breaches: facts, classification, clocks, reports.",
             subcommands: [
-                IncidentMeasure.self, IncidentOpen.self, IncidentReport.self, IncidentSent.self, IncidentList.self,
+                IncidentMeasure.self, IncidentOpen.self, IncidentUpdate.self, IncidentReport.self, IncidentSent.self,
+                IncidentClose.self, IncidentList.self,
             ])
     }
 

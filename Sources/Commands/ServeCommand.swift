@@ -109,6 +109,9 @@ struct ServeCommand: AsyncParsableCommand {
             valueName: "days"))
     var fraudRetrain: Int?
 
+    @Flag(help: "Keep what may be kept no longer; `privacy retain` lets go of it by hand.")
+    var noRetention = false
+
     @OptionGroup var tuning: LogTuning
 
     @Flag(help: "Do what follows from findings; otherwise it is only written down.")
@@ -181,6 +184,7 @@ struct ServeCommand: AsyncParsableCommand {
             request.provider = oidc
             request.ceilings = ceiling.compactMap { RoleCeiling($0) }
             request.fraudRetrainingDays = fraudRetrain
+            request.retains = !noRetention
             request.places = tuning.geo
             if let smtp { request.mailRelay = try relay(smtp) }
             if !watch.isEmpty {

@@ -1,15 +1,35 @@
 internal import HTTPTypes
 public import Web
 
+/// What an answer that went well showed to whom.
+public struct NotedAnswer: Sendable {
+    public let request: ApiRequest
+    public let actor: Actor
+    /// Its `Content-Range`.
+    public let range: String?
+    /// The schema that was asked for.
+    public let schema: String?
+
+    /// Nil for an answer that shows nothing.
+    public init?(_ request: ApiRequest, _ actor: Actor, _ response: ApiResponse) {
+        guard response.status.kind == .successful, !response.body.isEmpty else { return nil }
+        self.request = request
+        self.actor = actor
+        range = response.fields[.contentRange]
+        let isReading = request.method == .get || request.method == .head
+        schema = (isReading ? Self.accepted : Self.given).flatMap { request.fields[$0] }
+    }
+
+    private static let accepted = HTTPField.Name("Accept-Profile")
+    private static let given = HTTPField.Name("Content-Profile")
+}
+
 extension Mount {
-    /// The same mount; each answer that went well is told to `note`, with its `Content-Range` and the schema that was asked
-    /// for. What it does has to be cheap: it stands on the way of every read.
-    public func noting(
-        _ note: @escaping @Sendable (_ request: ApiRequest, _ actor: Actor, _ range: String?, _ schema: String?) -> Void
-    ) -> Mount {
+    /// The same mount; each answer that went well is told to `note`. What it does has to be cheap: it stands on the way of
+    /// every read.
+    public func noting(_ note: @escaping @Sendable (NotedAnswer) -> Void) -> Mount {
         @Sendable func tell(_ request: ApiRequest, _ actor: Actor, _ response: ApiResponse) {
-            guard response.status.kind == .successful, !response.body.isEmpty else { return }
-            note(request, actor, response.fields[.contentRange], Self.profile.flatMap { request.fields[$0] })
+            if let noted = NotedAnswer(request, actor, response) { note(noted) }
         }
         var wrapped: Quick?
         if let quick {
@@ -27,6 +47,4 @@ extension Mount {
             return response
         }
     }
-
-    private static let profile = HTTPField.Name("Accept-Profile")
 }

@@ -5,6 +5,7 @@ internal import Foundation
 internal import Gateway
 internal import Migrations
 internal import Postgres
+internal import Privacy
 internal import Vault
 
 /// The desk as a part of the server: bans and proofs in force, logs that are followed, incidents that come of them.
@@ -66,8 +67,15 @@ struct DetectionDeskService: Sendable {
         settings.options.rules = LogsService.shippedRules
         try watching.tuning.apply(to: &settings.options)
         // The tokens that a recovery gives the logs of the time before: an address keeps its own.
-        let pseudonyms = BlindIndex(root: try KeyProvider.file(data.indexKey).key(), purpose: "logs")
-        settings.keep = desk.intake("serve") { pseudonyms.token($0) }
+        let root = try KeyProvider.file(data.indexKey).key()
+        let pseudonyms = BlindIndex(root: root, purpose: "logs")
+        // What they stand for is sealed beside the lines, for two admins who break the glass.
+        let identities = LogIdentities(indexing: root)
+        settings.keep = desk.intake("serve", beside: { try await identities.keep(in: $0) }) { value in
+            let token = pseudonyms.token(value)
+            identities.note(value, token: token)
+            return token
+        }
         var policy = ResponseDesk.Policy()
         policy.isDryRun = !watching.responds
         policy.protected = watching.protected.compactMap { AddressBlock($0) }
@@ -79,6 +87,7 @@ struct DetectionDeskService: Sendable {
         // While the database is away nothing is committed; a new follower begins where the last commit was.
         while !Task.isCancelled {
             try? await LogFollower(settings).run()
+            identities.forget()
             try await Task.sleep(for: Self.lookEvery)
         }
     }

@@ -22,7 +22,9 @@ enum PrivacyDeskService {
         let vault = Vault(
             database: keys ?? database, keyring: try await folder.keyring(), reload: { try await folder.keyring() })
         let secrets = PrivacySecrets(vault: vault, indexing: try KeyProvider.file(data.indexKey).key())
-        let desk = PrivacyDesk(database: database, secrets: secrets, ledgerPath: ledger(data))
+        let desk = PrivacyDesk(
+            database: database, secrets: secrets, ledgerPath: ledger(data),
+            signer: FileSigner(key: try SigningKey.open(path: data.evidenceKey)))
         try await desk.prepare()
         return desk
     }

@@ -65,6 +65,23 @@ public enum PrivacyService {
         }
     }
 
+    /// Requests of persons with the day on which each is due.
+    ///
+    /// - Returns: the lines, and whether none is late.
+    public static func requests(all: Bool, dataDirectory: String) async throws -> (lines: [String], isInTime: Bool) {
+        try await with(dataDirectory) { desk, _ in
+            let found = try await desk.requestLines(all: all)
+            let lines = found.map { request in
+                let state =
+                    request.status != "received"
+                    ? request.status : request.isOverdue ? "OVERDUE" : "\(max(0, request.daysLeft)) days left"
+                return "due \(request.dueOn)  \(state)  \(request.kind)  client \(request.client)  received "
+                    + "\(request.receivedOn) by \(request.channel)  \(request.id.uuidString.lowercased())"
+            }
+            return (lines.isEmpty ? ["no request waits"] : lines, !found.contains(where: \.isOverdue))
+        }
+    }
+
     public static func erase(
         client: String, output: String, lastName: String, birthDate: String, dataDirectory: String
     ) async throws -> [String] {
@@ -136,12 +153,14 @@ public enum PrivacyService {
         try await with(dataDirectory) { desk, _ in
             let report = try await desk.scanCards(
                 folders: folders.map(RecoverService.absolute), processes: processes)
-            let lines = report.findings.map { "IN CLEAR  \($0.place): \($0.shown)" }
+            let lines =
+                report.findings.map { "IN CLEAR  \($0.place): \($0.shown)" }
+                + report.unread.map { "NOT READ  \($0)" }
             let read =
                 "read       \(report.columnsRead) columns, \(report.filesRead) files, \(report.processesRead) processes, "
                 + "\(report.bytesRead) bytes"
             let keys = report.keysByKEK.sorted { $0.key < $1.key }.map { "keys       \($0.value) under \($0.key)" }
-            return (lines + [read] + keys, report.findings.isEmpty)
+            return (lines + [read] + keys, report.isClean)
         }
     }
 

@@ -7,6 +7,8 @@ internal import Fraud
 internal import Gateway
 internal import Postgres
 internal import Privacy
+internal import Rest
+internal import Web
 
 /// The capabilities that a bank which is served has besides its API: each opened with its own pool, each with its addresses and
 /// its work.
@@ -43,13 +45,46 @@ struct ServeParts: Sendable {
     /// What each order passes before it is executed.
     var screen: PaymentScreen { detection.guarding(fraud.screen) }
 
-    /// The table API, with reads of personal data noted.
-    func noting(_ rest: Mount) -> Mount {
-        rest.noting { privacy.tableReads.note($0, $1, range: $2, schema: $3) }
+    /// The table API, with reads of personal data noted, those within a batch too.
+    func noting(_ rest: RestService, _ gate: ApiGate) -> Mount {
+        let reads = privacy.tableReads
+        reads.explain { path, select, schema, actor in
+            rest.shown(path: path, select: select, schema: schema, actor: actor)?.map {
+                TableReads.Shown(relation: $0.relation, columns: $0.columns)
+            }
+        }
+        @Sendable func note(_ answer: NotedAnswer) {
+            reads.note(answer.request, answer.actor, range: answer.range, schema: answer.schema)
+        }
+        var told = rest
+        told.onPart = { request, actor, response in
+            if let answer = NotedAnswer(request, actor, response) { note(answer) }
+        }
+        return gate.mount(told).noting(note)
+    }
+
+    /// Where a desk shows one person's data: the address's parts, and the row that they name. `#` stands for a number.
+    private static let shows: [(address: [String], relation: String, column: String)] = [
+        (["accounts", "#"], "public.comptes", "id"), (["cards", "#"], "public.cartes", "id"),
+        (["cases", "#"], "fraud.dossiers", "id"), (["explain", "#"], "fraud.decisions", "paiement"),
+    ]
+
+    /// The desks of the bank and of fraud: whose data they showed an employee is noted, person by person.
+    func notingPersons(_ mounts: [Mount]) -> [Mount] {
+        let reads = privacy.tableReads
+        return mounts.map { mount in
+            mount.noting { answer in
+                let parts = answer.request.path.split(separator: "/").map(String.init)
+                for show in Self.shows where parts.count >= show.address.count {
+                    let isShown = zip(show.address, parts).allSatisfy { $0 == $1 || $0 == "#" && Int64($1) != nil }
+                    if isShown { reads.note(answer.actor, shown: show.relation, by: show.column, parts[1]) }
+                }
+            }
+        }
     }
 
     var mounts: [Mount] {
-        FraudRoutes(desk: fraud.desk) { Int64(Date().timeIntervalSince1970 * 1_000_000) }.mounts
+        notingPersons(FraudRoutes(desk: fraud.desk) { Int64(Date().timeIntervalSince1970 * 1_000_000) }.mounts)
             + DetectionRoutes(desk: detection.desk).mounts + automation.routes.mounts
             + PrivacyRoutes(desk: privacy).mounts + (figures?.mounts ?? [])
     }

@@ -99,6 +99,9 @@ public struct ServeRequest: Sendable {
     /// Where addresses are (`.mmdb` or CSV), for the places that orders come from; nil: nobody knows.
     public var places: String?
 
+    /// Let go of what may be kept no longer, once a day.
+    public var retains = true
+
     /// In place of the bank's own, for the roles that are named.
     public var ceilings: [RoleCeiling] = []
 
@@ -184,7 +187,7 @@ public enum ServeService {
         let gate = ApiGate(verifier: verifier, sessions: auth.sessions)
         try await auth.prepare()
         let realtime = RealtimeService(database: feed, gate: gate, sessions: auth.sessions)
-        let secrets = try await bankSecrets(request, catalog)
+        let (secrets, vault) = try await bankSecrets(request, catalog)
         let parts = try await ServeParts.open(request, databases)
         let bank = BankService(
             database: api, secrets: secrets, screen: parts.screen, clock: { Int64(Date().timeIntervalSince1970) })
@@ -193,7 +196,8 @@ public enum ServeService {
         let watch = ServeWatch(
             databases: databases, rest: rest, verifier: verifier, hub: realtime.hub, version: request.version)
         let mounts =
-            [parts.noting(gate.mount(rest)), gate.mount(auth), gate.mount(realtime.hub)] + gate.mounts(bank)
+            [parts.noting(rest, gate), gate.mount(auth), gate.mount(realtime.hub)]
+            + parts.notingPersons(gate.mounts(bank))
             + parts.mounts + [.cards(CardNetwork(database: api, screen: parts.screen))]
         let console = try ConsolePages.open(request, keys, api, Loopback(mounts: mounts, tokens: gate.check), gate)
         let server = GatewayServer(
@@ -216,16 +220,17 @@ public enum ServeService {
                 { try await RequestKeeper(database: databases.watching, metrics: metrics).run() },
                 { try await AnswerCleaner(database: catalog).run() },
                 { try await ProfileFiller(database: catalog, secrets: secrets).run() },
-            ] + parts.work)
+                { try await parts.privacy.watchForgotten([vault]) },
+            ] + (request.retains ? [{ try await parts.privacy.watchRetention() }] : []) + parts.work)
     }
 
     /// Opens what the bank keeps sealed; `catalog` reads the vault's keys.
-    private static func bankSecrets(_ request: ServeRequest, _ catalog: Database) async throws -> BankSecrets {
+    private static func bankSecrets(_ request: ServeRequest, _ catalog: Database) async throws -> (BankSecrets, Vault) {
         let data = DataDirectory(request.dataDirectory)
         let folder = KeyFolder(data.keys)
         let vault = Vault(
             database: catalog, keyring: try await folder.keyring(), reload: { try await folder.keyring() })
-        return BankSecrets(vault: vault, indexing: try KeyProvider.file(data.indexKey).key())
+        return (BankSecrets(vault: vault, indexing: try KeyProvider.file(data.indexKey).key()), vault)
     }
 
     static func automationSettings(_ request: ServeRequest) -> AutomationSettings {

@@ -1,5 +1,5 @@
 internal import Cryptography
-internal import Evidence
+public import Evidence
 public import Foundation
 public import Postgres
 public import Vault
@@ -21,7 +21,11 @@ public struct PrivacySecrets: Sendable {
         emails = BlindIndex(root: indexing, purpose: "clients.email")
         telephones = BlindIndex(root: indexing, purpose: "clients.telephone")
         erasure = BlindIndex(root: indexing, purpose: "privacy.erasure").code([])
-        logs = BlindIndex(root: indexing, purpose: "privacy.logs").code([])
+        logs = Self.logKey(indexing)
+    }
+
+    static func logKey(_ indexing: KeyEncryptionKey) -> [UInt8] {
+        BlindIndex(root: indexing, purpose: "privacy.logs").code([])
     }
 }
 
@@ -61,17 +65,21 @@ public struct PrivacyDesk: Sendable {
     public let reads: ReadJournal
     /// Reads through the table API.
     public let tableReads: TableReads
+    /// Signs what is handed out over HTTP.
+    let signer: FileSigner?
+    let typesetting = Typesetting()
     let clock: @Sendable () -> Date
 
     /// - Parameters:
     ///   - database: owns schema `privacy`.
     ///   - ledgerPath: where the erasure ledger stands outside the database.
     public init(
-        database: Database, secrets: PrivacySecrets, ledgerPath: String,
+        database: Database, secrets: PrivacySecrets, ledgerPath: String, signer: FileSigner? = nil,
         clock: @escaping @Sendable () -> Date = { Date() }
     ) {
         self.database = database
         self.secrets = secrets
+        self.signer = signer
         self.clock = clock
         ledger = ErasureLedgerFile(path: ledgerPath, key: secrets.erasure)
         reads = ReadJournal(database: database)

@@ -69,10 +69,35 @@ public struct PrivacyError: Fault, Hashable {
             hint: "Give an end in the future, or none.")
     }
 
-    static func holdRunning(_ client: String, _ date: String) -> PrivacyError {
+    static func destructionHeld(_ client: String, _ obstacles: [String]) -> PrivacyError {
         PrivacyError(
-            code: "privacy_hold_running", message: "the archive of client \(client) is kept by law until \(date)",
-            hint: "The retention engine destroys it by itself after that day.")
+            code: "privacy_hold_running",
+            message: "the keys of client \(client) can not be destroyed: \(obstacles.joined(separator: "; "))",
+            hint: "The retention engine destroys them by itself once nothing holds them.")
+    }
+
+    static func busy() -> PrivacyError {
+        PrivacyError(
+            code: "privacy_busy", message: "other documents are being made",
+            hint: "Try again in some seconds, or ask for the JSON form.")
+    }
+
+    static func unsigned() -> PrivacyError {
+        PrivacyError(
+            code: "privacy_no_signing_key", message: "this desk has no key to sign documents with",
+            hint: "Serve the bank with: digitalbank serve")
+    }
+
+    static func unprintable() -> PrivacyError {
+        PrivacyError(
+            code: "privacy_no_pdf", message: "no PDF can be made here: WeasyPrint is not installed",
+            hint: "Install weasyprint, or ask for the archive, which holds the same data.")
+    }
+
+    static func glassOfAnother(_ glass: String) -> PrivacyError {
+        PrivacyError(
+            code: "privacy_glass_of_another", message: "glass \(glass) was opened for another admin",
+            hint: "Ask for a glass of your own: POST /privacy/v1/glass")
     }
 
     /// - Parameter obstacles: all that stands against it, in words.

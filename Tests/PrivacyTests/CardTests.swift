@@ -30,6 +30,43 @@ import Web
         }
     }
 
+    @Test(
+        "a card behind a thousand numbers that are none, in a domain, in a column of numbers; what can not be read is told"
+    )
+    func hidden() async throws {
+        try await PrivacyStage.run { stage in
+            try await stage.database.run("create domain public.libre as varchar(40)")
+            try await stage.database.run(
+                "create table public.caches (n integer, mots libre, nombre numeric(20, 2), cle bigint)")
+            try await stage.database.run(
+                """
+                insert into public.caches
+                select n, '4111111111111112', case when n % 3 = 0 then 5555555555554444 end, 4000000000000000000 + n * 977
+                from generate_series(1, 1500) n
+                """)
+            try await stage.database.run("insert into public.caches (n, mots) values (1501, 'carte 4111111111111111')")
+            let found = try await stage.desk.scanCards(folders: [])
+            // Keys of many digits are no cards because one in forty looks like one.
+            #expect(Set(found.findings.map(\.place)) == ["public.caches.mots", "public.caches.nombre"])
+            #expect(found.findings.count { $0.place == "public.caches.mots" } == 1)
+
+            await expectRefused("privacy_request_invalid") {
+                _ = try await stage.desk.scanCards(folders: [stage.folder + "/absent"])
+            }
+            try await stage.database.run("drop table public.caches")
+            let files = stage.folder + "/f"
+            try FileManager.default.createDirectory(atPath: files, withIntermediateDirectories: true)
+            // Opens, and can not be read: for root a file's rights are none.
+            try FileManager.default.createDirectory(atPath: files + "/sain", withIntermediateDirectories: true)
+            try "rien".write(toFile: files + "/sain/a", atomically: true, encoding: .utf8)
+            let read = try await stage.desk.scanCards(folders: [files])
+            #expect(read.isClean && read.filesRead == 1)
+            var disk = FolderScan()
+            try disk.scan("/proc/self/mem")
+            #expect(disk.unread == ["/proc/self/mem"] && disk.files == 0)
+        }
+    }
+
     @Test("a number in a process's memory is found, one that only looks like one is not")
     func memory() async throws {
         let regions = MemoryScan.regions(

@@ -53,6 +53,9 @@ import Web
             #expect(RegisterQuestion.all.count == 38)
             #expect(register.coverage == 1)
             #expect(register.sheets.count == 8)
+            try Figures.note(
+                "register: \(register.columnCount) columns, coverage \(register.coverage); answered alone of 38: "
+                    + register.sheets.map { "\($0.code) \($0.answeredAlone)" }.joined(separator: ", "))
             for sheet in register.sheets {
                 #expect(sheet.answers.count == 38)
                 #expect(sheet.answeredAlone >= 30, "\(sheet.name): \(sheet.answeredAlone)")

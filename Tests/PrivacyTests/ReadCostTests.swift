@@ -26,7 +26,12 @@ import Web
                 return await rest.handle(request, actor: actor)
             }
             let reads = stage.desk.tableReads
-            let noted = plain.noting { reads.note($0, $1, range: $2, schema: $3) }
+            let noted = plain.noting { reads.note($0.request, $0.actor, range: $0.range, schema: $0.schema) }
+            reads.explain { path, select, schema, actor in
+                rest.shown(path: path, select: select, schema: schema, actor: actor)?.map {
+                    TableReads.Shown(relation: $0.relation, columns: $0.columns)
+                }
+            }
             let claims: JSON = ["sub": "ana", "role": "service_role", "app_metadata": ["role": "analyst"]]
             let actor = Actor(role: "service_role", claims: claims.text, subject: "ana")
             let server = try await Self.postmaster()
@@ -44,7 +49,7 @@ import Web
             let line = String(
                 format: "noted reads: %+.1f %% of CPU at the median, %+.1f %% at best (%.0f µs a read without)",
                 middle * 100, low * 100, plainCost / Double(Self.reads) * 1e6)
-            try Self.note(line)
+            try Figures.note(line)
             let rows = try await stage.count(
                 "select coalesce(sum(requests), 0)::bigint from privacy.table_reads where reader = 'ana'")
             #expect(rows == Int64(Self.rounds * Self.reads))
@@ -94,11 +99,5 @@ import Web
             }
         }
         return Double(own.tv_sec) + Double(own.tv_nsec) / 1e9 + Double(ticks) / Double(sysconf(Int32(_SC_CLK_TCK)))
-    }
-
-    private static func note(_ line: String) throws {
-        guard let path = ProcessInfo.processInfo.environment["DIGITALBANK_FIGURES"] else { return }
-        let known = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-        try (known + line + "\n").write(toFile: path, atomically: true, encoding: .utf8)
     }
 }

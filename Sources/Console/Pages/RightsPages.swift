@@ -12,6 +12,9 @@ enum RightsPages {
     static let routes: [PageRoute] = [
         PageRoute(.get, "/droits", [.client]) { try await show($0) },
         PageRoute(.get, "/droits/acces", [.client]) { call in
+            // The archive holds everything, signed; where none can be made now, the same rows as JSON.
+            let archive = await call.raw(.get, "/privacy/v1/me/access", query: "format=zip")
+            if archive.status == .ok { return .file(archive) }
             var response = try await call.raw(.get, "/privacy/v1/me/access").success()
             response.fields[.contentDisposition] = "attachment; filename=\"acces.json\""
             return .file(response)

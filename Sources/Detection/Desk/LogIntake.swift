@@ -1,4 +1,4 @@
-internal import Postgres
+public import Postgres
 internal import Web
 
 /// Lines that a follower read, in the bank's table `logs`, in one transaction with the follower's position: each line is
@@ -9,7 +9,11 @@ extension DetectionDesk {
     /// - Parameters:
     ///   - name: of the follower; each has a position of its own.
     ///   - token: the pseudonyms that the bank's table `logs` has.
-    public func intake(_ name: String, token: @escaping @Sendable (String) -> String) -> FollowKeep {
+    ///   - beside: what else is written in the lines' transaction.
+    public func intake(
+        _ name: String, beside: @escaping @Sendable (Transaction) async throws -> Void = { _ in },
+        token: @escaping @Sendable (String) -> String
+    ) -> FollowKeep {
         FollowKeep(
             token: token,
             load: { try await LogIntakeStore(database: self.database).position(name) },
@@ -20,6 +24,7 @@ extension DetectionDesk {
                         let part = lines[start..<min(start + Self.rowsAtOnce, lines.count)]
                         try await store.add(JSON.array(part.compactMap(Self.row)).text)
                     }
+                    try await beside(tx)
                     try await store.keep(name, position)
                 }
             })

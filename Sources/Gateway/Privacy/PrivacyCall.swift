@@ -44,6 +44,11 @@ struct PrivacyCall: Sendable {
         return text
     }
 
+    /// What an admin compared with a document of the person's.
+    func proof() throws -> IdentityProof {
+        IdentityProof(lastName: try text("last_name"), birthDate: try text("birth_date"))
+    }
+
     func id(_ part: Int) throws -> UUID {
         guard part < parts.count, let id = UUID(uuidString: parts[part]) else {
             throw PrivacyRefusal.invalid("an id is missing in the address")
@@ -90,7 +95,8 @@ enum PrivacyRefusal {
     private static let statuses = [
         "privacy_client_unknown": 404, "privacy_incident_unknown": 404, "privacy_identity_wrong": 403,
         "privacy_client_erased": 410, "privacy_already_erased": 409, "privacy_erasure_refused": 409,
-        "privacy_hold_running": 409, "privacy_second_admin_needed": 403, "privacy_export_refused": 422,
+        "privacy_hold_running": 409, "privacy_second_admin_needed": 403, "privacy_glass_of_another": 403,
+        "privacy_busy": 503, "privacy_no_signing_key": 501, "privacy_no_pdf": 501, "privacy_export_refused": 422,
         "privacy_request_invalid": 400, "privacy_hold_expired": 422,
     ]
 

@@ -34,17 +34,13 @@ struct PrivacyRoute: Sendable {
     /// A client's own data.
     private static let own = [
         PrivacyRoute(.get, "/me/access", .client) { routes, call in
-            .json(try await routes.desk.access(try await routes.client(call), by: call.requester(.client)).json)
+            try await routes.dossier(
+                try await routes.desk.access(try await routes.client(call), by: call.requester(.client)), call)
         },
         PrivacyRoute(.get, "/me/portability", .client) { routes, call in
-            let dossier = try await routes.desk.access(
-                try await routes.client(call), kind: "portability", by: call.requester(.client))
-            guard let name = call.item("section") else { return .json(dossier.json) }
-            guard let section = dossier.section(name) else {
-                throw PrivacyRefusal.invalid("there is no section \(name)")
-            }
-            return ApiResponse(
-                status: .ok, fields: [.contentType: "text/csv; charset=utf-8"], body: Array(dossier.csv(section).utf8))
+            try await routes.dossier(
+                try await routes.desk.access(
+                    try await routes.client(call), kind: "portability", by: call.requester(.client)), call)
         },
         PrivacyRoute(.get, "/me/requests", .client) { routes, call in
             .json(try await routes.desk.requests(of: try await routes.client(call)))
@@ -94,9 +90,10 @@ struct PrivacyRoute: Sendable {
 
     /// An admin on a client's behalf, with the client's identity proved.
     private static let people = [
-        PrivacyRoute(.get, "/clients/*/access", .adminStrong) { routes, call in
+        // A POST: what proves an identity stands in no address.
+        PrivacyRoute(.post, "/clients/*/access", .adminStrong) { routes, call in
             let client = try await routes.desk.client(call.parts[1])
-            let reason = call.item("reason") ?? ""
+            let reason = try call.text("reason")
             guard (10...500).contains(reason.count) else {
                 throw PrivacyRefusal.invalid("reason has 10 to 500 characters")
             }
@@ -105,18 +102,18 @@ struct PrivacyRoute: Sendable {
                     reader: call.requester(.admin).name, client: client, fields: ["*"], reason: reason)
             else { throw PrivacyRefusal.invalid("too many reads wait for the journal") }
             try await routes.desk.reads.flush()
-            return .json(try await routes.desk.access(client, by: call.requester(.admin)).json)
+            return try await routes.dossier(
+                try await routes.desk.access(client, proof: try call.proof(), by: call.requester(.admin)), call)
         },
         PrivacyRoute(.post, "/clients/*/erasure", .adminStrong) { routes, call in
-            let proof = IdentityProof(lastName: try call.text("last_name"), birthDate: try call.text("birth_date"))
-            return try routes.proof(
+            try routes.proof(
                 try await routes.desk.erase(
-                    try await routes.desk.client(call.parts[1]), proof: proof, by: call.requester(.admin)))
+                    try await routes.desk.client(call.parts[1]), proof: try call.proof(), by: call.requester(.admin)))
         },
         PrivacyRoute(.post, "/clients/*/rectifications", .adminStrong) { routes, call in
             try await routes.desk.rectify(
                 try await routes.desk.client(call.parts[1]), field: call.text("field"), to: call.text("value"),
-                reason: call.text("reason"), by: call.requester(.admin))
+                reason: call.text("reason"), proof: try call.proof(), by: call.requester(.admin))
             return done
         },
         PrivacyRoute(.post, "/clients/*/restrictions", .admin) { routes, call in
@@ -204,6 +201,20 @@ struct PrivacyRoute: Sendable {
                 try IncidentFacts(facts), titleFr: call.text("title_fr"), titleEn: call.text("title_en"),
                 by: call.requester(.admin))
             return .json("{\"reference\":\"\(reference)\"}", status: .created)
+        },
+        PrivacyRoute(.get, "/incidents/*/changes", .admin) { routes, call in
+            .json(try await routes.desk.incidentChanges(call.parts[1]))
+        },
+        PrivacyRoute(.post, "/incidents/*/facts", .admin) { routes, call in
+            guard let facts = call.body["facts"] else { throw PrivacyRefusal.invalid("facts is missing") }
+            let verdict = try await routes.desk.updateIncident(call.parts[1], facts: facts, by: call.requester(.admin))
+            return .json("{\"major\":\(verdict.isMajor),\"breach\":\(verdict.isBreach)}")
+        },
+        PrivacyRoute(.post, "/incidents/*/close", .admin) { routes, call in
+            try await routes.desk.closeIncident(
+                call.parts[1], note: call.text("note"), resolvedAt: call.body["resolved_at"]?.string,
+                isFalseAlarm: call.body["false_alarm"]?.bool ?? false, by: call.requester(.admin))
+            return done
         },
         PrivacyRoute(.post, "/incidents/*/reports", .admin) { routes, call in
             let kind = try routes.kind(call)

@@ -61,6 +61,27 @@ public struct PrivacyRoutes: Sendable {
         return kind
     }
 
+    /// A dossier in the form that was asked for; JSON where none was.
+    func dossier(_ dossier: AccessDossier, _ call: PrivacyCall) async throws -> ApiResponse {
+        guard let name = call.item("format"), name != "json" else {
+            guard let name = call.item("section") else { return .json(dossier.json) }
+            guard let section = dossier.section(name) else {
+                throw PrivacyRefusal.invalid("there is no section \(name)")
+            }
+            return ApiResponse(
+                status: .ok, fields: [.contentType: "text/csv; charset=utf-8"], body: Array(dossier.csv(section).utf8))
+        }
+        guard let form = DossierForm(rawValue: name) else {
+            throw PrivacyRefusal.invalid("format is json, pdf or zip")
+        }
+        return ApiResponse(
+            status: .ok,
+            fields: [
+                .contentType: form == .pdf ? "application/pdf" : "application/zip",
+                .contentDisposition: "attachment; filename=\"donnees.\(form.rawValue)\"",
+            ], body: try await desk.document(dossier, as: form, section: call.item("section")))
+    }
+
     func proof(_ proof: ErasureProof) throws -> ApiResponse {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

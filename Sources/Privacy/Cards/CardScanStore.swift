@@ -2,29 +2,55 @@ internal import Postgres
 
 /// The SQL of the scan for card numbers.
 struct CardScanStore: Sendable {
-    let database: any SQLExecutor
+    let database: Database
 
-    /// Relation and column, both quoted where they need it. The pseudonyms of `public.logs` are left out: one in two thousand
-    /// of these keyed hashes has decimal digits only, and looks like a card number now and then.
-    func textColumns() async throws -> [(String, String)] {
-        try await database.run(
-            """
-            select relation::regclass::text, column_name from privacy.columns
-            where kind in ('r', 'p', 'm') and type_name ~ '^(text|character|json|jsonb|citext|text\\[\\])'
-                and not (schema_name = 'public' and table_name = 'logs' and column_name like '%\\_jeton')
-            order by 1, 2
-            """
-        ).map { (try $0.decode(0), try $0.decode(1)) }
+    /// Relation and column, the first quoted where it needs it.
+    struct Column: Sendable, RowDecodable {
+        let relation, name: String
+        let isNumber: Bool
+
+        init(row: Row) throws {
+            relation = try row.decode(0)
+            name = try row.decode(1)
+            isNumber = try row.decode(2)
+        }
     }
 
-    /// Values with thirteen digits near each other; the scanner judges them.
-    func suspects(_ relation: String, _ column: String, most: Int) async throws -> [String] {
-        let from = Statement(unchecked: relation)
-        return try await database.all(
+    /// Columns of text in any form, of documents, and of numbers that are long enough; domains are what they are made of. The
+    /// pseudonyms of `public.logs` are left out: one in two thousand of these keyed hashes has decimal digits only, and looks
+    /// like a card number now and then.
+    func columns() async throws -> [Column] {
+        try await database.all(
             """
-            select \(identifier: column)::text from \(fragment: from)
-            where \(identifier: column)::text ~ '[0-9]([ .-]?[0-9]){12}' limit \(most)
-            """, as: String.self)
+            select k.relation::regclass::text, k.column_name, t.typcategory = 'N'
+            from privacy.columns k
+                join pg_attribute a on a.attrelid = k.relation and a.attnum = k.position
+                join pg_type t on t.oid = a.atttypid
+                left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
+            where k.kind in ('r', 'p', 'm')
+                and (coalesce(e.typcategory, t.typcategory) = 'S'
+                    or coalesce(e.typname, t.typname) in ('json', 'jsonb', 'xml', 'hstore', 'citext')
+                    or (t.typcategory = 'N' and t.typlen in (8, -1)))
+                and not (k.schema_name = 'public' and k.table_name = 'logs' and k.column_name like '%\\_jeton')
+            order by 1, 2
+            """, as: Column.self)
+    }
+
+    /// Values with thirteen digits near each other; the scanner judges them. All of them: what is no card may come first.
+    func suspects(_ column: Column) -> RowStream {
+        let from = Statement(unchecked: column.relation)
+        guard !column.isNumber else {
+            return database.rows(
+                """
+                select trunc(\(identifier: column.name)::numeric)::text from \(fragment: from)
+                where \(identifier: column.name)::numeric between 1000000000000 and 9999999999999999999
+                """)
+        }
+        return database.rows(
+            """
+            select \(identifier: column.name)::text from \(fragment: from)
+            where \(identifier: column.name)::text ~ '[0-9]([ .-]?[0-9]){12}'
+            """)
     }
 
     func codeColumns() async throws -> [String] {

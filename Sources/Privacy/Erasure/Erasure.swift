@@ -51,12 +51,15 @@ extension PrivacyDesk {
     ///
     /// - Parameters:
     ///   - proof: of identity; nil for somebody signed in as the client with a second factor.
-    ///   - closedOn: when the last account was closed; today by default.
+    ///   - closedOn: when the last account was closed; by default what is noted on the accounts, else today.
     public func erase(
         _ client: UUID, proof: IdentityProof?, closedOn: Date? = nil, by requester: Requester
     ) async throws -> ErasureProof {
         let now = clock()
-        let closed = min(closedOn ?? now, now)
+        let noted = try await ErasureStore(database: database).closedOn(client).map {
+            Date(timeIntervalSince1970: Double($0))
+        }
+        let closed = min(closedOn ?? noted ?? now, now)
         let until = try Self.day(closed, plusYears: Self.identityYears)
         let event = try event("privacy.erased", client, ["stage": "archived", "until": until], requester)
         let entry = try await journal.attempt(event) { tx in
@@ -82,11 +85,13 @@ extension PrivacyDesk {
         let event = try event("privacy.erased", client, ["stage": "destroyed"], requester)
         let entry = try await journal.attempt(event) { tx in
             let store = ErasureStore(database: tx)
+            try await store.lock(client)
             guard try await store.isErased(client) else {
                 throw PrivacyError.request("client \(client) was not erased yet")
             }
-            guard try await store.isHoldOver(client) else {
-                throw PrivacyError.holdRunning(client.uuidString, try await store.holdUntil(client) ?? "")
+            let obstacles = try await store.destructionObstacles(client)
+            guard obstacles.isEmpty else {
+                throw PrivacyError.destructionHeld(client.uuidString, obstacles.map(\.detail))
             }
             let entry = try await store.note(client, stage: "destroyed", until: try Self.day(clock(), plusYears: 0))
             _ = try await store.destroy(client)
@@ -129,7 +134,7 @@ extension PrivacyDesk {
         try ledger.append(entries.filter { !known.contains($0.entry) })
     }
 
-    /// Keeps a client from being erased: a running loan, a law suit.
+    /// Keeps a client from being erased, and the keys of an archived one from being destroyed: a running loan, a law suit.
     public func hold(
         _ client: UUID, kind: String, reason: String, until: String?, by requester: Requester
     ) async throws -> UUID {
@@ -143,8 +148,11 @@ extension PrivacyDesk {
                 }
                 guard until >= (try Self.day(clock(), plusYears: 0)) else { throw PrivacyError.holdEnded(until) }
             }
-            return try await ErasureStore(database: tx).hold(
-                client, kind: kind, reason: reason, until: until, by: requester.name)
+            let store = ErasureStore(database: tx)
+            try await store.lock(client)
+            // Nothing is left that could be kept.
+            if try await store.isDestroyed(client) { throw PrivacyError.keyDestroyed(client.uuidString) }
+            return try await store.hold(client, kind: kind, reason: reason, until: until, by: requester.name)
         }
     }
 

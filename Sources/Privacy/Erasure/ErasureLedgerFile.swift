@@ -11,8 +11,15 @@ struct ErasureEntry: Sendable, Hashable {
     let holdUntil: String
     /// Microseconds since 1970.
     let decidedAt: Int64
+    /// Of the number and the moment at which the client was made; empty in entries from before there was one.
+    var origin = ""
+    /// The highest number that was given by then; zero where nobody noted it.
+    var numberMark: Int64 = 0
 
-    var fields: [String] { [entry, stage, subject, number, holdUntil, String(decidedAt)] }
+    var fields: [String] {
+        let known = [entry, stage, subject, number, holdUntil, String(decidedAt)]
+        return origin.isEmpty ? known : known + [origin, String(numberMark)]
+    }
 }
 
 /// The erasure ledger outside the database, so that no restore can take it back. One line an entry, each line's code made
@@ -39,17 +46,23 @@ struct ErasureLedgerFile: Sendable {
         var previous = ""
         for (index, line) in String(decoding: data, as: UTF8.self).split(separator: "\n").enumerated() {
             let parts = line.split(separator: " ").map(String.init)
-            guard parts.count == 7, let decided = Int64(parts[5]) else {
+            guard parts.count == 7 || parts.count == 9, let decided = Int64(parts[5]) else {
                 throw PrivacyError.ledger(path, "line \(index + 1) has \(parts.count) fields")
             }
-            guard code(previous, Array(parts[0..<6])) == parts[6] else {
+            guard code(previous, Array(parts.dropLast())) == parts[parts.count - 1] else {
                 throw PrivacyError.ledger(path, "the code of line \(index + 1) is not that of its entry")
             }
-            previous = parts[6]
-            entries.append(
-                ErasureEntry(
-                    entry: parts[0], stage: parts[1], subject: parts[2], number: parts[3], holdUntil: parts[4],
-                    decidedAt: decided))
+            previous = parts[parts.count - 1]
+            var entry = ErasureEntry(
+                entry: parts[0], stage: parts[1], subject: parts[2], number: parts[3], holdUntil: parts[4],
+                decidedAt: decided)
+            if parts.count == 9 {
+                guard let mark = Int64(parts[7]), mark >= 0 else {
+                    throw PrivacyError.ledger(path, "line \(index + 1) has no number mark")
+                }
+                (entry.origin, entry.numberMark) = (parts[6], mark)
+            }
+            entries.append(entry)
         }
         return entries
     }

@@ -29,25 +29,42 @@ struct ErasureStore: Sendable {
 
     /// Writes the ledger's entry with the hashes that the database computes itself.
     func note(_ client: UUID, stage: String, until: String) async throws -> String {
+        try await database.value(
+            "select privacy.note_erasure(\(client), \(stage), \(until)::text::date)::text", as: String.self)
+    }
+
+    /// Holds and endings of the client wait for each other until the transaction ends.
+    func lock(_ client: UUID) async throws { try await database.run("select privacy.lock_client(\(client))") }
+
+    /// What stands against destroying the keys of an archived client.
+    func destructionObstacles(_ client: UUID) async throws -> [Obstacle] {
+        try await database.all(
+            "select code, detail from privacy.destruction_obstacles(\(client))", as: Obstacle.self)
+    }
+
+    /// When the last account was closed; nil while one is open, or where nobody noted it.
+    func closedOn(_ client: UUID) async throws -> Int64? {
+        try await database.run(
+            """
+            select extract(epoch from max(clos_le)::timestamp at time zone 'Europe/Paris')::bigint from public.comptes
+            where client_id = \(client) having count(*) > 0 and count(*) = count(clos_le)
+            """
+        ).first?.decodeIfPresent(0)
+    }
+
+    func isDestroyed(_ client: UUID) async throws -> Bool {
         try await database.one(
             """
-            insert into privacy.erasure_ledger (entry, stage, subject_hash, number_hash, hold_until, decided_at)
-            select gen_random_uuid(), \(stage), privacy.keyed('id:' || id::text), privacy.keyed('numero:' || numero),
-                \(until)::text::date, clock_timestamp()
-            from public.clients where id = \(client)
-            returning entry::text
-            """, as: String.self)
+            select exists (select from privacy.erasure_ledger
+                where stage = 'destroyed' and subject_hash = privacy.keyed('id:' || \(client)::uuid::text))
+            """, as: Bool.self)
     }
 
-    func holdUntil(_ client: UUID) async throws -> String? {
-        try await database.run("select hold_until::text from privacy.archives where client_id = \(client)").first?
-            .decode(0)
-    }
-
-    func isHoldOver(_ client: UUID) async throws -> Bool {
-        try await database.one(
-            "select coalesce((select hold_until < current_date from privacy.archives where client_id = \(client)), true)",
-            as: Bool.self)
+    /// Whose keys were destroyed within the last hour: longer than any process keeps one.
+    func forgottenLately() async throws -> [UUID] {
+        try await database.run(
+            "select distinct client_id from vault.data_keys where destroyed_at > clock_timestamp() - interval '1 hour'"
+        ).map { try $0.decode(0) }
     }
 
     func isErased(_ client: UUID) async throws -> Bool {
@@ -58,25 +75,30 @@ struct ErasureStore: Sendable {
         try await database.run(
             """
             select entry::text, stage, encode(subject_hash, 'hex'), encode(number_hash, 'hex'), hold_until::text,
-                (extract(epoch from decided_at) * 1000000)::bigint
+                (extract(epoch from decided_at) * 1000000)::bigint, coalesce(encode(origin_hash, 'hex'), ''),
+                coalesce(number_mark, 0)
             from privacy.erasure_ledger order by decided_at, entry
             """
         ).map {
             ErasureEntry(
                 entry: try $0.decode(0), stage: try $0.decode(1), subject: try $0.decode(2), number: try $0.decode(3),
-                holdUntil: try $0.decode(4), decidedAt: try $0.decode(5))
+                holdUntil: try $0.decode(4), decidedAt: try $0.decode(5), origin: try $0.decode(6),
+                numberMark: try $0.decode(7))
         }
     }
 
     func add(_ entries: [ErasureEntry]) async throws -> Int {
         try await database.execute(
             """
-            insert into privacy.erasure_ledger (entry, stage, subject_hash, number_hash, hold_until, decided_at)
-            select entry::uuid, stage, decode(subject, 'hex'), decode(number, 'hex'), hold::date, to_timestamp(decided / 1e6)
+            insert into privacy.erasure_ledger
+                (entry, stage, subject_hash, number_hash, hold_until, decided_at, origin_hash, number_mark)
+            select entry::uuid, stage, decode(subject, 'hex'), decode(number, 'hex'), hold::date, to_timestamp(decided / 1e6),
+                decode(nullif(origin, ''), 'hex'), nullif(mark, 0)
             from unnest(\(SQLArray(entries.map(\.entry)))::text[], \(SQLArray(entries.map(\.stage)))::text[],
                 \(SQLArray(entries.map(\.subject)))::text[], \(SQLArray(entries.map(\.number)))::text[],
-                \(SQLArray(entries.map(\.holdUntil)))::text[], \(SQLArray(entries.map(\.decidedAt)))::bigint[])
-                n (entry, stage, subject, number, hold, decided)
+                \(SQLArray(entries.map(\.holdUntil)))::text[], \(SQLArray(entries.map(\.decidedAt)))::bigint[],
+                \(SQLArray(entries.map(\.origin)))::text[], \(SQLArray(entries.map(\.numberMark)))::bigint[])
+                n (entry, stage, subject, number, hold, decided, origin, mark)
             on conflict do nothing
             """)
     }

@@ -17,6 +17,30 @@ struct DetectedStore: Sendable {
     }
 
     func waiting(_ gravities: [String]) async throws -> [Detected] {
+        try await detected(
+            """
+            i.severity = any (\(SQLArray(gravities))::text[]) and i.status <> 'closed' and i.merged_into is null
+                and not exists (select from privacy.incidents p where p.source = 'detection' and p.source_id = i.id::text)
+            """)
+    }
+
+    /// Incidents of the register that the detection may know more of: reference, number of the detection's incident that goes on
+    /// for it, and what was taken in last.
+    func linked() async throws -> [(reference: String, id: String, detected: String?)] {
+        try await database.run(
+            """
+            select p.reference, coalesce(i.merged_into, i.id)::text, p.detected::text
+            from privacy.incidents p join detection.incidents i on i.id::text = p.source_id
+            where p.source = 'detection' and p.closed_at is null order by p.opened_at limit 500
+            """
+        ).map { (try $0.decode(0), try $0.decode(1), try $0.decodeIfPresent(2)) }
+    }
+
+    func detected(_ id: String) async throws -> Detected? {
+        try await detected("i.id::text = \(id)").first
+    }
+
+    private func detected(_ condition: Statement) async throws -> [Detected] {
         try await database.run(
             """
             select i.id::text, i.title_fr, i.title_en, to_json(i.stages)::text, to_json(i.addresses)::text,
@@ -26,8 +50,7 @@ struct DetectedStore: Sendable {
                 coalesce((select json_agg(distinct f.technique) from detection.findings f
                     where f.incident_id = i.id and f.technique is not null), '[]')::text
             from detection.incidents i
-            where i.severity = any (\(SQLArray(gravities))::text[]) and i.status <> 'closed' and i.merged_into is null
-                and not exists (select from privacy.incidents p where p.source = 'detection' and p.source_id = i.id::text)
+            where \(fragment: condition)
             order by i.opened_at limit 50
             """
         ).map { row in

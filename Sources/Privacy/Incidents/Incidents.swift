@@ -34,14 +34,11 @@ extension PrivacyDesk {
     /// Opens an incident: the bank's size is measured, the classification made and both kept. Returns its reference.
     public func openIncident(
         _ given: IncidentFacts, titleFr: String, titleEn: String, source: String = "hand", sourceID: String? = nil,
-        by requester: Requester
+        detected: String? = nil, by requester: Requester
     ) async throws -> String {
         var facts = given
-        let totals = try await IncidentStore(database: database).totals(before: facts.occurredAt)
-        if facts.clientsTotal == 0 { facts.clientsTotal = Int(totals.clients) }
-        if facts.counterpartsTotal == 0 { facts.counterpartsTotal = Int(totals.counterparts) }
-        if facts.operationsPerDay == 0 { facts.operationsPerDay = totals.operationsPerDay }
-        if facts.amountPerDayMinor == 0 { facts.amountPerDayMinor = totals.amountPerDay }
+        try facts.checkOrder()
+        try await addTotals(to: &facts)
         if facts.recurring == 0 {
             facts.recurringAt = try await IncidentStore(database: database).recurring(
                 before: facts.occurredAt, isMalicious: facts.isMalicious)
@@ -49,22 +46,29 @@ extension PrivacyDesk {
             facts.isRecurrenceCounted = true
         }
         let measured = facts
-        let classification = DoraClassification(measured)
-        let advice = BreachAdvice(measured)
+        let verdict = IncidentVerdict(measured)
         let event = try EvidenceEvent(
             "privacy.incident.opened", titleEn,
-            fields: ["major": "\(classification.isMajor)", "breach": "\(advice.isBreach)", "source": source],
+            fields: ["major": "\(verdict.isMajor)", "breach": "\(verdict.isBreach)", "source": source],
             actor: requester.name)
         return try await journal.attempt(event) { tx in
             guard ["detection", "recovery", "hand"].contains(source), !titleFr.isEmpty, !titleEn.isEmpty else {
                 throw PrivacyError.request("an incident has a title in both languages and a known source")
             }
-            let document: JSON = ["dora": classification.json, "gdpr": advice.json]
             return try await IncidentStore(database: tx).open(
                 measured, titleFr: titleFr, titleEn: titleEn, source: source, sourceID: sourceID,
-                isMajor: classification.isMajor, isBreach: advice.isBreach, classification: document.text,
-                by: requester.name)
+                isMajor: verdict.isMajor, isBreach: verdict.isBreach, classification: verdict.document.text,
+                detected: detected, by: requester.name)
         }
+    }
+
+    /// The bank's size where it is not given.
+    func addTotals(to facts: inout IncidentFacts) async throws {
+        let totals = try await IncidentStore(database: database).totals(before: facts.occurredAt)
+        if facts.clientsTotal == 0 { facts.clientsTotal = Int(totals.clients) }
+        if facts.counterpartsTotal == 0 { facts.counterpartsTotal = Int(totals.counterparts) }
+        if facts.operationsPerDay == 0 { facts.operationsPerDay = totals.operationsPerDay }
+        if facts.amountPerDayMinor == 0 { facts.amountPerDayMinor = totals.amountPerDay }
     }
 
     /// What the rows that were touched come to: persons and money, counted in the books.

@@ -1,6 +1,7 @@
 internal import Evidence
 internal import Foundation
 internal import Postgres
+internal import Postgres
 internal import Vault
 
 /// What one schedule came to.
@@ -55,6 +56,49 @@ extension PrivacyDesk {
             try await VaultKeyStore(database: database).vacuum()
         }
         return done
+    }
+
+    private static let keeper = Requester(name: "retention", channel: .command)
+    /// Also how long a server that has just started waits: a bank that was brought up to be looked at is left as it is.
+    static let retentionPause: Duration = .seconds(900)
+
+    /// All schedules once a day, by one of the servers. Nil when it was done within the day, or another one does it now. A schedule
+    /// that fails takes no other down; that it did is in the journal.
+    @discardableResult
+    public func retainDaily() async throws -> [RetentionRun]? {
+        guard try await RetentionStore(database: database).isDailyDue(Self.keeper.name) else { return nil }
+        return try await database.withConnection { connection in
+            let lock = RetentionStore(database: connection)
+            guard try await lock.tryLock() else { return nil }
+            // It may have been done while this one asked.
+            guard try await lock.isDailyDue(Self.keeper.name) else {
+                try await lock.unlock()
+                return nil
+            }
+            var runs: [RetentionRun] = []
+            for code in try await lock.codes() {
+                do {
+                    runs += try await retain(only: code, isDry: false, by: Self.keeper)
+                } catch {
+                    try Task.checkCancellation()
+                    let reason = (error as? PostgresError)?.sqlState ?? String(describing: type(of: error))
+                    var failure = try EvidenceEvent(
+                        "privacy.retention", code, fields: ["refused": reason], actor: Self.keeper.name)
+                    failure.outcome = .refused
+                    try await journal.append(failure)
+                }
+            }
+            try await lock.unlock()
+            return runs
+        }
+    }
+
+    /// Works until the task is cancelled; what failed is tried again.
+    public func watchRetention() async throws {
+        while !Task.isCancelled {
+            try await Task.sleep(for: Self.retentionPause)
+            _ = try? await retainDaily()
+        }
     }
 
     /// What should have gone and is still there.

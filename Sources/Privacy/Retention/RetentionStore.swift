@@ -19,9 +19,9 @@ struct RetentionStore: Sendable {
     func note(_ run: RetentionRun, by name: String) async throws {
         try await database.run(
             """
-            insert into privacy.retention_runs (code, is_dry, cut_off, found, treated, batches, run_by)
+            insert into privacy.retention_runs (code, is_dry, cut_off, found, treated, batches, run_by, remaining)
             select \(run.code), \(run.isDry), clock_timestamp() - s.keep, \(run.found), \(run.treated), \(run.batches)::integer,
-                \(name)
+                \(name), \(max(0, run.found - run.treated))
             from privacy.schedules s where s.code = \(run.code)
             """)
     }
@@ -35,6 +35,24 @@ struct RetentionStore: Sendable {
             where n > 0 order by code
             """
         ).map { (try $0.decode(0), try $0.decode(1)) }
+    }
+
+    /// Whether the daily run waits to be done.
+    func isDailyDue(_ name: String) async throws -> Bool {
+        try await database.one(
+            """
+            select not exists (select from privacy.retention_runs
+                where run_by = \(name) and not is_dry and ended_at > clock_timestamp() - interval '23 hours')
+            """, as: Bool.self)
+    }
+
+    /// One server at a time; the session keeps it until it ends or gives it back.
+    func tryLock() async throws -> Bool {
+        try await database.one("select pg_try_advisory_lock(hashtextextended('privacy.retention', 0))", as: Bool.self)
+    }
+
+    func unlock() async throws {
+        try await database.run("select pg_advisory_unlock(hashtextextended('privacy.retention', 0))")
     }
 
     func archivesEnding(most: Int) async throws -> [String] {

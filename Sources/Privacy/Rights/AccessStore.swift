@@ -45,7 +45,7 @@ struct AccessStore: Sendable {
             (
                 "accounts", "public.comptes",
                 """
-                select id, type, devise, solde_minor, reserve_minor, decouvert_minor, statut, ouvert_le, bic,
+                select id, type, devise, solde_minor, reserve_minor, decouvert_minor, statut, ouvert_le, clos_le, bic,
                     encode(iban_chiffre, 'hex') as iban
                 from public.comptes where client_id = \(client) order by id
                 """

@@ -3,8 +3,8 @@ internal import Evidence
 public import Foundation
 internal import Vault
 
-/// Breaking the glass: one admin asks, another approves, and for a quarter of an hour what a log's pseudonym stands for can be
-/// read.
+/// Breaking the glass: one admin asks, another approves, and for a quarter of an hour the first one, and nobody else, can read
+/// what a log's pseudonym stands for.
 extension PrivacyDesk {
     public func askGlass(purpose: String, reason: String, by requester: Requester) async throws -> UUID {
         let event = try EvidenceEvent("privacy.glass.asked", purpose, fields: ["reason": reason], actor: requester.name)
@@ -36,6 +36,7 @@ extension PrivacyDesk {
         return try await journal.attempt(event) { tx in
             let store = RightsStore(database: tx)
             guard let glass = try await store.glass(id) else { throw PrivacyError.request("there is no glass \(id)") }
+            guard glass.askedBy == requester.name else { throw PrivacyError.glassOfAnother(id.uuidString) }
             guard glass.isOpen else {
                 throw PrivacyError.secondAdmin(
                     glass.isApproved ? "its quarter of an hour is over" : "nobody has approved it")

@@ -10,8 +10,12 @@ extension PrivacyDesk {
     private static let lengthMax = 500
 
     /// Puts a datum right; what it was is kept, sealed.
+    ///
+    /// - Parameter proof: of identity, by what the bank knew before; nil for somebody signed in as the client with a second
+    ///   factor.
     public func rectify(
-        _ client: UUID, field: String, to value: String, reason: String, by requester: Requester
+        _ client: UUID, field: String, to value: String, reason: String, proof: IdentityProof? = nil,
+        by requester: Requester
     ) async throws {
         let value = value.trimmingCharacters(in: .whitespacesAndNewlines)
         let event = try event("privacy.rectified", client, ["field": field, "reason": reason], requester)
@@ -22,8 +26,13 @@ extension PrivacyDesk {
                 throw PrivacyError.clientUnknown(client.uuidString)
             }
             guard known.status != "efface" else { throw PrivacyError.keyDestroyed(client.uuidString) }
-            let old = known.fields.first { $0.0 == field }?.1
+            if let proof { try await check(proof, of: client, in: tx) }
             let place = SealedPlace(table: "clients", column: field, row: client.uuidString)
+            var old = known.fields.first { $0.0 == field }?.1
+            if field == "civilite", let title = known.title {
+                // Stands in clear in its column; what it was is nobody's business any more.
+                old = try await secrets.vault.seal(Array(title.utf8), for: client, at: place)
+            }
             let sealed = try await secrets.vault.seal(Array(value.utf8), for: client, at: place)
             let index: [UInt8]? =
                 switch field {

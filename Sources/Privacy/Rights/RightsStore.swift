@@ -82,6 +82,18 @@ struct RightsStore: Sendable {
             """, as: String.self)
     }
 
+    func requestLines(all: Bool) async throws -> [RequestLine] {
+        try await database.all(
+            """
+            select r.id, r.kind, r.status, coalesce(c.numero, 0), r.channel, to_char(r.received_at, 'YYYY-MM-DD'),
+                to_char(r.due_at, 'YYYY-MM-DD'), floor(extract(epoch from r.due_at - clock_timestamp()) / 86400)::integer,
+                r.status = 'received' and r.due_at < clock_timestamp()
+            from privacy.requests r left join public.clients c on c.id = r.client_id
+            where \(all) or r.status = 'received'
+            order by r.status <> 'received', case when r.status = 'received' then r.due_at end, r.received_at desc limit 1000
+            """, as: RequestLine.self)
+    }
+
     func seal(
         _ client: UUID, field: String, _ sealed: [UInt8]?, plain: String?, index: [UInt8]?
     ) async throws {
@@ -201,7 +213,8 @@ struct RightsStore: Sendable {
             """
             insert into privacy.log_identities (token, sealed)
             select t, decode(s, 'hex') from unnest(\(SQLArray(tokens))::text[], \(SQLArray(sealed))::text[]) n (t, s)
-            on conflict do nothing
+            on conflict (token) do update set last_seen = excluded.last_seen
+            where log_identities.last_seen < excluded.last_seen - interval '1 day'
             """)
     }
 

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import Postgres
 internal import Web
 
@@ -21,7 +22,9 @@ struct TableReadStore: Sendable {
             with given as materialized (
                 select x.reader, x.role, x.relation, x.requests, x.rows, x.first, x.last,
                     case when x.relation like 'rpc/%' then array['function']
-                        when x.relation like '%.*' then array['unknown']
+                        when not exists (
+                            select from privacy.columns k where k.schema_name || '.' || k.table_name = x.relation)
+                            then array['unknown']
                         else privacy.read_categories(x.relation,
                             case when jsonb_typeof(x.columns) = 'array'
                                 then array(select jsonb_array_elements_text(x.columns)) end) end as categories
@@ -36,6 +39,66 @@ struct TableReadStore: Sendable {
             group by reader, role, relation, categories order by 1, 3
             returning reader || '|' || relation || '|' || array_to_string(categories, ',') || '|' || rows
             """, as: String.self)
+    }
+
+    /// Columns by which one client's rows are asked for.
+    static let subjects: Set<String> = [
+        "id", "numero", "client_id", "donneur_id", "utilisateur_id", "compte_id", "compte_debit_id", "compte_credit_id",
+    ]
+
+    /// Whose data an employee asked for by a key, person by person. Returns what was written, a line each.
+    func addSubjects(_ lines: [TableReads.Line]) async throws -> [String] {
+        let rows = lines.compactMap(Self.subject)
+        guard !rows.isEmpty else { return [] }
+        return try await database.all(
+            """
+            with given as materialized (
+                select x.*, privacy.read_categories(x.relation,
+                    case when jsonb_typeof(x.columns) = 'array'
+                        then array(select jsonb_array_elements_text(x.columns)) end) as categories
+                from jsonb_to_recordset(\(JSON.array(rows).text)::jsonb) as x (
+                    reader text, relation text, columns jsonb, requests bigint, first bigint, last bigint, kind text, key text,
+                    place text)
+            ), seen as (
+                select g.*, w.id as person from given g cross join lateral privacy.persons_of(g.kind, g.key) w (id)
+                where g.categories <> '{}'
+            )
+            insert into privacy.reads (reader, client_id, fields, reason, count, first_at, last_at)
+            select reader, person, categories, place || ': ' || relation, sum(requests), to_timestamp(min(first) / 1e6),
+                to_timestamp(max(last) / 1e6)
+            from seen group by reader, person, categories, place, relation order by 1, 2
+            returning reader || '|' || client_id || '|' || array_to_string(fields, ',') || '|' || count
+            """, as: String.self)
+    }
+
+    /// Nil where no person is named, and for machines.
+    private static func subject(_ line: TableReads.Line) -> JSON? {
+        let parts = line.subject.split(separator: "=", maxSplits: 1).map(String.init)
+        guard line.role != "service_role", parts.count == 2, let kind = kind(of: parts[0], in: line.relation) else {
+            return nil
+        }
+        let isUUID = kind == "client" || kind == "user"
+        guard isUUID ? UUID(uuidString: parts[1]) != nil : Int64(parts[1]) != nil else { return nil }
+        return [
+            "reader": .string(line.reader), "relation": .string(line.relation),
+            "columns": line.columns.map { .array($0.map { .string($0) }) } ?? .null,
+            "requests": .integer(line.requests), "first": .integer(line.first), "last": .integer(line.last),
+            "kind": .string(kind), "key": .string(parts[1]),
+            "place": .string(line.isDesk ? "console" : "table API"),
+        ]
+    }
+
+    private static func kind(of column: String, in relation: String) -> String? {
+        switch (relation, column) {
+        case ("public.clients", "id"), (_, "client_id"), (_, "donneur_id"): "client"
+        case ("public.clients", "numero"): "number"
+        case (_, "utilisateur_id"): "user"
+        case ("public.cartes", "id"): "card"
+        case ("fraud.dossiers", "id"): "case"
+        case ("fraud.decisions", "paiement"): "payment"
+        case ("public.comptes", "id"), (_, "compte_id"), (_, "compte_debit_id"), (_, "compte_credit_id"): "account"
+        default: nil
+        }
     }
 
     /// Who reads much without a case: reader, persons by name, rows.

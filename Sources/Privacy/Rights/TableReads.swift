@@ -14,9 +14,26 @@ public final class TableReads: Sendable {
         let schema: String
         /// Path below the API: `/clients`, `/rpc/solde`.
         let path: String
-        /// What stands behind `select=`, as it came.
-        let columns: String
+        /// What was selected, decoded; nil where nothing was said.
+        let select: String?
+        /// The one row's key that was asked for, where one was: `numero=4711`.
+        let subject: String
     }
+
+    /// What an answer shows of one relation; nil: every column.
+    public struct Shown: Hashable, Sendable {
+        let relation: String
+        let columns: [String]?
+
+        public init(relation: String, columns: [String]?) {
+            self.relation = relation
+            self.columns = columns
+        }
+    }
+
+    /// Tells what an answer shows; nil when it can not be told.
+    public typealias Explain =
+        @Sendable (_ path: String, _ select: String?, _ schema: String?, _ actor: Actor) -> [Shown]?
 
     struct Entry: Sendable {
         let key: Key
@@ -33,6 +50,9 @@ public final class TableReads: Sendable {
         let relation: String
         /// Nil: every column.
         let columns: [String]?
+        let subject: String
+        /// Through a desk that shows one person at a time, not through the table API.
+        let isDesk: Bool
         let requests: Int
         let rows: Int
         let first: Int64
@@ -43,25 +63,37 @@ public final class TableReads: Sendable {
     static let waitingMax = 10_000
     static let writeEvery: Duration = .seconds(1)
     private static let selectBytesMax = 2_000
+    private static let subjectBytesMax = 60
 
     private let database: Database
     private let waiting = Mutex<[Key: Entry]>([:])
+    private let explain = Mutex<Explain?>(nil)
 
     init(database: Database) { self.database = database }
+
+    /// Who plans the reads tells what they show. Without, a read counts as one of every column of its relation.
+    public func explain(_ how: @escaping Explain) { explain.withLock { $0 = how } }
 
     /// Takes note of a read that was answered. Clients see rows of their own; they are not noted.
     ///
     /// - Parameter range: the answer's `Content-Range`.
     public func note(_ request: ApiRequest, _ actor: Actor, range: String?, schema: String?) {
-        guard Self.isStaff(actor) else { return }
+        // The description of the interface shows nobody.
+        guard Self.isStaff(actor), request.path.utf8.count > 1 else { return }
+        let (select, subject) = Self.asked(request.query)
+        add(
+            Key(
+                reader: actor.subject ?? actor.role, claims: actor.claims, schema: schema ?? "public",
+                path: request.path, select: select, subject: subject), rows: Self.rows(range))
+    }
+
+    private func add(_ key: Key, rows: Int) {
+        var key = key
         let now = Int64(Date().timeIntervalSince1970 * 1_000_000)
-        var key = Key(
-            reader: actor.subject ?? actor.role, claims: actor.claims, schema: schema ?? "public", path: request.path,
-            columns: Self.select(request.query))
-        let rows = Self.rows(range)
         waiting.withLock { waiting in
             if waiting[key] == nil, waiting.count >= Self.waitingMax {
-                key = Key(reader: key.reader, claims: key.claims, schema: key.schema, path: "/", columns: "")
+                key = Key(
+                    reader: key.reader, claims: key.claims, schema: key.schema, path: "/", select: nil, subject: "")
             }
             var entry = waiting[key] ?? Entry(key: key, first: now, last: now)
             entry.requests += 1
@@ -71,6 +103,17 @@ public final class TableReads: Sendable {
         }
     }
 
+    private static let desk: Character = "="
+
+    /// Takes note that a desk showed an employee one person's data: the account with this number, the case, the payment.
+    public func note(_ actor: Actor, shown relation: String, by column: String, _ key: String) {
+        guard Self.isStaff(actor), key.utf8.count <= Self.subjectBytesMax else { return }
+        add(
+            Key(
+                reader: actor.subject ?? actor.role, claims: actor.claims, schema: "", path: "\(Self.desk)\(relation)",
+                select: nil, subject: column + "=" + key), rows: 1)
+    }
+
     /// Cheap and generous: what looks like one is judged by its claims when it is written.
     static func isStaff(_ actor: Actor) -> Bool {
         if actor.role == "service_role" { return true }
@@ -78,15 +121,26 @@ public final class TableReads: Sendable {
         return actor.claims.contains("\"admin\"") || actor.claims.contains("\"analyst\"")
     }
 
-    static func select(_ query: String) -> String {
-        guard !query.isEmpty, let start = query.range(of: "select=") else { return "" }
-        let text = query[start.upperBound...].prefix { $0 != "&" }
-        return text.utf8.count <= selectBytesMax ? String(text) : "*"
+    /// What is selected, as the API reads it: the last `select` counts. And the one key that is asked for.
+    static func asked(_ query: String) -> (select: String?, subject: String) {
+        guard !query.isEmpty, let items = QueryItems.parse(query) else { return (nil, "") }
+        var select: String?
+        var subject = ""
+        for item in items {
+            if item.name == "select" {
+                select = item.value.utf8.count <= selectBytesMax ? item.value : "*"
+            } else if item.value.hasPrefix("eq."), item.value.utf8.count <= subjectBytesMax,
+                TableReadStore.subjects.contains(item.name)
+            {
+                subject = item.name + "=" + item.value.dropFirst(3)
+            }
+        }
+        return (select, subject)
     }
 
-    /// `0-24/300` are 25 rows, `*/0` none.
+    /// `0-24/300` are 25 rows, `*/0` none; where nothing is counted, one at least was shown.
     static func rows(_ range: String?) -> Int {
-        guard let span = range?.split(separator: "/").first else { return 0 }
+        guard let span = range?.split(separator: "/").first else { return 1 }
         let ends = span.split(separator: "-")
         guard ends.count == 2, let from = Int(ends[0]), let to = Int(ends[1]), to >= from else { return 0 }
         return to - from + 1
@@ -98,11 +152,13 @@ public final class TableReads: Sendable {
             defer { waiting = [:] }
             return Array(waiting.values)
         }
-        let lines = batch.flatMap(Self.lines)
+        let explain = explain.withLock { $0 }
+        let lines = batch.flatMap { Self.lines($0, explain) }
         guard !lines.isEmpty else { return }
         do {
             try await database.transaction { tx in
-                let kept = try await TableReadStore(database: tx).add(lines)
+                let store = TableReadStore(database: tx)
+                let kept = try await store.add(lines) + store.addSubjects(lines)
                 guard !kept.isEmpty else { return }
                 try await EvidenceJournal.append(
                     EvidenceEvent(
@@ -134,82 +190,34 @@ public final class TableReads: Sendable {
         _ = try? await rest.value
     }
 
-    /// The relations that a read touches: its own, and those that its select embeds.
-    static func lines(_ entry: Entry) -> [Line] {
+    /// The relations that a read shows: its own, and those that it embeds.
+    static func lines(_ entry: Entry, _ explain: Explain?) -> [Line] {
         let claims = try? JSONReader.read(entry.key.claims)
         let role = claims?["app_metadata"]?["role"]?.string ?? claims?["role"]?.string ?? ""
         guard ["admin", "analyst", "service_role"].contains(role) else { return [] }
-        let path = entry.key.path.dropFirst()
+        let path = String(entry.key.path.dropFirst())
         guard !path.isEmpty else {
-            return [line(entry, role, "\(entry.key.schema).*", nil)]
+            return [line(entry, role, Shown(relation: "\(entry.key.schema).*", columns: nil))]
         }
-        if path.hasPrefix("rpc/") { return [line(entry, role, String(path), nil)] }
-        let text = QueryItems.parse("select=" + entry.key.columns)?.first?.value ?? "*"
-        var found: [(name: String, columns: [String]?)] = []
-        SelectNames.read(text, of: String(path), into: &found)
-        return found.map { line(entry, role, entry.key.schema + "." + $0.name, $0.columns) }
+        if entry.key.path.first == Self.desk {
+            return [line(entry, role, Shown(relation: path, columns: nil), subject: entry.key.subject)]
+        }
+        let actor = Actor(role: role, claims: entry.key.claims, subject: entry.key.reader)
+        // What can not be told counts as every column.
+        let shown =
+            explain?(entry.key.path, entry.key.select, entry.key.schema, actor)
+            ?? [Shown(relation: path.hasPrefix("rpc/") ? path : entry.key.schema + "." + path, columns: nil)]
+        // The relation that was asked comes last, behind what it embeds; the key is its own.
+        return shown.enumerated().map { index, each in
+            line(entry, role, each, subject: index == shown.count - 1 ? entry.key.subject : "")
+        }
     }
 
-    private static func line(_ entry: Entry, _ role: String, _ relation: String, _ columns: [String]?) -> Line {
+    private static func line(_ entry: Entry, _ role: String, _ shown: Shown, subject: String = "") -> Line {
         Line(
-            reader: entry.key.reader, role: role, relation: relation, columns: columns, requests: entry.requests,
-            rows: entry.rows, first: entry.first, last: entry.last)
-    }
-}
-
-/// Which columns a `select` names, table by table: `id,nom:nom_chiffre,comptes!fk(solde,cartes(*))`. It was answered, so it
-/// can be read; what is not understood counts as every column.
-enum SelectNames {
-    private static let depthMax = 16
-
-    static func read(
-        _ text: String, of relation: String, into found: inout [(name: String, columns: [String]?)], depth: Int = 0
-    ) {
-        var columns: [String]? = text.isEmpty || depth > depthMax ? nil : []
-        for item in depth > depthMax ? [] : items(text) {
-            guard let open = item.firstIndex(of: "(") else {
-                let name = bare(item)
-                if name.hasSuffix("*") || name.isEmpty { columns = nil } else { columns?.append(name) }
-                continue
-            }
-            let name = bare(String(item[..<open]))
-            let inner = item[item.index(after: open)...]
-            // An aggregate has nothing between its parentheses, and shows no row.
-            guard inner.hasSuffix(")"), inner.count > 1 else { continue }
-            read(
-                String(inner.dropLast()), of: name.hasPrefix("...") ? String(name.dropFirst(3)) : name, into: &found,
-                depth: depth + 1)
-        }
-        found.append((relation, columns))
-    }
-
-    /// Without alias, cast, hint and path into JSON.
-    private static func bare(_ item: String) -> String {
-        var name = Substring(item)
-        // `a:b` renames, `a::text` casts.
-        if let cast = name.range(of: "::") { name = name[..<cast.lowerBound] }
-        if let colon = name.firstIndex(of: ":") { name = name[name.index(after: colon)...] }
-        if let arrow = name.range(of: "->") { name = name[..<arrow.lowerBound] }
-        if let hint = name.firstIndex(of: "!") { name = name[..<hint] }
-        return name.trimmingCharacters(in: CharacterSet(charactersIn: "\" "))
-    }
-
-    private static func items(_ text: String) -> [String] {
-        var items: [String] = []
-        var current = ""
-        var depth = 0
-        var isQuoted = false
-        for character in text {
-            if character == "\"" { isQuoted.toggle() }
-            if !isQuoted, character == "(" { depth += 1 }
-            if !isQuoted, character == ")" { depth -= 1 }
-            if !isQuoted, character == ",", depth == 0 {
-                items.append(current)
-                current = ""
-            } else {
-                current.append(character)
-            }
-        }
-        return items + [current]
+            reader: entry.key.reader, role: role, relation: shown.relation, columns: shown.columns,
+            subject: subject, isDesk: entry.key.path.first == Self.desk, requests: entry.requests, rows: entry.rows,
+            first: entry.first,
+            last: entry.last)
     }
 }

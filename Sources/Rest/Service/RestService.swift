@@ -9,6 +9,8 @@ public struct RestService: Sendable {
     let settings: RestSettings
     let costs = CostGuard()
     let templates = ReadTemplates()
+    /// Told of each request of a batch that was answered, as a caller is told of requests of their own.
+    public var onPart: (@Sendable (_ request: ApiRequest, _ actor: Actor, _ answer: ApiResponse) -> Void)?
 
     public init(database: Database, cache: SchemaCache, settings: RestSettings) {
         self.database = database
@@ -74,7 +76,9 @@ public struct RestService: Sendable {
         settings.allowsRollback = false
         var context = try RequestContext(request, batch.actor, batch.snapshot, settings, costs)
         context.preferences.timeZone = batch.preferences.timeZone
-        return try await route(context, .part(tx))
+        let answer = try await route(context, .part(tx))
+        onPart?(request, batch.actor, answer)
+        return answer
     }
 
     private func route(_ context: RequestContext, _ carrier: Carrier) async throws -> ApiResponse {

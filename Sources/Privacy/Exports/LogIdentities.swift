@@ -1,0 +1,61 @@
+internal import Cryptography
+internal import Foundation
+public import Postgres
+internal import Synchronization
+public import Vault
+
+/// What the pseudonyms of the bank's table `logs` stand for, sealed for two admins who break the glass together. Values wait here
+/// until the transaction that writes their lines writes them too.
+public final class LogIdentities: Sendable {
+    private struct State {
+        var waiting: [String: String] = [:]
+        /// Tokens that were written within the day.
+        var kept: Set<String> = []
+        var since = ContinuousClock.now
+    }
+
+    private static let keptMax = 200_000
+    private static let keptTime: Duration = .seconds(86_400)
+    private static let batchMax = 5_000
+    private let pseudonyms: LogPseudonyms
+    private let state = Mutex(State())
+
+    /// - Parameter indexing: the root of the blind indexes, as of `PrivacySecrets`.
+    public init(indexing: KeyEncryptionKey) {
+        pseudonyms = LogPseudonyms(key: PrivacySecrets.logKey(indexing))
+    }
+
+    /// Takes note of a value that has just got its token.
+    public func note(_ value: String, token: String) {
+        state.withLock { state in
+            if state.kept.count >= Self.keptMax || state.since + Self.keptTime < .now {
+                // So that what is seen every day keeps the date of its last day.
+                state.kept.removeAll()
+                state.since = .now
+            }
+            if !state.kept.contains(token) { state.waiting[token] = value }
+        }
+    }
+
+    /// Writes what waits, in the caller's transaction.
+    public func keep(in executor: any SQLExecutor) async throws {
+        let waiting = state.withLock { $0.waiting }
+        let tokens = waiting.keys.sorted()
+        for start in stride(from: 0, to: tokens.count, by: Self.batchMax) {
+            let part = Array(tokens[start..<min(start + Self.batchMax, tokens.count)])
+            let sealed = try part.map { try pseudonyms.seal((waiting[$0] ?? "").utf8, token: $0).hex }
+            try await RightsStore(database: executor).addTokens(part, sealed)
+        }
+        state.withLock { state in
+            for token in tokens where state.waiting.removeValue(forKey: token) != nil { state.kept.insert(token) }
+        }
+    }
+
+    /// To be called when a transaction may not have come to its end: everything is written again when it is seen again.
+    public func forget() {
+        state.withLock { state in
+            state.waiting.removeAll()
+            state.kept.removeAll()
+        }
+    }
+}
