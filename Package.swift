@@ -358,7 +358,8 @@ let package = Package(
             "MonitoringTests",
             [
                 "Monitoring", "Bank", "Fraud", "Auth", "Rest", "Realtime", "Evidence", "Vault", "Migrations",
-                "Postgres", "PostgresServer", "TestSupport", "Web",
+                "Postgres", "PostgresServer", "TestSupport", "Web", "Automation", "Console", "Detection", "Continuity",
+                "Privacy", "Analytics",
             ]),
         tests("ChartsTests", ["Charts"], resources: [.copy("Golden")]),
         tests(
@@ -367,7 +368,7 @@ let package = Package(
                 "Console", "Charts", "Web", "Postgres", "PostgresServer",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
-        tests("SystemTests", ["TestSupport", "Postgres", "PostgresServer"]),
+        tests("SystemTests", ["TestSupport", "Postgres", "PostgresServer", "Platform"]),
         tests("TidyTests", []),
     ]
 )

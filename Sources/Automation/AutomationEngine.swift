@@ -15,7 +15,10 @@ public final class AutomationEngine: Sendable {
     private let intake: Intake
     private let scheduler: Scheduler
     private let thresholds: ThresholdWatcher
+    private let functions: [String]
     private let known = Mutex<[String: String]>([:])
+    /// What servers with newer scenarios leave to this one.
+    private let generation = Mutex(Generation())
     private let problem = Mutex<String?>(nil)
 
     /// - Parameter clock: what schedules go by; the database's when nil.
@@ -26,6 +29,7 @@ public final class AutomationEngine: Sendable {
         self.database = database
         self.library = library
         self.settings = settings
+        self.functions = functions.keys.sorted()
         let resolver = Resolver(addressGuard: try AddressGuard(networks: settings.networks))
         let channels = Channels(
             http: try HTTPSender(
@@ -44,12 +48,19 @@ public final class AutomationEngine: Sendable {
     /// What the last pass that failed said; nil when all is well.
     public var lastProblem: String? { problem.withLock { $0 } }
 
-    /// Makes scenarios, tables and schedules ready. Called again whenever scenarios may have changed.
+    /// Makes scenarios, tables and schedules ready. Called again whenever scenarios may have changed, and often enough to
+    /// be a sign of life. What servers with newer scenarios have made is left alone.
     public func prepare() async throws {
         try await library.reload(database)
         let store = IntakeStore(database: database)
         let scenarios = library.active
         try await store.prepareBank()
+        let digest = Generation.digest(library.own)
+        let left = generation.withLock { $0.digest }
+        let now = try await GenerationStore(database: database).enter(
+            digest, leaving: left, active: scenarios, functions: functions)
+        generation.withLock { $0 = now }
+        guard !now.stands else { return }
         for (table, triggers) in Self.tables(scenarios) {
             // Which table a scenario names may come later, with its capability.
             let (columns, operations) = Self.union(triggers.map(\.trigger))
@@ -65,12 +76,25 @@ public final class AutomationEngine: Sendable {
                 problem.withLock { $0 = "\(table): \(error.message)" }
             }
         }
-        let named = Set(Self.tables(scenarios).map(\.table))
-        for table in try await store.watched() where !named.contains(table) {
+        // A document that can not be read here may be what another server goes by.
+        let isWhole = library.problems.isEmpty
+        let named = Set(Self.tables(scenarios).map(\.table)).union(now.keptSources)
+        for table in isWhole ? try await store.watched() : [] where !named.contains(table) {
             try await store.unwatch(table)
             known.withLock { $0[table] = nil }
         }
-        try await scheduler.keep(scenarios)
+        try await scheduler.keep(scenarios, andLeave: now.keptScenarios, forgets: isWhole)
+    }
+
+    /// Whether this server plans: none with newer scenarios is alive.
+    private var plans: Bool { !generation.withLock { $0.stands } }
+
+    /// Events of these sources are for servers with newer scenarios that are away for a moment.
+    private func left(_ scenarios: [Scenario]) -> [String] {
+        let kept = generation.withLock { $0.keptSources }
+        guard !kept.isEmpty else { return [] }
+        let own = Set(scenarios.map { $0.trigger.source($0.name) })
+        return kept.filter { !own.contains($0) }
     }
 
     private static func tables(
@@ -95,11 +119,12 @@ public final class AutomationEngine: Sendable {
             group.addTask { await self.every(.seconds(5)) { try await self.prepare() } }
             group.addTask {
                 await self.every(self.settings.pollEvery) {
-                    while try await self.intake.pass(self.library.active) > 0 {}
+                    while try await self.intakePass() > 0 {}
                 }
             }
             group.addTask {
                 await self.every(.seconds(1)) {
+                    guard self.plans else { return }
                     _ = try await self.scheduler.pass(self.library.active)
                     let now = try await ScheduleStore(database: self.database).now()
                     _ = try await self.thresholds.pass(self.library.active, now: now)
@@ -109,17 +134,27 @@ public final class AutomationEngine: Sendable {
             group.addTask {
                 let feed = ChangeFeed(database: self.database)
                 await self.every(.seconds(5)) {
-                    guard let slot = try await feed.prepare(self.library.active) else { return }
-                    try await feed.read(slot) { self.library.active }
+                    let generation = self.generation.withLock { $0 }
+                    guard !generation.stands,
+                        let slot = try await feed.prepare(self.library.active, leaving: generation.keptSources)
+                    else { return }
+                    try await feed.read(slot) { self.plans ? self.library.active : [] }
                 }
             }
             group.addTask {
-                await self.every(.seconds(600)) {
-                    _ = try await HistoryStore(database: self.database).prune(
-                        days: self.settings.historyDays, most: 5000)
-                }
+                await self.every(.seconds(600)) { try await self.prune() }
             }
         }
+    }
+
+    /// Removes what is older than the history is kept, in pieces, until nothing is.
+    package func prune(most: Int = 5000) async throws {
+        let store = HistoryStore(database: database)
+        while try await store.prune(days: settings.historyDays, most: most) >= most, !Task.isCancelled {}
+        guard plans, library.problems.isEmpty else { return }
+        let kept = generation.withLock { $0.keptScenarios }
+        try await ThresholdStore(database: database).prune(
+            days: settings.historyDays, known: library.all.map(\.name) + kept)
     }
 
     private func every(_ pause: Duration, _ work: () async throws -> Void) async {
@@ -145,7 +180,8 @@ public final class AutomationEngine: Sendable {
         let busy = Busy(most: settings.claimsAtOnce)
         await withDiscardingTaskGroup { group in
             await every(settings.pollEvery) {
-                for name in try await DeliveryStore(database: self.database).dueDestinations() where busy.enter(name) {
+                for name in try await DeliveryStore(database: self.database).dueDestinations(self.functions)
+                where busy.enter(name) {
                     group.addTask {
                         do { try await self.courier.drain(name) } catch { await self.failed(error) }
                         busy.leave(name)
@@ -179,14 +215,17 @@ public final class AutomationEngine: Sendable {
     /// One look at everything; returns how much there was to do.
     @discardableResult
     public func pass() async throws -> Int {
-        var count = try await scheduler.pass(library.active)
-        count += try await thresholds.pass(library.active, now: try await scheduler.clock())
+        var count = 0
+        if plans {
+            count += try await scheduler.pass(library.active)
+            count += try await thresholds.pass(library.active, now: try await scheduler.clock())
+        }
         while true {
-            let events = try await intake.pass(library.active)
+            let events = try await intakePass()
             count += events
             if events == 0 { break }
         }
-        for name in try await DeliveryStore(database: database).dueDestinations() {
+        for name in try await DeliveryStore(database: database).dueDestinations(functions) {
             count += try await courier.drain(name)
         }
         return count
@@ -196,5 +235,9 @@ public final class AutomationEngine: Sendable {
     package func schedulePass() async throws -> Int { try await scheduler.pass(library.active) }
 
     /// Events into plans only.
-    package func intakePass() async throws -> Int { try await intake.pass(library.active) }
+    package func intakePass() async throws -> Int {
+        guard plans else { return 0 }
+        let scenarios = library.active
+        return try await intake.pass(scenarios, leaving: left(scenarios))
+    }
 }

@@ -12,6 +12,8 @@ public struct AutomationSettings: Sendable {
     public var claimsAtOnce = 2
     public var leaseSeconds = 60
     public var sendTimeMax: Duration = .seconds(20)
+    /// How long a function or a report may take; its lane stays leased meanwhile.
+    public var functionTimeMax: Duration = .seconds(1800)
     /// Failures in a row behind which a destination rests.
     public var failuresThatTrip = 10
     public var circuitRestSeconds = 30.0

@@ -13,9 +13,12 @@ struct AutomationCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Where the bank is.", valueName: "dir"))
         var dataDir = "var"
 
+        @OptionGroup var elsewhere: DatabaseElsewhere
+
         func perform(_ work: AutomationService.Work) async throws {
             try await CommandRunner.run {
-                let answer = try await AutomationService.perform(work, dataDirectory: dataDir)
+                let answer = try await AutomationService.perform(
+                    work, dataDirectory: dataDir, database: elsewhere.database)
                 for line in answer.lines { Terminal.output(line) }
                 return answer.isClean ? 0 : 1
             }
@@ -146,7 +149,7 @@ struct AutomationCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await CommandRunner.run {
-                try await AutomationService.serve(dataDirectory: data.dataDir) {
+                try await AutomationService.serve(dataDirectory: data.dataDir, database: data.elsewhere.database) {
                     Terminal.output("automations  at work")
                 }
                 return 0

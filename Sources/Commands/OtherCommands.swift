@@ -77,15 +77,18 @@ struct UpCommand: AsyncParsableCommand {
 }
 
 struct DownCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "down", abstract: "Stop the restored bank.")
+    static let configuration = CommandConfiguration(
+        commandName: "down", abstract: "Stop the restored bank.",
+        discussion: "Ends with 1 when a server of the bank still runs, which is named.")
 
     @Option(help: ArgumentHelp("Where everything is kept.", valueName: "dir"))
     var dataDir = "var"
 
     func run() async throws {
         try await CommandRunner.run {
-            Terminal.output(try await UpService.down(dataDirectory: dataDir))
-            return 0
+            let (lines, isClean) = try await UpService.down(dataDirectory: dataDir)
+            for line in lines { Terminal.output(line) }
+            return isClean ? 0 : 1
         }
     }
 }

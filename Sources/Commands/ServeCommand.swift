@@ -50,7 +50,8 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The address of a proxy whose X-Forwarded-For is believed; may be repeated.", valueName: "address"))
+            "A proxy whose X-Forwarded-For is believed, or a block of them: 10.0.0.0/8; may be repeated.",
+            valueName: "block"))
     var trustedProxy: [String] = []
 
     @Option(

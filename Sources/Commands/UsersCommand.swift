@@ -25,10 +25,13 @@ struct UsersCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Where the embedded cluster is.", valueName: "dir"))
         var dataDir = "var"
 
+        @OptionGroup var elsewhere: DatabaseElsewhere
+
         func run() async throws {
             try await CommandRunner.run {
                 let lines = try await UsersService.add(
-                    email: email, role: role, client: client, password: password, dataDirectory: dataDir)
+                    email: email, role: role, client: client, password: password, dataDirectory: dataDir,
+                    database: elsewhere.database)
                 for line in lines { Terminal.output(line) }
                 return 0
             }

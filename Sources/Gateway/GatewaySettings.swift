@@ -13,7 +13,7 @@ public struct GatewaySettings: Sendable {
     /// Web pages of these origins may call; `*` is any. None by default.
     public var origins: Set<String> = []
     /// Peers whose `X-Forwarded-For` is believed.
-    public var trustedProxies: Set<String> = []
+    public var trustedProxies = TrustedProxies.none
     public var limits = Limits()
     /// Where access is logged: a path, `-` for standard output, nil for nowhere.
     public var accessLog: String?
@@ -58,10 +58,8 @@ public struct GatewaySettings: Sendable {
 
     public init() {}
 
-    /// The peer, or whom a proxy that is trusted names: the last address that is not itself a trusted proxy.
+    /// Who really calls.
     func address(_ peer: String, forwarded: () -> [String]) -> String {
-        guard trustedProxies.contains(peer) else { return peer }
-        let hops = forwarded().joined(separator: ",").split(separator: ",").map { $0.filter { $0 != " " } }
-        return hops.last { !trustedProxies.contains($0) } ?? peer
+        trustedProxies.client(of: peer, forwarded: forwarded)
     }
 }

@@ -22,9 +22,10 @@ struct AutomationPart: Sendable {
     /// - Parameters:
     ///   - database: owns the tables that scenarios watch.
     ///   - functions: what scenarios may call by name; `daily-report` is the report of a day.
+    ///   - works: whether the engine is going to run. Who only asks gives no sign of life, and moves no table's triggers.
     static func open(
         _ database: Database, data: DataDirectory, settings: AutomationSettings = AutomationSettings(),
-        functions: [String: AutomationFunction] = [:]
+        functions: [String: AutomationFunction] = [:], works: Bool = true
     ) async throws -> AutomationPart {
         try await Migrator(database).apply([
             try VaultMigrations.set(), try EvidenceMigrations.set(), try AutomationMigrations.set(),
@@ -38,7 +39,7 @@ struct AutomationPart: Sendable {
         let library = ScenarioLibrary(folders: folders)
         let engine = try AutomationEngine(
             database: database, library: library, settings: settings, secrets: secrets, functions: functions)
-        try await engine.prepare()
+        if works { try await engine.prepare() } else { try await library.reload(database) }
         return AutomationPart(
             engine: engine,
             desk: AutomationDesk(database: database, library: library, settings: settings, secrets: secrets),
@@ -85,10 +86,12 @@ public enum AutomationService {
     private static let actor = "command line"
 
     /// The lines of the answer; `isClean` is false when something needs a person.
-    public static func perform(_ work: Work, dataDirectory: String) async throws -> (lines: [String], isClean: Bool) {
+    public static func perform(
+        _ work: Work, dataDirectory: String, database named: String? = nil
+    ) async throws -> (lines: [String], isClean: Bool) {
         let data = DataDirectory(dataDirectory)
-        return try await BankDatabase.with(data) { database in
-            let desk = try await AutomationPart.open(database, data: data).desk
+        return try await BankDatabase.with(data, database: named) { database in
+            let desk = try await AutomationPart.open(database, data: data, works: false).desk
             switch work {
             case .list: return (list(try await desk.scenarios()), true)
             case .run(let name, let event, let key):
@@ -121,14 +124,30 @@ public enum AutomationService {
         }
     }
 
-    /// Works until the process is told to end, beside servers or in place of theirs.
-    public static func serve(dataDirectory: String, onReady: @Sendable () -> Void) async throws {
+    /// Works until the process is told to end, beside servers or in place of theirs. It makes reports where figures may be
+    /// read, as a server does; what it can not do it leaves to others.
+    public static func serve(
+        dataDirectory: String, database named: String? = nil, onReady: @Sendable () -> Void
+    ) async throws {
         let data = DataDirectory(dataDirectory)
-        try await BankDatabase.with(data) { database in
-            let part = try await AutomationPart.open(database, data: data)
+        try data.prepare()
+        try await BankDatabase.with(data, database: named) { database in
+            let figures =
+                try await ApiRolesStore.mayReadFigures(database)
+                ? try await BIService.open(
+                    database.configuration, address: AutomationSettings().bank["url"]?.string ?? "")
+                : nil
+            let part = try await AutomationPart.open(
+                database, data: data, functions: functions(figures, reports: data.path + "/reports"))
             onReady()
             try await part.engine.run()
         }
+    }
+
+    /// What scenarios may call by name.
+    static func functions(_ figures: BIService?, reports: String) -> [String: AutomationFunction] {
+        guard let figures else { return [:] }
+        return ["daily-report": { arguments, _ in try await figures.report(arguments, to: reports) }]
     }
 
     /// Reads every scenario of a folder, or the shipped ones; no bank is needed.
@@ -139,15 +158,22 @@ public enum AutomationService {
         }
     }
 
-    /// Writes a Make blueprint for each scenario.
+    /// Writes a Make blueprint for each scenario, and beside it the scenario that stays with the bank and calls it.
     public static func exportMake(folder: String?, to output: String) throws -> [String] {
-        let scenarios = try ScenarioLibrary.read(folder: folder ?? ScenarioLibrary.shippedFolder())
+        let folder = try folder ?? ScenarioLibrary.shippedFolder()
         try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
-        return try scenarios.map { scenario in
-            let path = output + "/" + scenario.name + ".blueprint.json"
-            try Data(MakeBlueprint.blueprint(scenario).text.utf8).write(to: URL(filePath: path), options: .atomic)
-            return "written      \(path)"
+        var lines: [String] = []
+        func write(_ text: String, _ name: String) throws {
+            let path = output + "/" + name
+            try Data(text.utf8).write(to: URL(filePath: path), options: .atomic)
+            lines.append("written      \(path)")
         }
+        for document in try ScenarioLibrary.documents(folder: folder) {
+            let scenario = try ScenarioLibrary.read(document)
+            try write(try MakeBlueprint.blueprint(scenario).text, scenario.name + ".blueprint.json")
+            try write(try MakeBlueprint.relay(document: document), scenario.name + ".bank.yml")
+        }
+        return lines
     }
 
     private static func read(_ text: String) throws -> JSON {

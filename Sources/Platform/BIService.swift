@@ -49,6 +49,7 @@ struct BIService: Sendable {
         let maker = DailyReportMaker(
             analytics: analytics, database: filling, now: { ReportService.moment() })
         let report = try await maker.make(day)
-        return "report of \(day): \(try report.write(to: folder).count) files in \(folder)"
+        let words = "report of \(day): \(try report.write(to: folder).count) files in \(folder)"
+        return report.pdf == nil ? words + "; no PDF: WeasyPrint is not installed, or failed" : words
     }
 }

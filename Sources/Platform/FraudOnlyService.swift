@@ -66,7 +66,7 @@ public enum FraudOnlyService {
         settings.accessLog = request.accessLog
         settings.certificate = request.certificate
         settings.privateKey = request.privateKey
-        settings.trustedProxies = Set(request.trustedProxies)
+        settings.trustedProxies = try request.believedProxies()
         let routes = FraudRoutes(desk: desk.desk) { Int64(Date().timeIntervalSince1970 * 1_000_000) }
         let server = GatewayServer(
             settings: settings, mounts: routes.mounts, tokens: gate.check, anonymous: nil,

@@ -53,13 +53,30 @@ struct MonitoringFiles: Sendable {
             }
             try copy(deploy + "/prometheus/queries.yml", to: "queries.yml") { $0 }
             try copy(deploy + "/alertmanager/alertmanager.yml", to: "alertmanager.yml") {
-                $0.replacing("http://127.0.0.1:8000", with: server.url)
-                    .replacing(Self.deployedTokenFile, with: hookTokenFile)
+                Self.fallback(
+                    $0.replacing("http://127.0.0.1:8000", with: server.url)
+                        .replacing(Self.deployedTokenFile, with: hookTokenFile),
+                    environment: ProcessInfo.processInfo.environment)
             }
         } else {
             try write("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n", to: "alertmanager.yml")
         }
         try write(Self.configuration(ports: ports, admin: server.admin), to: "prometheus.yml")
+    }
+
+    /// Who is told when the bank itself is what is down: an address, and a relay as host:port. What is no address or no relay
+    /// is left out, since Alertmanager would not start with it.
+    static func fallback(_ text: String, environment: [String: String]) -> String {
+        var text = text
+        let plain = /[A-Za-z0-9.!#$&*+=?^_{|}~@:\-]+/
+        if let to = environment["DIGITALBANK_FALLBACK_EMAIL"], to.contains("@"), to.wholeMatch(of: plain) != nil {
+            text = text.replacing("to: root@localhost", with: "to: '\(to)'")
+        }
+        if let relay = environment["DIGITALBANK_FALLBACK_SMTP"], relay.contains(":"), relay.wholeMatch(of: plain) != nil
+        {
+            text = text.replacing("smarthost: 127.0.0.1:25", with: "smarthost: '\(relay)'")
+        }
+        return text
     }
 
     static func configuration(ports: [String: Int], admin: String?) -> String {

@@ -18,6 +18,20 @@ struct ServeDatabases: Sendable {
     let rights: Database
     /// As the owner: events and what is sent about them.
     let automation: Database
+    /// Connections that each pool has at most. A managed database sells so many: docs/guides say what they come to.
+    enum Share {
+        static let api = 8
+        static let catalog = 2
+        static let feed = 4
+        static let judging = 6
+        static let watching = 1
+        static let rights = 6
+        static let automation = 8
+        /// The figures of schema `bi`: who asks (as `judging`), and who fills it.
+        static let figures = judging + 2
+        static let all = api + catalog + feed + judging + watching + rights + automation + figures
+    }
+
     /// Who the API connects as.
     let apiRole: String
     /// What the operator should know.
@@ -78,6 +92,7 @@ struct ServeDatabases: Sendable {
     ) -> ServeDatabases {
         var shared = api
         shared.limits.statementTimeout = .seconds(8)
+        shared.limits.connectionsMax = Share.api
         func owned(_ connectionsMax: Int) -> Database {
             var own = owner
             own.limits.connectionsMax = connectionsMax
@@ -85,8 +100,9 @@ struct ServeDatabases: Sendable {
         }
         // Rights are asked for in transactions of their own, which the catalogue's two connections could not carry too.
         return ServeDatabases(
-            api: Database(shared), catalog: owned(2), feed: owned(4), judging: owned(6), watching: owned(1),
-            rights: owned(6), automation: owned(8),
+            api: Database(shared), catalog: owned(Share.catalog), feed: owned(Share.feed),
+            judging: owned(Share.judging),
+            watching: owned(Share.watching), rights: owned(Share.rights), automation: owned(Share.automation),
             apiRole: role, notices: notices)
     }
 

@@ -34,9 +34,7 @@ struct ServeParts: Sendable {
             detection: try await .open(databases.rights, request),
             automation: try await .open(
                 databases.automation, data: data, settings: ServeService.automationSettings(request),
-                functions: figures.map { figures in
-                    ["daily-report": { arguments, _ in try await figures.report(arguments, to: reports) }]
-                } ?? [:]),
+                functions: AutomationService.functions(figures, reports: reports)),
             figures: figures,
             // The last: it labels the columns of all the others.
             privacy: try await PrivacyDeskService.open(databases.rights, keys: databases.catalog, data: data))

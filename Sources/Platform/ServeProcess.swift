@@ -11,6 +11,8 @@ struct ServeProcess: Codable, Sendable {
     private static func file(_ data: DataDirectory) -> String { data.path + "/serve.json" }
     private static func log(_ data: DataDirectory) -> String { data.path + "/serve.log" }
     private static let waitMax: Duration = .seconds(20)
+    /// Longer than a server takes to finish requests (`GatewaySettings.shutdownTimeMax`).
+    private static let stopMax: Duration = .seconds(45)
 
     /// The server of this data directory, if it is alive.
     static func running(_ data: DataDirectory) -> ServeProcess? {
@@ -54,19 +56,50 @@ struct ServeProcess: Codable, Sendable {
         let deadline = ContinuousClock.now + waitMax
         while ContinuousClock.now < deadline {
             if let found = running(data), found.process == process.identifier { return found }
-            if process.hasEnded { break }
+            if process.hasEnded { return nil }
             try await Task.sleep(for: .milliseconds(50))
         }
+        // One that is late would listen beside the next attempt's, and nobody would know of it.
+        DetachedProcess.stop(process.identifier)
+        for _ in 0..<200 where !process.hasEnded { try await Task.sleep(for: .milliseconds(50)) }
+        if !process.hasEnded { kill(process.identifier, SIGKILL) }
         return nil
     }
 
-    /// Asks the server to end and waits for it; false when none ran.
-    static func stop(_ data: DataDirectory) async throws -> Bool {
-        guard let found = running(data) else { return false }
+    /// Asks the server that was noted to end, and waits as long as it may finish what is under way.
+    static func stop(_ data: DataDirectory) async throws {
+        guard let found = running(data) else { return }
         DetachedProcess.stop(found.process)
-        let deadline = ContinuousClock.now + waitMax
+        let deadline = ContinuousClock.now + stopMax
         while running(data) != nil, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(50)) }
-        return true
+    }
+
+    /// Servers of this data directory's own bank that run now, whoever started them, as far as this user sees them.
+    static func all(_ data: DataDirectory) -> [Int32] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return names.compactMap { Int32($0) }.filter { isServer($0, of: data) }.sorted()
+    }
+
+    private static func isServer(_ process: Int32, of data: DataDirectory) -> Bool {
+        guard let bytes = FileManager.default.contents(atPath: "/proc/\(process)/cmdline") else { return false }
+        let words = bytes.split(separator: 0, omittingEmptySubsequences: false).map {
+            String(decoding: $0, as: UTF8.self)
+        }
+        guard let program = words.first, URL(filePath: program).lastPathComponent == "digitalbank",
+            words.contains("serve"), !words.contains(where: { $0 == "--database" || $0.hasPrefix("--database=") })
+        else { return false }
+        let named =
+            words.firstIndex(of: "--data-dir").flatMap { $0 + 1 < words.count ? words[$0 + 1] : nil }
+            ?? words.first { $0.hasPrefix("--data-dir=") }.map { String($0.dropFirst(11)) } ?? "var"
+        let folder = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/cwd")) ?? "/"
+        return same(named.hasPrefix("/") ? named : folder + "/" + named, data.path)
+    }
+
+    /// However it is written.
+    private static func same(_ one: String, _ other: String) -> Bool {
+        var (a, b) = (stat(), stat())
+        guard stat(one, &a) == 0, stat(other, &b) == 0 else { return one == other }
+        return a.st_dev == b.st_dev && a.st_ino == b.st_ino
     }
 
     /// A port that nobody has now.

@@ -296,7 +296,7 @@ public enum ServeService {
         settings.certificate = request.certificate
         settings.privateKey = request.privateKey
         settings.origins = Set(request.origins)
-        settings.trustedProxies = Set(request.trustedProxies)
+        settings.trustedProxies = try request.believedProxies()
         settings.isBanned = { [measures = detection.desk.measures] in measures.isBanned($0) }
         settings.inspection = try request.inspection.map { try RequestInspection.make($0) }
         return settings

@@ -43,15 +43,21 @@ public enum UpService {
         return monitoring ? lines + (try await MonitoringStack.start(data, cluster, server)) : lines
     }
 
-    public static func down(dataDirectory: String) async throws -> String {
+    /// What was done; `isClean` is false when a server of the bank still runs.
+    public static func down(dataDirectory: String) async throws -> (lines: [String], isClean: Bool) {
         let data = DataDirectory(dataDirectory)
-        guard Cluster.exists(in: data.cluster) else { return "There is no bank in \(data.path)." }
+        guard Cluster.exists(in: data.cluster) else { return (["There is no bank in \(data.path)."], true) }
         try await MonitoringStack.stop(data)
-        _ = try await ServeProcess.stop(data)
+        try await ServeProcess.stop(data)
+        let left = ServeProcess.all(data)
+        let words = left.map {
+            "A server of this bank still runs, which `up` did not start or which does not end: process \($0). "
+                + "End it with: kill \($0)"
+        }
         let cluster = try Cluster.attach(data.cluster)
-        guard cluster.isRunning else { return "The restored bank is stopped already." }
+        guard cluster.isRunning else { return (["The restored bank is stopped already."] + words, left.isEmpty) }
         try await cluster.stop()
-        return "The restored bank is stopped; its data is in \(data.cluster)."
+        return (["The restored bank is stopped; its data is in \(data.cluster)."] + words, left.isEmpty)
     }
 
     public static func removeAll(dataDirectory: String) async throws -> String {
@@ -64,7 +70,7 @@ public enum UpService {
                 hint: "Remove it by hand if that is what you want.", exitStatus: .badInput)
         }
         try await MonitoringStack.stop(data)
-        _ = try await ServeProcess.stop(data)
+        try await ServeProcess.stop(data)
         if Cluster.exists(in: data.cluster) { try await Cluster.attach(data.cluster).stop() }
         try FileManager.default.removeItem(atPath: data.path)
         return "Removed \(data.path)."

@@ -14,7 +14,8 @@ public enum UsersService {
 
     /// Makes a confirmed account and says its password, which is shown once. A client's account is tied to the client.
     public static func add(
-        email: String, role: String, client: Int64?, password: String?, dataDirectory: String
+        email: String, role: String, client: Int64?, password: String?, dataDirectory: String,
+        database named: String? = nil
     ) async throws -> [String] {
         guard roles.contains(role) else {
             throw refusal(
@@ -24,7 +25,7 @@ public enum UsersService {
             throw refusal("client_missing", "an account of a client needs the client's number", "Add --client NUMBER.")
         }
         let data = DataDirectory(dataDirectory)
-        return try await BankDatabase.with(data) { database in
+        return try await BankDatabase.with(data, database: named) { database in
             let keys = try SigningKeys(data, try ApiKeys.open(data)).load()
             try await Migrator(database).apply([try AuthMigrations.set()])
             if let client, try await !UsersStore(database: database).exists(client: client) {

@@ -71,6 +71,11 @@ import Web
             let changed = thingScenario(when: "event.id > 100", steps: webhookStep)
             #expect(try await ask(routes, .put, "/scenarios", ["document": .string(changed)]).status == 200)
             #expect(try await ask(routes, .put, "/scenarios", ["document": "name: things"]).status == 422)
+            let shown = try await ask(routes, .get, "/scenarios/things", as: Self.analyst).body
+            #expect(shown["document"] == .string(changed) && shown["origin"] == "stored")
+            #expect(shown["trigger"] == "table public.things (insert, update)")
+            #expect(try await ask(routes, .get, "/scenarios/nothing").status == 404)
+            #expect(try await ask(routes, .get, "/scenarios/things", as: Self.client).status == 403)
             try await bench.engine.prepare()
             try await bench.addThings(1...1)
             try await bench.engine.pass()

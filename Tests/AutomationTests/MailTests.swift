@@ -167,4 +167,26 @@ import Web
             #expect(!Mails.isAddress(wrong), "\(wrong)")
         }
     }
+
+    @Test("where the first file of a list can not be made the next one goes, and the mail says so")
+    func alternatives() throws {
+        let payload: JSON = ["text": "x", "attach": ["rapport.xlsx", ["rapport.pdf", "rapport.html"]]]
+        let folder = FileManager.default.temporaryDirectory.path + "/attach-\(UInt64.random(in: .min ... .max))"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        func write(_ name: String) throws { try Data(name.utf8).write(to: URL(filePath: folder + "/" + name)) }
+        try write("rapport.html")
+        // The workbook is written behind the PDF: without it nothing is sure yet.
+        #expect(throws: SendProblem.self) { try MailAttachment.read(payload, from: folder) }
+        try write("rapport.xlsx")
+        let without = try MailAttachment.read(payload, from: folder)
+        #expect(without.files.map(\.name) == ["rapport.xlsx", "rapport.html"])
+        #expect(without.notes == ["rapport.pdf n'a pas pu être fait : rapport.html est joint à sa place."])
+        try write("rapport.pdf")
+        let with = try MailAttachment.read(payload, from: folder)
+        #expect(with.files.map(\.name) == ["rapport.xlsx", "rapport.pdf"] && with.notes.isEmpty)
+        #expect(throws: SendProblem.self) {
+            try MailAttachment.read(["attach": [["../rapport.pdf", "rapport.html"]]], from: folder)
+        }
+    }
 }

@@ -115,17 +115,4 @@ import Web
         // At 40 it was below the limit; 7 is not calm; behind 500 the cool-down lasts until 711.
         #expect(fired == [111, 711])
     }
-
-    @Test("a blueprint of Make has the parts that Make's own have, for each shipped scenario")
-    func blueprints() throws {
-        for scenario in try ScenarioLibrary.read(folder: ScenarioLibrary.shippedFolder()) {
-            let json = try JSONReader.read(MakeBlueprint.blueprint(scenario).text)
-            let flow = try #require(json["flow"]?.array)
-            #expect(
-                flow.first?["module"] == "gateway:CustomWebHook" && flow.last?["module"] == "gateway:WebhookRespond")
-            #expect(flow.compactMap { $0["id"]?.integer } == (1...flow.count).map { Int64($0) })
-            #expect(flow.dropFirst().dropLast().allSatisfy { $0["module"] == "http:ActionSendData" })
-            #expect(json["metadata"]?["scenario"]?["roundtrips"] == 1)
-        }
-    }
 }

@@ -41,7 +41,7 @@ import Web
         let isBanned: @Sendable (String) -> Bool = { address in banned.withLock { $0.contains(address) } }
         try await Served.run({
             $0.isBanned = isBanned
-            $0.trustedProxies = ["127.0.0.1"]
+            $0.trustedProxies = TrustedProxies(["127.0.0.0/8"]) ?? .none
         }) { served in
             let target = "\(Self.path)?apikey=\(try served.key("anon"))&vsn=1.0.0"
             try await blocking {

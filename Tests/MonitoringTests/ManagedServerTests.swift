@@ -1,11 +1,17 @@
+import Analytics
 import Auth
+import Automation
 import Bank
+import Console
+import Continuity
+import Detection
 import Evidence
 import Foundation
 import Fraud
 import Migrations
 import Postgres
 import PostgresServer
+import Privacy
 import Realtime
 import Rest
 import TestSupport
@@ -18,7 +24,9 @@ import Vault
 /// replicate. The roles that the API acts as were made by the platform (Supabase) or by its support.
 @Suite struct ManagedServerTests {
     /// Runs `body` as the owner of an empty database with no other right.
-    static func asPlainOwner(_ body: @Sendable (Database) async throws -> Void) async throws {
+    static func asPlainOwner(
+        makesRoles: Bool = false, _ body: @Sendable (Database) async throws -> Void
+    ) async throws {
         let name = TestCluster.freshName("managed")
         for role in ["anon", "authenticated", "service_role"] {
             try await TestCluster.runAsSuperuser(
@@ -30,8 +38,9 @@ import Vault
         }
         try await TestCluster.runAsSuperuser(
             Statement(
-                unchecked: "create role \(name) login nosuperuser nocreaterole nocreatedb noreplication nobypassrls "
-                    + "password 'managed'"))
+                unchecked:
+                    "create role \(name) login nosuperuser \(makesRoles ? "createrole" : "nocreaterole") nocreatedb "
+                    + "noreplication nobypassrls password 'managed'"))
         try await TestCluster.runAsSuperuser(
             Statement(unchecked: "grant anon, authenticated, service_role to \(name)"))
         let cluster = try await TestCluster.shared()
@@ -49,8 +58,32 @@ import Vault
         [
             try BankMigrations.set(), try VaultMigrations.set(), try EvidenceMigrations.set(), try AuthMigrations.set(),
             try RestMigrations.set(), try RealtimeMigrations.set(), try FraudMigrations.set(),
-            try MonitoringMigrations.set(),
+            try MonitoringMigrations.set(), try AutomationMigrations.set(), try ConsoleMigrations.set(),
+            try DetectionMigrations.set(), try ContinuityMigrations.set(),
         ]
+    }
+
+    /// What needs a role that the owner makes (`bi_reader`), and the labels of all the others.
+    private static func withRoles() throws -> [MigrationSet] {
+        try all() + [try AnalyticsMigrations.set(), try PrivacyMigrations.set()]
+    }
+
+    @Test("where the owner may make roles, as on Supabase, every migration of the program runs, and figures are there")
+    func everything() async throws {
+        try await Self.asPlainOwner(makesRoles: true) { database in
+            let report = try await Migrator(database).apply(try Self.withRoles())
+            #expect(Set(report.applied.map(\.owner)).count == (try Self.withRoles()).count)
+            #expect(try await Migrator(database).apply(try Self.withRoles()).applied.isEmpty)
+            // Each capability that has figures shows them to the owner.
+            let views = try await database.all(
+                "select schemaname::text from pg_views where viewname = 'indicators' order by 1", as: String.self)
+            #expect(
+                Set(views).isSuperset(of: ["automation", "continuity", "fraud", "monitoring", "privacy"]), "\(views)")
+            let reader = IndicatorReader(database: database) { 0 }
+            await reader.read()
+            let broken = reader.readings.filter { $0.name == "digitalbank_indicators_up" && $0.value != 1 }
+            #expect(broken.isEmpty, "\(broken)")
+        }
     }
 
     @Test("all migrations run as an owner without any other right, and money moves")

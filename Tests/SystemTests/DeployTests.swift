@@ -35,6 +35,10 @@ import Testing
             (["severity=page", "area=slo", "alertname=ApiErrorBudgetBurningFast"], "automation-page"),
             (["severity=ticket", "area=host", "alertname=HostDiskFilling"], "automation"),
             (["severity=none", "area=watch", "alertname=Watchdog"], "deadman"),
+            // What the bank can not tell itself goes past it, too.
+            (["severity=page", "area=api", "alertname=BankDown"], "fallback,automation-page"),
+            (["severity=page", "area=postgresql", "alertname=PostgresDown"], "fallback,automation-page"),
+            (["severity=page", "area=watch", "alertname=AlertsNotDelivered"], "fallback,automation-page"),
         ])
     func routes(labels: [String], receiver: String) async throws {
         let file = "deploy/alertmanager/alertmanager.yml"
@@ -83,6 +87,7 @@ import Testing
             "shellcheck", "--severity=warning", "scripts/root-check", "scripts/deploy-lint", "scripts/stage",
             "scripts/package", "scripts/citus-check", "scripts/deb-check",
             "scripts/install-packages", "deploy/docker/init.sh", "deploy/docker/patroni.sh", "deploy/docker/secrets",
+            "deploy/docker/backup.sh", "deploy/render/start",
             "deploy/debian/postinst", "deploy/debian/prerm", "deploy/debian/postrm")
         #expect(run.status == 0, "\(run.outputText)")
     }

@@ -71,6 +71,7 @@ import Testing
         #expect(keys.contains("api.json") && keys.contains("index.key"))
         // Without a token nobody is served; Realtime, which may not replicate here, does not keep the rest from it.
         #expect(try await ask(port, "GET", "/rest/v1/comptes").status == 401)
+        try await journey(port, address, data, environment)
         // The first figures are read a moment after the server is ready.
         var metrics = ""
         for _ in 0..<600 where !metrics.contains("digitalbank_indicators_up{schema=\"monitoring\"} 1") {
@@ -79,5 +80,54 @@ import Testing
         }
         #expect(metrics.contains("digitalbank_indicators_up{schema=\"monitoring\"} 1"))
         #expect(metrics.contains("digitalbank_realtime_reading 0"))
+    }
+
+    /// What an operator does first there, by command and by address; the environment names the database.
+    private static func journey(
+        _ port: Int, _ address: String, _ data: String, _ environment: [String: String]
+    ) async throws {
+        let named = environment.merging(["DIGITALBANK_DATABASE": address]) { $1 }
+        let made = try await Program.run(
+            "users", "add", "--email", "ana@banque.example", "--role", "admin", "--data-dir", data,
+            environment: named)
+        try #require(made.status == 0, "\(made.error)")
+        let password = try #require(
+            made.output.split(separator: "\n").first { $0.hasPrefix("password") }?.split(separator: " ").last)
+        let destination =
+            #"{"name": "equipe", "kind": "webhook", "settings": {"url": "https://equipe.example/"}}"#
+        let kept = try await Program.run(
+            "automation", "destinations", "--keep", destination, "--database", address, "--data-dir", data,
+            environment: environment)
+        #expect(kept.status == 0 && kept.output.contains("kept"), "\(kept.error)")
+        let hook = try await Program.run(
+            "automation", "hook-secret", "alertmanager", "--secret", "0123456789abcdef", "--data-dir", data,
+            environment: named)
+        #expect(hook.status == 0, "\(hook.error)")
+        let sealed = try await Program.run("evidence", "seal", "--data-dir", data, environment: named)
+        #expect(sealed.status == 0 && sealed.output.contains("entries sealed"), "\(sealed.error)")
+
+        let keys = try await Program.run("keys", "api", "--data-dir", data).output
+        let anon = try #require(
+            keys.split(separator: "\n").first { $0.contains("ANON_KEY=") }?.split(separator: "=").last)
+        func call(_ method: String, _ path: String, _ token: Substring, _ body: String = "") async throws -> (
+            Int, String
+        ) {
+            let answer = try await ask(
+                port, method, path,
+                ["apikey": "\(anon)", "Authorization": "Bearer \(token)", "Content-Type": "application/json"],
+                body: body)
+            return (answer.status, answer.body)
+        }
+        let (status, session) = try await call(
+            "POST", "/auth/v1/token?grant_type=password", anon,
+            #"{"email": "ana@banque.example", "password": "\#(password)"}"#)
+        try #require(status == 200, "\(session)")
+        let token = try #require(session.firstMatch(of: /"access_token":"([^"]+)"/)?.1)
+        #expect(try await call("GET", "/rest/v1/comptes?select=id", token).0 == 200)
+        let scenarios = try await call("GET", "/automation/v1/scenarios", token)
+        #expect(scenarios.0 == 200 && scenarios.1.contains("daily-report"))
+        #expect(try await call("GET", "/automation/v1/destinations", token).1.contains("equipe.example"))
+        let shown = try await call("GET", "/automation/v1/scenarios/slo-burning", token)
+        #expect(shown.0 == 200 && shown.1.contains("alertmanager") && shown.1.contains("shipped"))
     }
 }

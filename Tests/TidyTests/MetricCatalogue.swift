@@ -17,6 +17,8 @@ enum MetricCatalogue {
     private static let quoted = Pattern(#"'(digitalbank_[a-z0-9_]+)'"#)
     private static let sentence = Pattern(#"'([^'\n]*(?:''[^'\n]*)* [^'\n]*(?:''[^'\n]*)*\.)'"#)
 
+    private static let branches = Pattern(#"(when '[^']*' then|else)$"#)
+
     static func entries(in files: [TextFile]) -> [Entry] {
         var seen: Set<String> = []
         return files.filter { $0.path.hasPrefix("Sources/") }.flatMap(entries)
@@ -47,11 +49,25 @@ enum MetricCatalogue {
 
     private static func sql(_ file: TextFile) -> [Entry] {
         let helps = sentence.captures(in: file.text)
-        return quoted.captures(in: file.text).map { name, offset in
-            let help = helps.first { $0.offset > offset }?.group.replacing("''", with: "'") ?? ""
+        let bytes = Array(file.text.utf8)
+        /// What stands on the line before the offset: `when 'psi' then`.
+        func lead(_ offset: Int) -> String {
+            let start = bytes[..<offset].lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+            return String(decoding: bytes[start..<offset], as: UTF8.self).trimmingCharacters(in: .whitespaces)
+        }
+        return quoted.captures(in: file.text).compactMap { name, offset in
+            let before = lead(offset)
+            // A name that something is compared with is no figure's.
+            guard !before.hasSuffix("=") else { return nil }
+            // A case of names is followed by a case of helps with the same branches.
+            let branch = branches.captures(in: before).last?.group
+            let help =
+                helps.first {
+                    $0.offset > offset && (branch == nil || lead($0.offset).hasSuffix(branch ?? ""))
+                } ?? helps.first { $0.offset > offset }
             return Entry(
                 name: name.hasSuffix("_") ? name + "*" : name, kind: name.hasSuffix("_total") ? "counter" : "gauge",
-                place: file.target ?? "", help: help)
+                place: file.target ?? "", help: help?.group.replacing("''", with: "'") ?? "")
         }
     }
 

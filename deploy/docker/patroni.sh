@@ -26,7 +26,13 @@ bootstrap:
     postgresql:
       use_pg_rewind: true
       use_slots: true
-      parameters: {wal_level: logical, max_slot_wal_keep_size: 8GB, password_encryption: scram-sha-256}
+      parameters:
+        wal_level: logical
+        max_slot_wal_keep_size: 8GB
+        password_encryption: scram-sha-256
+        archive_mode: 'on'
+        archive_command: pgbackrest --stanza=bank archive-push %p
+        archive_timeout: 60
   initdb: [{encoding: UTF8}, {locale: C.UTF-8}, data-checksums]
   post_bootstrap: /tmp/post-bootstrap
 postgresql:
@@ -35,6 +41,7 @@ postgresql:
   data_dir: /var/lib/postgresql/data/cluster
   bin_dir: /usr/lib/postgresql/15/bin
   pgpass: /tmp/pgpass
+  recovery_conf: {restore_command: 'pgbackrest --stanza=bank archive-get %f %p'}
   pg_hba: ['local all all peer', 'host all all 0.0.0.0/0 scram-sha-256', 'host replication replicator 0.0.0.0/0 scram-sha-256']
   authentication:
     superuser: {username: postgres, password: '$superuser'}
@@ -52,4 +59,7 @@ create extension if not exists pgcrypto;
 SQL
 SCRIPT
 chmod 700 /tmp/post-bootstrap
+# Backups are made where the leader is; the repository is the same for all.
+export PGHOST=/var/run/postgresql PGUSER=postgres
+(while true; do /usr/local/bin/digitalbank-backup || true; sleep 60; done) &
 exec patroni /tmp/patroni.yml

@@ -21,15 +21,25 @@ public struct AutomationDesk: Sendable {
 
     public func scenarios() async throws -> JSON {
         try await library.reload(database)
-        return .array(
-            library.all.map { scenario in
-                [
-                    "name": .string(scenario.name), "title_fr": .string(scenario.french),
-                    "title_en": .string(scenario.english), "version": .string(scenario.version),
-                    "trigger": .string(scenario.triggerText), "enabled": .bool(library.isEnabled(scenario.name)),
-                    "destinations": .array(scenario.destinations.map { .string($0) }),
-                ]
-            })
+        return .array(library.all.map(summary))
+    }
+
+    /// One scenario with the document in force, and where that comes from: `shipped`, `folder` or `stored`.
+    public func scenario(_ name: String) async throws -> JSON {
+        try await library.reload(database)
+        let scenario = try library.scenario(name)
+        guard let document = library.document(name) else { throw AutomationError.scenarioUnknown(name) }
+        return summary(scenario).with("document", .string(document.text))
+            .with("origin", .string(document.origin.rawValue))
+    }
+
+    private func summary(_ scenario: Scenario) -> JSON {
+        [
+            "name": .string(scenario.name), "title_fr": .string(scenario.french),
+            "title_en": .string(scenario.english), "version": .string(scenario.version),
+            "trigger": .string(scenario.triggerText), "enabled": .bool(library.isEnabled(scenario.name)),
+            "destinations": .array(scenario.destinations.map { .string($0) }),
+        ]
     }
 
     /// Takes a scenario's document in place of what was.
@@ -201,7 +211,13 @@ public struct AutomationDesk: Sendable {
     public func problems() async throws -> [String] {
         try await library.reload(database)
         let missing = try await history.waitingWithout()
+        let sets = try await GenerationStore(database: database).alive()
         return library.problems + missing.map { "deliveries wait for the destination \($0), which is not there" }
+            + (sets > 1
+                ? [
+                    "servers with \(sets) different sets of scenarios are alive: the newest plans, the others only deliver"
+                ]
+                : [])
     }
 
     private func note(_ kind: String, _ subject: String, _ fields: [String: String], _ author: String) async throws {

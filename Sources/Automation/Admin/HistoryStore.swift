@@ -110,14 +110,21 @@ struct HistoryStore: Sendable {
 
     // MARK: age
 
-    /// Removes what is older than the history is kept, some rows at a time; returns how many runs went.
+    /// Removes what is older than the history is kept, at most so many rows of a kind; returns the most that went of one:
+    /// with less than `most` nothing is left.
     func prune(days: Int, most: Int) async throws -> Int {
-        try await database.execute("delete from automation.receipts where until < clock_timestamp()")
-        try await database.execute(
+        let receipts = try await database.execute(
             """
-            delete from automation.firings where due_at < clock_timestamp() - make_interval(days => \(days)::integer)
+            delete from automation.receipts where ctid = any (array(
+                select r.ctid from automation.receipts r where r.until < clock_timestamp() limit \(most)))
             """)
-        return try await database.execute(
+        let firings = try await database.execute(
+            """
+            delete from automation.firings where ctid = any (array(
+                select f.ctid from automation.firings f
+                where f.due_at < clock_timestamp() - make_interval(days => \(days)::integer) limit \(most)))
+            """)
+        let runs = try await database.execute(
             """
             delete from automation.runs where id in (
                 select r.id from automation.runs r
@@ -126,5 +133,6 @@ struct HistoryStore: Sendable {
                         where d.run_id = r.id and d.status = 'pending')
                 order by r.id limit \(most))
             """)
+        return max(receipts, firings, runs)
     }
 }

@@ -43,16 +43,18 @@ struct Channels: Sendable {
         do {
             switch target.kind {
             case "email":
+                let (files, notes) = try MailAttachment.read(payload, from: attachmentsFolder)
                 let mail = try Mails.mail(
-                    payload, key: delivery.key, to: target,
-                    attachments: MailAttachment.read(payload, from: attachmentsFolder))
+                    Self.noting(notes, in: payload), key: delivery.key, to: target, attachments: files)
                 return try await smtp.send(mail, through: target)
             case "webhook", "make", "slack", "teams", "sms":
                 let call = try OutgoingCall.make(
                     payload, key: delivery.key, scenario: delivery.scenario, to: target,
                     now: Int64(Date().timeIntervalSince1970))
                 let answer = try await http.post(call)
-                return Outcome.of(status: answer.status, retryAfter: answer.retryAfter, body: answer.text)
+                return Outcome.of(
+                    status: answer.status, retryAfter: answer.retryAfter, body: answer.text,
+                    now: Int64(Date().timeIntervalSince1970))
             default: return .failed("there is no channel \(target.kind)", isFinal: true)
             }
         } catch let error as AutomationError {
@@ -62,6 +64,13 @@ struct Channels: Sendable {
         } catch {
             return .failed("the connection broke: \(String(describing: type(of: error)))")
         }
+    }
+
+    /// False for a function that this server does not have.
+    func knows(_ payload: JSON) -> Bool {
+        let action = payload["action"]?.string.flatMap(Action.init)
+        guard action == .call || action == .runReport else { return true }
+        return functions[payload["name"]?.plain ?? ""] != nil
     }
 
     /// Does what the bank does itself and settles it in the same transaction; nil when that has happened.
@@ -74,9 +83,13 @@ struct Channels: Sendable {
             if action == .call || action == .runReport {
                 let name = payload["name"]?.plain ?? ""
                 guard let function = functions[name] else {
-                    return .failed("there is no function \(name)", isFinal: true)
+                    return .failed("no server has a function \(name)", isFinal: true)
                 }
-                return .sent(detail: Masking.mask(try await function(payload, delivery.key)))
+                return .sent(
+                    detail: Masking.mask(
+                        try await Self.bounded(courier.settings.functionTimeMax) {
+                            try await function(payload, delivery.key)
+                        }))
             }
             try await database.transaction { tx in
                 let words = try await ActionStore(database: tx).perform(action, payload, key: delivery.key)
@@ -90,8 +103,36 @@ struct Channels: Sendable {
             return nil
         } catch let error as AutomationError {
             return .failed(error.message, isFinal: true)
+        } catch let error as SendProblem {
+            return .failed(error.words, isFinal: error.isFinal)
         } catch {
             return .failed((error as? any Fault)?.message ?? "\(type(of: error))")
+        }
+    }
+}
+
+extension Channels {
+    /// What has to be said beside the text, below it.
+    private static func noting(_ notes: [String], in payload: JSON) -> JSON {
+        guard !notes.isEmpty else { return payload }
+        return payload.with("text", .string(([payload["text"]?.plain ?? ""] + notes).joined(separator: "\n\n")))
+    }
+
+    /// Cancels work that takes too long, and waits until it has ended: it never runs beside its next attempt.
+    static func bounded(
+        _ timeMax: Duration, _ work: @Sendable @escaping () async throws -> String
+    ) async throws -> String {
+        try await withThrowingTaskGroup(of: String?.self) { group in
+            group.addTask { try await work() }
+            group.addTask {
+                try await Task.sleep(for: timeMax)
+                return nil
+            }
+            defer { group.cancelAll() }
+            guard let words = try await group.next() ?? nil else {
+                throw SendProblem(words: "it took over \(timeMax.components.seconds) seconds")
+            }
+            return words
         }
     }
 }

@@ -10,31 +10,40 @@ struct MailAttachment: Sendable, Hashable {
     static let countMax = 5
 
     /// Reads the files that a payload names in `attach`. A file that is not there yet is asked for again later: another
-    /// step may be making it.
-    static func read(_ payload: JSON, from folder: String?) throws -> [MailAttachment] {
-        let names = payload["attach"]?.array?.map(\.plain) ?? payload["attach"].map { [$0.plain] } ?? []
-        guard !names.isEmpty else { return [] }
+    /// step may be making it. Of a list of names the first that is there goes; `notes` says when it is not the first.
+    static func read(_ payload: JSON, from folder: String?) throws -> (files: [MailAttachment], notes: [String]) {
+        let wanted = payload["attach"]?.array ?? payload["attach"].map { [$0] } ?? []
+        guard !wanted.isEmpty else { return ([], []) }
         guard let folder else { throw SendProblem(words: "this server keeps no reports to attach", isFinal: true) }
-        guard names.count <= countMax else { throw SendProblem(words: "over \(countMax) attachments", isFinal: true) }
+        guard wanted.count <= countMax else { throw SendProblem(words: "over \(countMax) attachments", isFinal: true) }
         var total = 0
-        return try names.map { name in
-            guard isName(name) else {
+        var notes: [String] = []
+        let files = try wanted.map { entry in
+            let names = entry.array?.map(\.plain) ?? [entry.plain]
+            guard !names.isEmpty, names.count <= countMax, names.allSatisfy(isName) else {
                 throw SendProblem(words: "an attachment is named by a plain name", isFinal: true)
             }
-            let path = folder + "/" + name
-            var state = stat()
-            guard lstat(path, &state) == 0, state.st_mode & S_IFMT == S_IFREG else {
-                throw SendProblem(words: "\(name) is not there")
-            }
-            total += Int(state.st_size)
+            guard
+                let (name, size) = names.lazy.compactMap({ name in size(of: name, in: folder).map { (name, $0) } })
+                    .first
+            else { throw SendProblem(words: "\(names.joined(separator: " or ")) is not there") }
+            total += size
             guard total <= totalBytesMax else {
                 throw SendProblem(words: "the attachments are over \(totalBytesMax >> 20) MB", isFinal: true)
             }
-            guard let data = FileManager.default.contents(atPath: path) else {
+            guard let data = FileManager.default.contents(atPath: folder + "/" + name) else {
                 throw SendProblem(words: "\(name) can not be read")
             }
+            if name != names[0] { notes.append("\(names[0]) n'a pas pu être fait : \(name) est joint à sa place.") }
             return MailAttachment(name: name, bytes: Array(data))
         }
+        return (files, notes)
+    }
+
+    private static func size(of name: String, in folder: String) -> Int? {
+        var state = stat()
+        guard lstat(folder + "/" + name, &state) == 0, state.st_mode & S_IFMT == S_IFREG else { return nil }
+        return Int(state.st_size)
     }
 
     /// No way out of the folder, nothing that a header would have to quote.

@@ -66,16 +66,10 @@ struct Destination: Sendable, RowDecodable {
 struct DeliveryStore: Sendable {
     let database: any SQLExecutor
 
-    /// Destinations with a lane that is due and free.
-    func dueDestinations() async throws -> [String] {
+    /// Destinations with a lane that is due, free, and for a server with these functions.
+    func dueDestinations(_ functions: [String]) async throws -> [String] {
         try await database.all(
-            """
-            select d.name from automation.destinations d
-            where d.enabled and (d.open_until is null or d.open_until <= clock_timestamp()) and exists (
-                select from automation.lanes l where l.destination = d.name and l.next_at <= clock_timestamp()
-                    and (l.leased_until is null or l.leased_until < clock_timestamp()))
-            order by d.name
-            """, as: String.self)
+            "select automation.due_destinations(\(SQLArray(functions))::text[])", as: String.self)
     }
 
     func destination(_ name: String) async throws -> Destination? {
@@ -85,15 +79,24 @@ struct DeliveryStore: Sendable {
     }
 
     func claim(
-        _ destination: String, owner: String, lanes: Int, most: Int, leaseSeconds: Int, trips: Int
+        _ destination: String, owner: String, lanes: Int, most: Int, leaseSeconds: Int, trips: Int,
+        functions: [String]
     ) async throws -> [ClaimedDelivery] {
         try await database.all(
             """
             select id, lane, key, scenario, step, payload::text, attempts,
                 extract(epoch from expires_at - clock_timestamp())::double precision
             from automation.claim(\(destination), \(owner), \(lanes)::integer, \(most)::integer,
-                make_interval(secs => \(leaseSeconds)), \(trips)::integer)
+                make_interval(secs => \(leaseSeconds)), \(trips)::integer, \(SQLArray(functions))::text[])
             """, as: ClaimedDelivery.self)
+    }
+
+    /// Holds lanes for another lease; false when some are another server's by now.
+    func renew(_ lanes: [String], owner: String, leaseSeconds: Int) async throws -> Bool {
+        try await database.one(
+            """
+            select automation.renew(\(owner), \(SQLArray(lanes))::text[], make_interval(secs => \(leaseSeconds)))
+            """, as: Int.self) == lanes.count
     }
 
     @discardableResult

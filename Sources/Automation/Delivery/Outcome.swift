@@ -21,7 +21,7 @@ struct Outcome: Sendable, Hashable {
     static let detailMax = 300
 
     /// How an HTTP answer counts, by Standard Webhooks: 2xx is success, a redirect is none, 410 ends the subscription.
-    static func of(status: Int, retryAfter: String?, body: String) -> Outcome {
+    static func of(status: Int, retryAfter: String?, body: String, now: Int64 = 0) -> Outcome {
         if (200...299).contains(status) { return .sent(code: status) }
         var outcome = Outcome.failed(
             "answered \(status)" + (body.isEmpty ? "" : ": " + Masking.mask(String(body.prefix(120)))), code: status)
@@ -29,7 +29,25 @@ struct Outcome: Sendable, Hashable {
             outcome.isFinal = true
             outcome.disables = "answered 410: gone"
         }
-        if let seconds = retryAfter.flatMap({ Double($0) }), seconds >= 0 { outcome.retryAfter = seconds }
+        outcome.retryAfter = retryAfter.flatMap { Self.seconds($0, now: now) }
         return outcome
+    }
+
+    /// `Retry-After` in both of its forms (RFC 9110, 10.2.3): seconds, or the date of an HTTP header.
+    static func seconds(_ text: String, now: Int64) -> Double? {
+        if let seconds = Double(text) { return seconds.isFinite && seconds >= 0 ? seconds : nil }
+        // Sun, 06 Nov 1994 08:49:37 GMT; the two forms that are out of use are not read.
+        let parts = text.split(separator: " ")
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        guard parts.count == 6, parts[0].hasSuffix(","), parts[5] == "GMT",
+            let day = Int(parts[1]), (1...31).contains(day), let month = months.firstIndex(of: String(parts[2])),
+            let year = Int(parts[3]), (1970...9999).contains(year)
+        else { return nil }
+        let clock = parts[4].split(separator: ":", omittingEmptySubsequences: false).map { Int($0) ?? -1 }
+        guard clock.count == 3, (0...23).contains(clock[0]), (0...59).contains(clock[1]), (0...60).contains(clock[2])
+        else { return nil }
+        let days = LocalTime.days(year: year, month: month + 1, day: day)
+        let moment = days * 86_400 + Int64(clock[0] * 3600 + clock[1] * 60 + clock[2])
+        return Double(max(0, moment - now))
     }
 }

@@ -27,9 +27,12 @@ struct ChangeFeed: Sendable {
 
     /// Makes publication and slot fit the scenarios; without one that follows changes there are none, and the server keeps no
     /// log for us. Returns the slot, nil when there is nothing to read.
-    func prepare(_ scenarios: [Scenario]) async throws -> String? {
+    ///
+    /// - Parameter kept: sources that servers with newer scenarios name: what they follow goes on being kept.
+    func prepare(_ scenarios: [Scenario], leaving kept: [String] = []) async throws -> String? {
         let store = FeedStore(database: database)
-        let tables = Self.wanted(scenarios).keys.sorted()
+        let others = kept.filter { $0.hasPrefix("changes:") }.map { String($0.dropFirst(8)) }
+        let tables = Set(Self.wanted(scenarios).keys).union(others).sorted()
         let slot = try await store.slotName()
         let isThere = try await store.hasSlot(slot)
         if tables.isEmpty {

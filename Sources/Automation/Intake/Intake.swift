@@ -8,12 +8,12 @@ struct Intake: Sendable {
     let database: Database
     let settings: AutomationSettings
 
-    /// Returns how many events were taken.
-    func pass(_ scenarios: [Scenario]) async throws -> Int {
+    /// Returns how many events were taken. Those of `left` stay for another server.
+    func pass(_ scenarios: [Scenario], leaving left: [String] = []) async throws -> Int {
         try await database.transaction { tx in
             let store = IntakeStore(database: tx)
             guard try await store.isAlone() else { return 0 }
-            let events = try await store.next(settings.eventsPerPass)
+            let events = try await store.next(settings.eventsPerPass, except: left)
             var runs: [PlannedRun] = []
             let bySource = Dictionary(grouping: scenarios) { $0.trigger.source($0.name) }
             for event in events {

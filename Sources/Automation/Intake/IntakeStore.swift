@@ -37,12 +37,13 @@ struct IntakeStore: Sendable {
             "select pg_try_advisory_xact_lock(hashtextextended('automation.intake', 0))", as: Bool.self)
     }
 
-    func next(_ most: Int) async throws -> [OutboxEvent] {
+    /// The oldest events, but for those of these sources.
+    func next(_ most: Int, except sources: [String] = []) async throws -> [OutboxEvent] {
         try await database.all(
             """
             select id, source, operation, payload::text,
                 to_char(written_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-            from automation.outbox order by id limit \(most)
+            from automation.outbox where not source = any (\(SQLArray(sources))::text[]) order by id limit \(most)
             """, as: OutboxEvent.self)
     }
 

@@ -78,4 +78,25 @@ struct ThresholdStore: Sendable {
             set phase = excluded.phase, since = excluded.since, fired_at = excluded.fired_at, value = excluded.value
             """)
     }
+
+    /// Series that have gone are calm; when they fired last stays known for their cool-down.
+    func calm(_ scenario: String, except series: [String], since now: Instant) async throws {
+        try await database.execute(
+            """
+            update automation.thresholds
+            set phase = 'calm', since = to_timestamp(0) + \(now.microseconds) * interval '1 microsecond'
+            where scenario = \(scenario) and phase <> 'calm' and not series = any (\(SQLArray(series))::text[])
+            """)
+    }
+
+    /// Forgets series that have been calm for as long as the history is kept, and scenarios that are there no more.
+    func prune(days: Int, known scenarios: [String]) async throws {
+        try await database.execute(
+            """
+            delete from automation.thresholds
+            where since < clock_timestamp() - make_interval(days => \(days)::integer)
+                and (fired_at is null or fired_at < clock_timestamp() - make_interval(days => \(days)::integer))
+                and (phase = 'calm' or not scenario = any (\(SQLArray(scenarios))::text[]))
+            """)
+    }
 }

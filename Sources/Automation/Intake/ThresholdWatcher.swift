@@ -32,8 +32,14 @@ final class ThresholdWatcher: Sendable {
             let figures = try await store.figures(Array(names))
             var fired = 0
             for (scenario, metric) in due {
+                var seen: [String] = []
                 for figure in figures where figure.name == metric.name && metric.matches(figure.labels) {
                     fired += try await step(scenario, metric, figure, now, store) ? 1 : 0
+                    seen.append(figure.series)
+                }
+                // What is there no more is beyond no limit: if it comes back beyond it, that is told again.
+                if seen.count < ThresholdStore.figuresMax {
+                    try await store.calm(scenario.name, except: seen, since: now)
                 }
             }
             return fired

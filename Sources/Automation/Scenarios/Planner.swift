@@ -63,7 +63,8 @@ struct Planner {
     private static func run(_ scenario: Scenario, _ dedupe: String, _ at: Instant) -> JSON {
         [
             "scenario": .string(scenario.name), "title": .string(scenario.french), "id": .string(dedupe),
-            "at": .string(at.iso),
+            "at": .string(at.iso), "hour": .string(String(at.iso.prefix(13))),
+            "day": .string(String(at.iso.prefix(10))),
         ]
     }
 
@@ -94,8 +95,8 @@ struct Planner {
         guard plan.deliveries.count < Self.deliveriesMax else {
             return plan.notes.append("\(prefix)\(act.name): beyond \(Self.deliveriesMax) deliveries")
         }
-        let path = prefix + act.name
-        let digest = SHA256.hash(Array("\(scenario.name)\n\(dedupe)\n\(path)".utf8)).hex
+        let told = act.once.map { "once\n\($0.text(from: root))\n\(act.name)" } ?? "\(dedupe)\n\(prefix)\(act.name)"
+        let digest = SHA256.hash(Array("\(scenario.name)\n\(told)".utf8)).hex
         let deliveryKey = "msg_" + digest.prefix(40)
         var members = act.body.map { JSON.Member($0.name, $0.value.fill(from: root)) }
         members.append(JSON.Member("action", .string(act.action.rawValue)))

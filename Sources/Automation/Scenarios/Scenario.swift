@@ -153,6 +153,8 @@ struct Act: Sendable {
     let when: Condition
     let body: [(name: String, value: Body)]
     let order: Order
+    /// What is told once, however many events tell of it: the delivery's key comes of this text, not of the event.
+    let once: Template?
     let patienceSeconds: Int
     let onError: [Step]
 

@@ -22,7 +22,7 @@ enum ScenarioCheck {
             fields["old"] = .object
             fields["operation"] = .text
             return fields
-        case .schedule: return ["due_at": .time, "day": .text, "missed": .integer]
+        case .schedule: return ["due_at": .time, "day": .text, "day_before": .text, "missed": .integer]
         case .hook(let hook):
             return hook.fields.map { names in Dictionary(names.map { ($0, FieldKind.text) }) { first, _ in first } }
         case .metric:
@@ -42,6 +42,7 @@ enum ScenarioCheck {
                 let holes = act.body.flatMap(\.value.holes) + act.when.paths.map { ($0, []) }
                 try check(holes, known, roots, gathered: gathered)
                 if case .by(let template) = act.order { try check(template.holes, known, roots, gathered: gathered) }
+                try check(act.once?.holes ?? [], known, roots, gathered: gathered)
                 try check(act.onError, known, roots.union(["error"]), gathered: gathered)
             case .route(let branches):
                 for branch in branches {

@@ -85,7 +85,7 @@ struct ScenarioReader {
     }
 
     private func act(_ json: JSON, depth: Int) throws(TextProblem) -> Act {
-        try only(json, ["name", "do", "to", "when", "with", "order", "patience", "on_error"], "a step")
+        try only(json, ["name", "do", "to", "when", "with", "order", "once", "patience", "on_error"], "a step")
         guard let name = json["name"]?.string, name.wholeMatch(of: /[a-z0-9][a-z0-9-]*/) != nil else {
             throw TextProblem(words: "a step needs a name of lower case letters, digits and hyphens")
         }
@@ -105,7 +105,9 @@ struct ScenarioReader {
         let patience = try json["patience"].map { json throws(TextProblem) in try Self.seconds(json, "patience") }
         return Act(
             name: name, action: action, destination: destination, when: try condition(json["when"]), body: body,
-            order: try order(json["order"]), patienceSeconds: min(patience ?? 259_200, 2_592_000),
+            order: try order(json["order"]),
+            once: try json["once"].map { json throws(TextProblem) in try template(json) },
+            patienceSeconds: min(patience ?? 259_200, 2_592_000),
             onError: json["on_error"] == nil ? [] : try steps(json["on_error"], depth: depth + 1))
     }
 

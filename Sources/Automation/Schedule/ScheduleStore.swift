@@ -42,11 +42,12 @@ struct ScheduleStore: Sendable {
     }
 
     /// One schedule that is due and that no other server is at, held until the transaction ends.
-    func takeDue(at now: Instant) async throws -> DueSchedule? {
+    func takeDue(at now: Instant, of scenarios: [String]) async throws -> DueSchedule? {
         try await database.first(
             """
             select scenario, (extract(epoch from next_at) * 1000000)::bigint from automation.schedules
             where next_at <= to_timestamp(0) + \(now.microseconds) * interval '1 microsecond'
+                and scenario = any (\(SQLArray(scenarios))::text[])
             order by next_at limit 1 for update skip locked
             """, as: DueSchedule.self)
     }
@@ -60,15 +61,31 @@ struct ScheduleStore: Sendable {
             """)
     }
 
-    /// Notes what became of due moments; false for one that was noted before.
-    func note(_ scenario: String, _ moments: [(due: Instant, outcome: String)]) async throws -> Int {
-        try await database.execute(
+    /// Notes what became of due moments; returns those (microseconds) that were not noted before.
+    func note(_ scenario: String, _ moments: [(due: Instant, outcome: String)]) async throws -> Set<Int64> {
+        Set(
+            try await database.all(
+                """
+                insert into automation.firings (scenario, due_at, outcome)
+                select \(scenario), to_timestamp(0) + u.due * interval '1 microsecond', u.outcome
+                from unnest(\(SQLArray(moments.map(\.due.microseconds)))::bigint[],
+                    \(SQLArray(moments.map(\.outcome)))::text[]) u (due, outcome)
+                on conflict (scenario, due_at) do nothing
+                returning (extract(epoch from due_at) * 1000000)::bigint
+                """, as: Int64.self))
+    }
+
+    /// How many due moments before this one its run stands for.
+    func merged(_ scenario: String, before moment: Instant) async throws -> Int {
+        try await database.one(
             """
-            insert into automation.firings (scenario, due_at, outcome)
-            select \(scenario), to_timestamp(0) + u.due * interval '1 microsecond', u.outcome
-            from unnest(\(SQLArray(moments.map(\.due.microseconds)))::bigint[],
-                \(SQLArray(moments.map(\.outcome)))::text[]) u (due, outcome)
-            on conflict (scenario, due_at) do nothing
-            """)
+            select count(*) from automation.firings f
+            where f.scenario = \(scenario) and f.outcome = 'merged'
+                and f.due_at < to_timestamp(0) + \(moment.microseconds) * interval '1 microsecond'
+                and f.due_at > coalesce((select max(r.due_at) from automation.firings r
+                    where r.scenario = \(scenario) and r.outcome = 'ran'
+                        and r.due_at < to_timestamp(0) + \(moment.microseconds) * interval '1 microsecond'),
+                    '-infinity')
+            """, as: Int.self)
     }
 }

@@ -16,7 +16,8 @@ struct Scheduler: Sendable {
     /// The database's own, in service.
     let clock: @Sendable () async throws -> Instant
 
-    func keep(_ scenarios: [Scenario]) async throws {
+    /// Makes the schedules of these scenarios known, and forgets the others but for those of `left`.
+    func keep(_ scenarios: [Scenario], andLeave left: [String] = [], forgets: Bool = true) async throws {
         let store = ScheduleStore(database: database)
         let now = try await clock()
         for scenario in scenarios {
@@ -28,7 +29,7 @@ struct Scheduler: Sendable {
         let names = scenarios.compactMap { scenario in
             if case .schedule = scenario.trigger { scenario.name } else { nil }
         }
-        try await store.forget(except: names)
+        if forgets { try await store.forget(except: names + left) }
     }
 
     /// Fires everything that is due. Returns how many runs that made.
@@ -41,15 +42,18 @@ struct Scheduler: Sendable {
     /// Nil when nothing is due.
     private func fireOne(_ scenarios: [Scenario]) async throws -> Int? {
         let now = try await clock()
+        let schedules = Dictionary(
+            scenarios.compactMap { scenario -> (String, (Scenario, Schedule, CatchUp))? in
+                guard case .schedule(let schedule, let catchUp) = scenario.trigger else { return nil }
+                return (scenario.name, (scenario, schedule, catchUp))
+            }
+        ) { first, _ in first }
         return try await database.transaction { tx in
             let store = ScheduleStore(database: tx)
-            guard let due = try await store.takeDue(at: now) else { return nil }
-            guard let scenario = scenarios.first(where: { $0.name == due.scenario }),
-                case .schedule(let schedule, let catchUp) = scenario.trigger
-            else {
-                // Of a scenario that this server does not have: another one does, or the next `keep` forgets it.
-                return nil
-            }
+            // Those of scenarios that this server does not have are for one that has them.
+            guard let due = try await store.takeDue(at: now, of: Array(schedules.keys)),
+                let (scenario, schedule, catchUp) = schedules[due.scenario]
+            else { return nil }
             let first = Instant(microseconds: due.due)
             var moments = [first]
             var next = schedule.next(after: first)
@@ -57,35 +61,40 @@ struct Scheduler: Sendable {
                 moments.append(moment)
                 next = schedule.next(after: moment)
             }
-            let outcomes = self.outcomes(moments, catchUp, now)
-            let isNew = try await store.note(scenario.name, outcomes) == moments.count
-            if isNew {
-                for (moment, outcome) in outcomes where outcome == "ran" {
-                    try await IntakeStore(database: tx).put(
-                        source: scenario.trigger.source(scenario.name), operation: "due",
-                        payload: event(moment, missed: catchUp == .once ? moments.count - 1 : 0, schedule))
-                }
+            // There is more to catch up with: what follows has the run that stands for all.
+            let isCut = next.map { $0 <= now } ?? false
+            let outcomes = self.outcomes(moments, catchUp, now, isCut: isCut)
+            let noted = try await store.note(scenario.name, outcomes)
+            var ran = 0
+            for (moment, outcome) in outcomes where outcome == "ran" && noted.contains(moment.microseconds) {
+                ran += 1
+                let missed = catchUp == .once ? try await store.merged(scenario.name, before: moment) : 0
+                try await IntakeStore(database: tx).put(
+                    source: scenario.trigger.source(scenario.name), operation: "due",
+                    payload: event(moment, missed: missed, schedule))
             }
             if let next { try await store.move(scenario.name, to: next) }
-            return isNew ? outcomes.count { $0.outcome == "ran" } : 0
+            return ran
         }
     }
 
     private func outcomes(
-        _ moments: [Instant], _ catchUp: CatchUp, _ now: Instant
+        _ moments: [Instant], _ catchUp: CatchUp, _ now: Instant, isCut: Bool
     ) -> [(due: Instant, outcome: String)] {
         moments.enumerated().map { index, moment in
             switch catchUp {
             case .all: (moment, "ran")
-            case .once: (moment, index == moments.count - 1 ? "ran" : "merged")
+            case .once: (moment, index == moments.count - 1 && !isCut ? "ran" : "merged")
             case .skip: (moment, moment.adding(seconds: Double(settings.graceSeconds)) < now ? "skipped" : "ran")
             }
         }
     }
 
     private func event(_ moment: Instant, missed: Int, _ schedule: Schedule) -> JSON {
-        [
-            "due_at": .string(moment.iso), "day": .string(LocalTime(moment, in: schedule.zone).isoDay),
+        let local = moment.seconds + LocalTime.offset(of: schedule.zone, at: moment.seconds)
+        return [
+            "due_at": .string(moment.iso), "day": .string(LocalTime(seconds: local).isoDay),
+            "day_before": .string(LocalTime(seconds: local - 86_400).isoDay),
             "missed": .integer(missed), "run": .string("due:" + moment.iso),
         ]
     }

@@ -164,6 +164,9 @@ public struct AddressBlock: Hashable, Sendable {
         return "\(first.text)/\(base.isV4 ? bits - 96 : bits)"
     }
 
+    /// False for what is no address.
+    public func contains(address text: String) -> Bool { NetworkAddress(text).map(contains) ?? false }
+
     public func contains(_ address: NetworkAddress) -> Bool {
         func isEqual(_ left: UInt64, _ right: UInt64, _ bits: Int) -> Bool {
             bits <= 0 || (left ^ right) >> UInt64(64 - min(bits, 64)) == 0

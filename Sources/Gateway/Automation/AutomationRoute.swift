@@ -18,6 +18,9 @@ struct AutomationRoute: Sendable {
         AutomationRoute(method: .get, path: "/scenarios", roles: readers) { desk, _ in
             try await desk.scenarios().text
         },
+        AutomationRoute(method: .get, path: "/scenarios/{id}", roles: readers) { desk, call in
+            try await desk.scenario(call.id).text
+        },
         AutomationRoute(method: .put, path: "/scenarios", roles: writers) { desk, call in
             let name = try await desk.keep(document: call.body["document"]?.string ?? call.text, author: call.author)
             let answer: JSON = ["name": .string(name)]
