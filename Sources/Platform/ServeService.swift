@@ -214,7 +214,7 @@ public enum ServeService {
                 { try await RequestKeeper(database: databases.watching, metrics: metrics).run() },
                 { try await AnswerCleaner(database: catalog).run() },
                 { try await ProfileFiller(database: catalog, secrets: secrets).run() },
-            ] + parts.work)
+            ] + parts.work + KeeperWork.of(request))
     }
 
     /// Opens what the bank keeps sealed; `catalog` reads the vault's keys.
