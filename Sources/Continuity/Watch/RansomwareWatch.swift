@@ -146,7 +146,7 @@ public struct RansomwareWatch: Sendable {
             {
                 return [alarm]
             }
-            memory.usual[key] = WatchRules.learnt(
+            memory.usual[key] = WatchRules.learntSlowly(
                 known, share: Double(sum) / Double(change.rows), limit: window.shareMax)
         }
         return []

@@ -82,6 +82,11 @@ public enum WatchRules {
         return share <= limit ? share : max(faded, min(share, max(usual, limit) * 1.0001))
     }
 
+    /// Of long windows, which an act of minutes would fill and so teach: towards what is seen by a ten thousandth of the limit a look.
+    static func learntSlowly(_ usual: Double, share: Double, limit: Double) -> Double {
+        share <= usual ? usual * 0.9999 : min(share, usual + limit / 10_000)
+    }
+
     /// Rows that were there and are not: the table is gone, or holds others in a new file.
     static func gone(_ before: WatchStore.Counters, now: WatchStore.Counters?) -> WatchAlarm? {
         guard before.rows > 0 else { return nil }
