@@ -17,7 +17,8 @@ struct BackupCommand: AsyncParsableCommand {
     struct Initialise: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "init",
-            abstract: "Make the repositories and switch archiving on; restarts the bank's server once.")
+            abstract: "Make the repositories and switch archiving on; restarts the bank's server once.",
+            discussion: "Again: what is not said stays as it was.")
 
         @OptionGroup var place: DataPlace
 
@@ -34,17 +35,24 @@ struct BackupCommand: AsyncParsableCommand {
                 valueName: "dir"))
         var immutableCopy: String?
 
-        @Option(help: "Days for which any moment can be restored.")
-        var days = 35
+        @Option(help: "Days for which any moment can be restored; 35 unless it was said before.")
+        var days: Int?
 
-        @Option(help: "Full backups that stay whatever their age.")
-        var fulls = 2
+        @Option(help: "Full backups that stay whatever their age; 2 unless it was said before.")
+        var fulls: Int?
+
+        @Flag(help: "Begin a repository again that held backups and is empty now: they are lost.")
+        var beginAnew = false
 
         func run() async throws {
             try await CommandRunner.run {
-                let lines = try await ContinuityService.prepare(
-                    dataDirectory: place.dataDir, repositories: repository, stores: stores.order,
-                    immutableCopy: immutableCopy, days: days, fulls: fulls)
+                var order = ContinuityService.PrepareOrder(dataDirectory: place.dataDir)
+                order.repositories = repository
+                order.stores = stores.order
+                order.immutableCopy = immutableCopy
+                (order.days, order.fulls) = (days, fulls)
+                order.beginsAnew = beginAnew
+                let lines = try await ContinuityService.prepare(order)
                 for line in lines { Terminal.output(line) }
                 return 0
             }

@@ -10,7 +10,11 @@ struct RestoreCommand: AsyncParsableCommand {
     struct Cluster: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "cluster", abstract: "Restore into a fresh cluster beside the running one (the default).",
-            discussion: "Without a moment: as far as the log reaches.")
+            discussion: """
+                Without a moment: as far as the log reaches. On a machine that has nothing else: with --repository PATH, the \
+                folder of a repository, and --keys DIR, a copy of the bank's keys. Ends with 3 when a check fails or log is \
+                known to be lost.
+                """)
 
         @OptionGroup var place: DataPlace
 
@@ -32,13 +36,25 @@ struct RestoreCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("From this set.", valueName: "label"))
         var set: String?
 
-        @Option(help: "From this repository only.")
-        var repository: Int?
+        @Option(
+            help: ArgumentHelp(
+                "From this repository only, by its number; with --keys by its folder.", valueName: "number|dir"))
+        var repository: String?
+
+        @Option(help: ArgumentHelp("The bank's keys, from where they are kept apart.", valueName: "dir"))
+        var keys: String?
 
         func validate() throws {
             guard [toTime, toLsn, beforeIncident].compactMap({ $0 }).count <= 1 else {
                 throw ValidationError("give one of --to-time, --to-lsn and --before-incident")
             }
+            if let repository,
+                keys == nil ? Int(repository) == nil : !["/", "s3://"].contains(where: repository.hasPrefix)
+            {
+                throw ValidationError(
+                    "--repository takes a number; with --keys, a repository's folder or s3://bucket/prefix")
+            }
+            if keys != nil, repository == nil { throw ValidationError("--keys needs --repository PATH") }
             if let into, !into.hasPrefix("/") { throw ValidationError("--into takes an absolute path") }
         }
 
@@ -51,9 +67,11 @@ struct RestoreCommand: AsyncParsableCommand {
                 order.isPositionIncluded = !exclusive
                 order.into = into
                 order.label = set
-                order.repository = repository
-                for line in try await ContinuityService.restore(order) { Terminal.output(line) }
-                return 0
+                order.repository = repository.flatMap { Int($0) }
+                if let repository, let keys { order.lost = (repository, keys) }
+                let restored = try await ContinuityService.restore(order)
+                for line in restored.lines { Terminal.output(line) }
+                return restored.isSound ? 0 : 3
             }
         }
     }
@@ -61,11 +79,14 @@ struct RestoreCommand: AsyncParsableCommand {
     struct FindDestruction: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "find-destruction",
-            abstract: "Find drops, truncations and mass changes in the log, with the restore that stops before each.")
+            abstract: "Find drops, truncations and mass changes in the log, with the restore that stops before each.",
+            discussion: "Ends with 3 when a part of the log could not be read.")
 
         @OptionGroup var place: DataPlace
 
-        @Option(help: ArgumentHelp("Begin at this segment of the log, not at the newest backup.", valueName: "name"))
+        @Option(
+            help: ArgumentHelp(
+                "Begin at this segment of the log, not at the newest backup that is a day old.", valueName: "name"))
         var from: String?
 
         @Option(help: "Rows of one transaction that make a mass change.")
@@ -73,10 +94,10 @@ struct RestoreCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await CommandRunner.run {
-                let lines = try await ContinuityService.findDestruction(
+                let (lines, isWhole) = try await ContinuityService.findDestruction(
                     dataDirectory: place.dataDir, from: from, rowsMin: rows)
                 for line in lines { Terminal.output(line) }
-                return 0
+                return isWhole ? 0 : 3
             }
         }
     }
@@ -90,9 +111,13 @@ struct RestoreCommand: AsyncParsableCommand {
         @Argument(help: "The restored cluster's folder.")
         var directory: String
 
+        @Flag(help: "Although a check of it failed, or nobody checked it.")
+        var despiteFailedChecks = false
+
         func run() async throws {
             try await CommandRunner.run {
-                let lines = try await ContinuityService.switchOver(dataDirectory: place.dataDir, to: directory)
+                let lines = try await ContinuityService.switchOver(
+                    dataDirectory: place.dataDir, to: directory, despiteFailed: despiteFailedChecks)
                 for line in lines { Terminal.output(line) }
                 return 0
             }
@@ -111,7 +136,7 @@ struct DrillCommand: AsyncParsableCommand {
 
         @OptionGroup var place: DataPlace
 
-        @Option(help: "newest, older, lost-repository-1, lost-server.")
+        @Option(help: "newest, older, lost-repository-1, lost-server, lost-table.")
         var scenario = "newest"
 
         @Option(help: ArgumentHelp("This set instead of one that is chosen.", valueName: "label"))

@@ -33,19 +33,28 @@ public struct BackupDesk: Sendable {
         public var failures: [String] = []
     }
 
+    /// What `backup init` decided; nil before it.
+    public func settings() throws -> BackupSettings? {
+        FileManager.default.fileExists(atPath: folder.settings) ? try BackupSettings.load(folder) : nil
+    }
+
     // MARK: prepare
 
     /// Makes repositories, key and configuration; switches archiving on, which restarts the server once.
-    public func prepare(_ settings: BackupSettings) async throws -> [String] {
+    ///
+    /// - Parameter beginsAnew: a repository that had sets and is empty now is begun again, and what it held is forgotten.
+    public func prepare(_ settings: BackupSettings, beginsAnew: Bool = false) async throws -> [String] {
         let program = try PgBackRest.find()
         let cluster = try Cluster.attach(folder.cluster)
         if !cluster.isRunning { try await cluster.start() }
         try folder.prepare()
         var settings = settings
+        try await begin(settings, anew: beginsAnew)
         for repository in settings.repositories where !repository.hasPrefix(BucketPlace.scheme) {
             try Self.prepare(repository: repository)
         }
         let locks = try await prepareStores(&settings)
+        _ = try await RepositoryKey.prepared(folder, opens: try await holding(settings))
         if let copy = settings.immutableCopy { try await ImmutableCopy(path: copy).prepare() }
         try settings.save(folder)
         try KeptCluster.save(cluster, folder)
@@ -65,11 +74,46 @@ public struct BackupDesk: Sendable {
             try await cluster.start()
         }
         try await backrest.run("check", timeMax: .seconds(300))
+        let troubles = await KeptRecords.keep(folder)
         return [
             "repositories  " + settings.repositories.joined(separator: ", "),
             "key           \(folder.sealedKey), wrapped by the vault's key: keep a copy of both apart from the backups",
             "archiving     on, checked in every repository",
-        ] + locks
+        ] + locks + troubles
+    }
+
+    /// A disk that is not mounted looks like a repository that was lost: which one it is, somebody must say.
+    private func begin(_ settings: BackupSettings, anew: Bool) async throws {
+        for (index, root) in settings.repositories.enumerated() where root.hasPrefix("/") {
+            let expected = try journal.expected(in: index + 1)
+            guard !expected.isEmpty, !RepositoryPlace.isThere(root) else { continue }
+            guard anew else {
+                throw ContinuityError(
+                    code: "repository_not_there",
+                    message: "\(root) is empty, and \(expected.count) sets were made in it",
+                    hint: "Mount it; if it is lost for good: digitalbank backup init --begin-anew.",
+                    exitStatus: .conflict)
+            }
+            try await journal.append(.begun, root, ["repository": "\(index + 1)"])
+            for label in expected { RepositoryManifest.remove(folder, index + 1, label) }
+        }
+    }
+
+    /// Repositories that another pass phrase opens.
+    private func holding(_ settings: BackupSettings) async throws -> [String] {
+        guard !FileManager.default.fileExists(atPath: folder.sealedKey) else { return [] }
+        var found: [String] = []
+        for (index, root) in settings.repositories.enumerated() {
+            if let remote = try RemoteRepository(settings, index + 1, folder, now: now) {
+                let names = try await remote.listing().current(remote.place).keys
+                if names.contains(where: { $0.hasPrefix("backup/\(BackupSettings.stanza)/") }) {
+                    found.append("\(root) holds backups")
+                }
+            } else if RepositoryPlace.isThere(root) {
+                found.append("\(root) holds backups")
+            }
+        }
+        return found
     }
 
     private static func prepare(repository: String) throws {
@@ -97,6 +141,10 @@ public struct BackupDesk: Sendable {
     ///
     /// Throws when no repository got a set.
     public func make(_ kind: BackupSet.Kind, repository only: Int? = nil) async throws -> Made {
+        try await FolderLock.hold(folder.setsLock) { try await makeAlone(kind, repository: only) }
+    }
+
+    private func makeAlone(_ kind: BackupSet.Kind, repository only: Int?) async throws -> Made {
         let settings = try BackupSettings.load(folder)
         let cluster = try Cluster.attach(folder.cluster)
         try await writeConfiguration(settings, cluster)
@@ -111,21 +159,17 @@ public struct BackupDesk: Sendable {
                 first = first ?? error
                 made.failures.append("repository \(index + 1): \(error.message)")
                 try await journal.append(.failed, "repository \(index + 1)", ["reason": error.message])
+                await raise(.backupFailed(repository: index + 1, error.message))
             }
         }
         if made.sets.isEmpty, let first { throw first }
         await keepCopies(settings, &made)
-        let sets = made.sets
-        let damaged = Set(made.damaged)
-        try? await withBank(cluster) { database in
-            let store = ContinuityStore(database: database)
-            for set in sets {
-                try await store.record(
-                    set, state: damaged.contains(set.label) ? "damaged" : "made",
-                    note: damaged.contains(set.label) ? "pages whose checksum is wrong" : "")
-            }
-            try await RelationMapStore(database: database).refresh()
+        for set in made.sets where !made.damaged.contains(set.label) {
+            await close("backup-failed", "repository \(set.repository)")
         }
+        await refreshSets()
+        try? await withBank(cluster) { try await RelationMapStore(database: $0).refresh() }
+        made.failures += await KeptRecords.keep(folder)
         return made
     }
 
@@ -139,7 +183,11 @@ public struct BackupDesk: Sendable {
         let ground = try await backrest.inventory().sets
             .filter { $0.repository == repository }.max { $0.stoppedAt < $1.stoppedAt }
         var kind = kind
-        if let ground, kind != .full, ground.hasBadPages || known.damaged.contains(ground.label) { kind = .full }
+        var problems: [String] = []
+        let signed = try RepositoryManifest.all(folder, of: repository, problems: &problems)
+        let labels = Set(signed.map(\.label))
+        func isSound(_ label: String) -> Bool { !known.damaged.contains(label) && labels.contains(label) }
+        if let ground, ground.hasBadPages || !([ground.label] + ground.references).allSatisfy(isSound) { kind = .full }
         var options = ["--repo=\(repository)", "--type=\(kind.rawValue)"]
         var reason = ""
         do {
@@ -156,9 +204,7 @@ public struct BackupDesk: Sendable {
         guard let set = fresh.max(by: { $0.stoppedAt < $1.stoppedAt }) else {
             throw ContinuityError.noSet("appeared in repository \(repository)")
         }
-        var problems: [String] = []
-        let covered = try RepositoryManifest.all(folder, of: repository, problems: &problems)
-            .reduce(into: Set<String>()) { $0.formUnion($1.files.keys) }
+        let covered = signed.reduce(into: Set<String>()) { $0.formUnion($1.files.keys) }
         if let remote = try RemoteRepository(settings, repository, folder, now: now) {
             try await remote.sign(set, covered: covered, at: now())
         } else {
@@ -172,14 +218,16 @@ public struct BackupDesk: Sendable {
                 let scan = try PageScan.scan(dataDirectory: cluster.dataDirectory)
                 reason = "\(scan.badPages) of \(scan.pages) pages are bad, in \(scan.summary)"
             }
-            try await journal.append(.damaged, set.label, ["repository": "\(repository)", "reason": reason])
+            try await journal.append(
+                .damaged, set.label, ["repository": "\(repository)", "reason": reason, "by": "backup"])
+            await raise(.backupFailed(repository: repository, "\(set.label): \(reason)"))
             made.failures.append(
                 "\(set.label) in repository \(repository) is kept aside and never pushes a sound set out: \(reason)")
         }
         made.sets.append(set)
     }
 
-    // MARK: list, verify, expire
+    // MARK: list
 
     public func list() async throws -> (sets: [ListedSet], troubles: [String]) {
         let settings = try BackupSettings.load(folder)
@@ -190,95 +238,13 @@ public struct BackupDesk: Sendable {
             listed += inventory.sets.filter { $0.repository == repository }.map {
                 ListedSet(
                     set: $0, isProved: known.proved[$0.label] != nil,
-                    isDamaged: $0.hasBadPages || known.damaged.contains($0.label))
+                    isDamaged: $0.hasBadPages || !known.damaged.isDisjoint(with: [$0.label] + $0.references))
             }
         }
         let troubles = inventory.troubles.sorted { $0.key < $1.key }.map { "repository \($0.key): \($0.value)" }
         return (
             listed.sorted { ($0.set.stoppedAt, $0.set.repository) < ($1.set.stoppedAt, $1.set.repository) }, troubles
         )
-    }
-
-    /// - Parameter deep: lets pgBackRest read and decrypt everything too.
-    public func verify(deep: Bool = true) async throws -> RepositoryAudit {
-        let settings = try BackupSettings.load(folder)
-        let auditor = RepositoryAuditor(
-            folder: folder, settings: settings, backrest: try PgBackRest(folder: folder), journal: journal)
-        // Asked first: whatever the server had archived by then must be in the repositories when they are looked at.
-        let archiver = await askServer()
-        var audit = try await auditor.audit(deep: deep)
-        if let archiver { judge(archiver, &audit) }
-        for finding in audit.findings {
-            guard let label = finding.label else { continue }
-            let known = try journal.knowledge(of: finding.repository)
-            guard !known.damaged.contains(label) else { continue }
-            try await journal.append(
-                .damaged, label, ["repository": "\(finding.repository)", "reason": finding.words])
-        }
-        return audit
-    }
-
-    /// Nil where no server runs.
-    private func askServer() async -> ContinuityStore.Archiver? {
-        guard let cluster = try? Cluster.attach(folder.cluster), cluster.isRunning else { return nil }
-        return try? await withBank(cluster) { try await ContinuityStore(database: $0).archiver() }
-    }
-
-    /// Whether the running server archives, by our command, without delay.
-    private func judge(_ archiver: ContinuityStore.Archiver, _ audit: inout RepositoryAudit) {
-        guard let program = try? PgBackRest.find() else { return }
-        let ours = PgBackRestConfiguration.archiveCommand(folder, program: program)
-        if archiver.mode != "on" || archiver.command != ours {
-            audit.add(
-                "archiving-changed", 0, nil,
-                "the server archives by another command: archive_mode \(archiver.mode), \(archiver.command)")
-        }
-        guard let newest = archiver.archived.flatMap({ LogSegment($0) }), let current = LogSegment(archiver.current)
-        else {
-            return
-        }
-        if current.number > newest.number + Self.lagMax {
-            audit.add(
-                "archiving-late", 0, nil,
-                "\(current.number - newest.number) segments of the log are not archived: \(newest) is the newest")
-        }
-        for (repository, segments) in audit.held.sorted(by: { $0.key < $1.key }) {
-            guard let held = segments.filter({ $0.timeline == current.timeline }).max(),
-                newest.timeline == current.timeline, newest.number > held.number
-            else { continue }
-            audit.add(
-                "archiving-lies", repository, nil,
-                "the server was told that \(newest) is archived, and the repository ends at \(held)")
-        }
-    }
-
-    private static let lagMax: UInt64 = 16
-
-    /// Removes what retention lets go; what a proof stands on always stays. Returns what was, or would be, removed.
-    public func expire(dryRun: Bool) async throws -> [BackupSet] {
-        let settings = try BackupSettings.load(folder)
-        let backrest = try PgBackRest(folder: folder)
-        var removed: [BackupSet] = []
-        for repository in settings.repositories.indices.map({ $0 + 1 }) {
-            let sets = try await backrest.inventory().sets.filter { $0.repository == repository }
-            let expirable = RetentionRule.expirable(
-                sets, knowing: try journal.knowledge(of: repository), retention: settings.retention,
-                now: Int64(now().timeIntervalSince1970))
-            removed += expirable
-            guard !dryRun, !expirable.isEmpty else { continue }
-            for set in expirable {
-                try await backrest.run("expire", ["--repo=\(repository)", "--set=\(set.label)"])
-                try await journal.append(.expired, set.label, ["repository": "\(repository)"])
-                for gone in sets where gone.label == set.label || gone.label.hasPrefix(set.label + "_") {
-                    RepositoryManifest.remove(folder, repository, gone.label)
-                }
-            }
-            // With as many full sets to keep as there are, only log that is older than all of them goes.
-            let left = sets.filter { $0.kind == .full }.count - expirable.count
-            try await backrest.run(
-                "expire", ["--repo=\(repository)", "--repo\(repository)-retention-full=\(max(1, left))"])
-        }
-        return removed
     }
 
     /// Wraps the repositories' key by the vault's current one; nothing happens where there are no backups.
@@ -309,28 +275,5 @@ public struct BackupDesk: Sendable {
             await database.close()
             throw error
         }
-    }
-}
-
-/// What is needed to start a restored cluster when the live one is gone: its options and its superuser's password, kept
-/// with the keys.
-struct KeptCluster: Codable, Sendable {
-    let options: Cluster.Options
-    let password: String
-
-    private static func path(_ folder: ContinuityFolder) -> String { folder.keys + "/cluster.json" }
-
-    static func save(_ cluster: Cluster, _ folder: ContinuityFolder) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        let kept = KeptCluster(options: cluster.options, password: cluster.superuserPassword)
-        try ContinuityFolder.write(String(decoding: try encoder.encode(kept), as: UTF8.self) + "\n", to: path(folder))
-    }
-
-    static func load(_ folder: ContinuityFolder) throws -> KeptCluster {
-        guard let data = FileManager.default.contents(atPath: path(folder)),
-            let kept = try? JSONDecoder().decode(KeptCluster.self, from: data)
-        else { throw ContinuityError.keyLost("\(path(folder)) is gone; it holds the superuser's password") }
-        return kept
     }
 }

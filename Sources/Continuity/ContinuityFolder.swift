@@ -21,6 +21,10 @@ public struct ContinuityFolder: Sendable {
     var journal: String { path + "/journal.jsonl" }
     var logs: String { path + "/log" }
     var locks: String { path + "/lock" }
+    /// Held by whoever makes or removes sets.
+    var setsLock: String { path + "/sets.lock" }
+    /// Held by the one keeper.
+    var keeperLock: String { path + "/keeper.lock" }
     var spool: String { path + "/spool" }
     /// Signed digests of each set's files.
     var manifests: String { path + "/manifests" }
@@ -103,6 +107,10 @@ public struct BackupSettings: Codable, Sendable, Hashable {
         public var beatEvery = 10
         /// Of sealed exports; nil is a week.
         public var exportEvery: Int?
+        /// Of verifications of everything; nil is a day.
+        public var verifyEvery: Int?
+        /// Seconds of work that a drill may find lost; nil is five minutes.
+        public var lossMax: Int?
         /// Seconds without a receiver after which commits no longer wait for it, with an alarm: the bank goes on.
         public var receiverPatience = 30
 

@@ -86,14 +86,6 @@ struct ContinuityStore: Sendable {
             """)
     }
 
-    func mark(_ label: String, in repository: Int, state: String, note: String) async throws {
-        try await database.run(
-            """
-            update continuity.sets set state = \(state), note = \(note)
-            where repository = \(repository) and (label = \(label) or starts_with(label, \(label + "_")))
-            """)
-    }
-
     /// The first hostile act of an incident, as a time with its zone; nil where there is no such incident.
     func firstAct(of incident: String) async throws -> String? {
         guard try await database.one(DrillCheckStore.exists("detection.incidents"), as: Bool.self) else { return nil }
@@ -121,6 +113,37 @@ struct ContinuityStore: Sendable {
             """
             insert into continuity.alarms (kind, severity, subject, words_fr, words_en)
             values (\(alarm.kind), \(alarm.severity), \(alarm.subject), \(alarm.words.fr), \(alarm.words.en))
+            """)
+    }
+
+    /// Nothing where the same is open already.
+    func raiseOnce(_ alarm: WatchAlarm) async throws {
+        try await database.run(
+            """
+            insert into continuity.alarms (kind, severity, subject, words_fr, words_en)
+            select \(alarm.kind), \(alarm.severity), \(alarm.subject), \(alarm.words.fr), \(alarm.words.en)
+            where not exists (
+                select from continuity.alarms
+                where kind = \(alarm.kind) and subject = \(alarm.subject) and closed_at is null)
+            """)
+    }
+
+    func close(_ kind: String, _ subject: String) async throws {
+        try await database.run(
+            """
+            update continuity.alarms set closed_at = clock_timestamp()
+            where kind = \(kind) and subject = \(subject) and closed_at is null
+            """)
+    }
+
+    /// Sets that a repository does not hold any more: removed by us, or vanished.
+    func expire(allBut labels: [String], vanished: [String], in repository: Int) async throws {
+        let (gone, held) = (SQLArray(vanished), SQLArray(labels))
+        try await database.run(
+            """
+            update continuity.sets set state = case when label = any(\(gone)::text[]) then 'damaged' else 'expired' end,
+                note = case when label = any(\(gone)::text[]) then 'the repository does not know it any more' else '' end
+            where repository = \(repository) and state <> 'expired' and not (label = any(\(held)::text[]))
             """)
     }
 }

@@ -1,4 +1,5 @@
 internal import Continuity
+internal import Diagnostics
 internal import Foundation
 internal import PostgresServer
 
@@ -22,23 +23,36 @@ public enum ContinuityService {
         }
     }
 
-    /// - Parameter repositories: absolute paths or `s3://bucket/prefix`; two below the data directory when empty.
-    public static func prepare(
-        dataDirectory: String, repositories: [String], stores: StoreOrder? = nil, immutableCopy: String? = nil,
-        days: Int, fulls: Int
-    ) async throws -> [String] {
-        let desk = desk(dataDirectory)
+    /// What `backup init` was told; nil leaves what an earlier one decided, or the default.
+    public struct PrepareOrder: Sendable {
+        public var dataDirectory: String
+        /// Absolute paths or `s3://bucket/prefix`; two below the data directory when nobody ever named any.
+        public var repositories: [String] = []
+        public var stores: StoreOrder?
+        /// `none` ends it.
+        public var immutableCopy: String?
+        public var days: Int?
+        public var fulls: Int?
+        /// A repository that had sets and is empty now is begun again.
+        public var beginsAnew = false
+
+        public init(dataDirectory: String) { self.dataDirectory = dataDirectory }
+    }
+
+    public static func prepare(_ order: PrepareOrder) async throws -> [String] {
+        let desk = desk(order.dataDirectory)
         let folder = desk.folder.path
-        var settings = BackupSettings(
-            repositories: repositories.isEmpty ? [folder + "/repository1", folder + "/repository2"] : repositories)
-        settings.retention.days = days
-        settings.retention.fullsMin = fulls
-        settings.immutableCopy = immutableCopy
-        if let store = stores?.store {
+        var settings =
+            try desk.settings() ?? BackupSettings(repositories: [folder + "/repository1", folder + "/repository2"])
+        if !order.repositories.isEmpty { settings.repositories = order.repositories }
+        settings.retention.days = order.days ?? settings.retention.days
+        settings.retention.fullsMin = order.fulls ?? settings.retention.fullsMin
+        if let copy = order.immutableCopy { settings.immutableCopy = copy == "none" ? nil : copy }
+        if let store = order.stores?.store {
             let remote = settings.repositories.filter { $0.hasPrefix("s3://") }
             settings.objectStores = Dictionary(remote.map { ($0, store) }, uniquingKeysWith: { first, _ in first })
         }
-        return try await desk.prepare(settings)
+        return try await desk.prepare(settings, beginsAnew: order.beginsAnew)
     }
 
     /// `kind` is full, diff or incr. The flag says whether every repository has a sound set.
@@ -117,19 +131,28 @@ public enum ContinuityService {
         public var into: String?
         public var label: String?
         public var repository: Int?
+        /// On a machine that has nothing else: the folder of a repository, and a copy of the keys.
+        public var lost: (repository: String, keys: String)?
 
         public init(dataDirectory: String) { self.dataDirectory = dataDirectory }
     }
 
-    public static func restore(_ order: RestoreOrder) async throws -> [String] {
+    /// The flag says whether every check passed and nothing is known to be lost.
+    public static func restore(_ order: RestoreOrder) async throws -> (lines: [String], isSound: Bool) {
         let desk = desk(order.dataDirectory)
         let stamp = Date().formatted(.iso8601.dateSeparator(.omitted).timeSeparator(.omitted))
         let into = order.into ?? DataDirectory(order.dataDirectory).path + "/restored-" + stamp
         var request = Restorer.Request(target: try await target(order, desk), directory: into)
         request.label = order.label
         request.repository = order.repository
+        var lines: [String] = []
+        if let lost = order.lost {
+            let adopted = try await LostServer(desk: desk).adopt(repository: lost.repository, keys: lost.keys)
+            request.repository = adopted.number
+            lines = adopted.lines
+        }
         let restored = try await RestoreDesk(desk: desk).restore(request)
-        return restored.lines
+        return (lines + restored.lines, restored.isSound)
     }
 
     static func target(_ order: RestoreOrder, _ desk: BackupDesk) async throws -> RestoreTarget {
@@ -139,25 +162,45 @@ public enum ContinuityService {
         return try RestoreTarget.position(text, isIncluded: order.isPositionIncluded)
     }
 
-    /// What destroyed many rows, newest last, with the restore that stops before it.
+    /// What destroyed many rows, newest last, with the restore that stops before it; the flag says whether all of the log was read.
     public static func findDestruction(
         dataDirectory: String, from segment: String?, rowsMin: Int
-    ) async throws -> [String] {
-        let found = try await DestructionFinder(desk: desk(dataDirectory)).find(from: segment, rowsMin: rowsMin)
-        guard !found.isEmpty else {
-            return ["nothing was dropped or truncated, and no transaction changed \(rowsMin) rows"]
+    ) async throws -> (lines: [String], isWhole: Bool) {
+        let search = try await DestructionFinder(desk: desk(dataDirectory)).find(from: segment, rowsMin: rowsMin)
+        var lines = ["looked at the log from \(search.first) to \(search.last)"]
+        if search.acts.isEmpty {
+            lines.append("nothing was dropped or truncated, and no transaction changed \(rowsMin) rows")
         }
-        return found.map { act in
+        lines += search.acts.map { act in
             let what =
                 act.names.isEmpty ? act.files.prefix(5).joined(separator: " ") : act.names.joined(separator: ", ")
             return "\(act.committedAt)  \(act.kind.rawValue)\(act.rows > 0 ? " \(act.rows)" : "")  \(what)  before it: "
                 + "digitalbank restore --to-lsn \(act.commit) --exclusive"
         }
+        return (lines + search.gaps.map { "NOT READ  \($0)" }, search.gaps.isEmpty)
     }
 
     /// Receives the log, makes backups and drills when they are due, watches; until the task is cancelled.
     public static func run(dataDirectory: String, report: @escaping @Sendable (String) -> Void) async throws {
         try await BackupKeeper(desk: desk(dataDirectory)).run(report: report)
+    }
+
+    /// The same beside a server that serves the bank: once backups are prepared, while nobody else does it; an end of it is told
+    /// and it begins again.
+    static func keep(dataDirectory: String, report: @escaping @Sendable (String) -> Void) async throws {
+        let desk = desk(dataDirectory)
+        while true {
+            do {
+                if try desk.settings() != nil { try await BackupKeeper(desk: desk).run(report: report) }
+            } catch {
+                try Task.checkCancellation()
+                if (error as? ContinuityError)?.code != BackupKeeper.isKeptElsewhere {
+                    report("not kept: \((error as? any Fault)?.description ?? "\(error)")")
+                }
+            }
+            try Task.checkCancellation()
+            try await Task.sleep(for: .seconds(30))
+        }
     }
 
     public static func synchronise(dataDirectory: String, isOn: Bool) async throws -> [String] {
@@ -172,8 +215,10 @@ public enum ContinuityService {
         try await PlanExport(desk: desk(dataDirectory)).write(to: directory)
     }
 
-    public static func switchOver(dataDirectory: String, to directory: String) async throws -> [String] {
-        try await RestoreDesk(desk: desk(dataDirectory)).switchOver(to: directory)
+    public static func switchOver(
+        dataDirectory: String, to directory: String, despiteFailed: Bool
+    ) async throws -> [String] {
+        try await RestoreDesk(desk: desk(dataDirectory)).switchOver(to: directory, despiteFailed: despiteFailed)
     }
 
     public static func drill(

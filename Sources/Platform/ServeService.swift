@@ -221,7 +221,8 @@ public enum ServeService {
                 { try await AnswerCleaner(database: catalog).run() },
                 { try await ProfileFiller(database: catalog, secrets: secrets).run() },
                 { try await parts.privacy.watchForgotten([vault]) },
-            ] + (request.retains ? [{ try await parts.privacy.watchRetention() }] : []) + parts.work)
+            ] + (request.retains ? [{ try await parts.privacy.watchRetention() }] : []) + parts.work
+                + KeeperWork.of(request))
     }
 
     /// Opens what the bank keeps sealed; `catalog` reads the vault's keys.

@@ -140,9 +140,14 @@ final class LivingBank: Sendable {
         try await ToolRun.run("/bin/cp", ["-a", "\(data)/keys", "\(place)/keys"]).checked("cp")
         let backups = place + "/continuity"
         try FileManager.default.createDirectory(atPath: backups, withIntermediateDirectories: true)
-        // Restores of other tests come and go in the scratch folder.
-        for name in try FileManager.default.contentsOfDirectory(atPath: data + "/continuity") where name != "scratch" {
-            try await Self.copyLiving("\(data)/continuity/\(name)", to: "\(backups)/\(name)")
+        try await FolderLock.hold(desk.folder.setsLock) {
+            // Restores of other tests come and go in the scratch folder. The journal comes last: what is kept of it beside the
+            // repositories is its beginning.
+            let names = try FileManager.default.contentsOfDirectory(atPath: data + "/continuity")
+                .filter { $0 != "scratch" && !$0.hasSuffix(".lock") }
+            for name in names.sorted(by: { !$0.hasPrefix("journal") && $1.hasPrefix("journal") }) {
+                try await Self.copyLiving("\(data)/continuity/\(name)", to: "\(backups)/\(name)")
+            }
         }
         let script =
             "sed -i 's|\(data)/|\(place)/|g' \(place)/continuity/pgbackrest.conf \(place)/continuity/settings.json"

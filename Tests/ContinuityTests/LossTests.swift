@@ -167,7 +167,7 @@ private struct LossRound: Sendable {
             select v.cle_idempotence from transactions t join virements v on v.id = t.virement_id
             where starts_with(v.cle_idempotence, 'loss')
             """, as: String.self)
-        let checks = try await DrillChecker(folder: bank.desk.folder, cluster: cluster, database: database).run(nil)
+        let checks = await DrillChecker(folder: bank.desk.folder, cluster: cluster, database: database).run()
         await database.close()
         if let restored { try await restored.cluster.destroy() }
         #expect(Set(booked).count == booked.count, "a transfer was booked twice")

@@ -124,4 +124,103 @@ import Testing
         #expect(Page.isSound([UInt8](repeating: 0, count: 8192), 5))
         #expect(PageScan.segmentNumber(of: "16384.2") == 2 && PageScan.segmentNumber(of: "16384_fsm") == nil)
     }
+
+    @Test("after a damaged set or a drill that failed the next one waits, longer each time")
+    func backOff() {
+        let schedule = BackupSettings.Schedule()
+        let day: Int64 = 86_400
+        func due(_ damaged: [Int64], now: Int64) -> BackupSet.Kind? {
+            ScheduleRule.due(
+                [], damaged: damaged.map { Self.set("X\($0)", day: $0) }, schedule, now: now)
+        }
+        #expect(due([], now: day) == .full)
+        #expect(due([1], now: day + 3599) == nil && due([1], now: day + 3600) == .full)
+        #expect(
+            due([1, 2, 3], now: 3 * day + 4 * 3600 - 1) == nil && due([1, 2, 3], now: 3 * day + 4 * 3600) == .full)
+        // Damaged sets that are older than a sound one say nothing of the next.
+        #expect(
+            ScheduleRule.due([Self.set("B", day: 2)], damaged: [Self.set("A", day: 1)], schedule, now: 10 * day)
+                == .full)
+        func drill(_ passed: [Bool], after: Int64) -> Bool {
+            ScheduleRule.isDrillDue(
+                passed.enumerated().map { (Int64($0.offset), $0.element) }, every: 86_400,
+                now: Int64(passed.count - 1) + after)
+        }
+        #expect(drill([], after: 0) && !drill([true], after: 86_399) && drill([true], after: 86_400))
+        #expect(!drill([true, false], after: 3599) && drill([true, false], after: 3600))
+        #expect(!drill([false, false, false], after: 4 * 3600 - 1) && drill([false, false, false], after: 4 * 3600))
+    }
+
+    @Test("a verification takes back what a verification said, and nothing that a backup or a drill said")
+    func marks() {
+        var known = RetentionRule.Knowledge()
+        known.mark("A", "gone")
+        known.condemn("B", "pages")
+        known.mark("B", "gone too")
+        known.clear("A")
+        known.clear("B")
+        #expect(known.damaged == ["B"])
+        known.prove("B", at: 5)
+        #expect(known.damaged.isEmpty && known.proved == ["B": 5])
+    }
+
+    @Test("sets that end behind the place where a restored bank went its own way are not its sets")
+    func abandoned() {
+        func set(_ timeline: String, _ stop: UInt64) -> BackupSet {
+            BackupSet(
+                label: "S", repository: 1, kind: .full, startedAt: 0, stoppedAt: 1,
+                firstSegment: timeline + "0000000000000001", lastSegment: timeline + "0000000000000001",
+                stopPosition: LogPosition(stop), bytes: 1, storedBytes: 1, references: [], hasBadPages: false)
+        }
+        let left = AbandonedLog(timeline: 2, reached: LogPosition(1000))
+        #expect(!left.covers(set("00000001", 900)) && left.covers(set("00000001", 1100)))
+        #expect(!left.covers(set("00000002", 1100)))
+    }
+
+    @Test("what a drill finds wrong in the living bank too is not held against the set")
+    func outcomes() {
+        func outcome(_ concerns: DrillCheck.Concern...) -> DrillOutcome {
+            .of(
+                concerns.map {
+                    DrillCheck(name: "x", nameFrench: "x", passed: false, detail: "", seconds: 0, concern: $0)
+                })
+        }
+        #expect(outcome() == .proved && outcome(.structure) == .proved)
+        #expect(outcome(.content) == .unproved && outcome(.surroundings, .structure) == .unproved)
+        #expect(outcome(.structure, .restore) == .refuted)
+    }
+
+    @Test("what savepoints and prepared transactions destroy is counted with their transaction")
+    func partsOfTransactions() {
+        var dump = WalDump(rowsMin: 4)
+        func row(_ transaction: Int, _ what: String) -> Substring {
+            "rmgr: Heap len (rec/tot): 54/54, tx: \(transaction), lsn: 0/0152E4C8, prev 0/0, desc: \(what) off 1, blkref #0: rel 1663/5/9 blk 0"
+        }
+        func end(_ transaction: Int, _ what: String) -> Substring {
+            "rmgr: Transaction len (rec/tot): 54/54, tx: \(transaction), lsn: 0/0152E500, prev 0/0, desc: \(what)"
+        }
+        for part in [734, 735, 736] { for _ in 0..<2 { dump.read(row(part, "DELETE")) } }
+        dump.read(end(734, "COMMIT 2026-11-29 10:00:00.000000 UTC; subxacts: 735 736; inval msgs: catcache 7"))
+        #expect(dump.found.map(\.rows) == [6])
+        for _ in 0..<5 { dump.read(row(740, "DELETE")) }
+        dump.read(end(739, "ABORT 2026-11-29 10:00:00.000000 UTC; subxacts: 740"))
+        dump.read(end(740, "COMMIT 2026-11-29 10:00:01.000000 UTC"))
+        #expect(dump.found.count == 1)
+        for _ in 0..<5 { dump.read(row(750, "DELETE")) }
+        dump.read(end(0, "COMMIT_PREPARED 750: 2026-11-29 10:00:02.000000 UTC"))
+        #expect(dump.found.map(\.transaction) == ["734", "750"])
+    }
+
+    @Test("paths that a shell would take apart are quoted in the archive command")
+    func quoting() {
+        #expect(PgBackRestConfiguration.quoted("/srv/bank-1/a.conf") == "/srv/bank-1/a.conf")
+        #expect(PgBackRestConfiguration.quoted("/srv/my bank/100%") == "'/srv/my bank/100%%'")
+        #expect(PgBackRestConfiguration.quoted("/a'b") == "'/a'\\''b'")
+    }
+
+    @Test("a restore that does not fit is refused before it begins")
+    func space() {
+        #expect(FreeSpace.lacking(1 << 30, free: 2 << 30) == nil)
+        #expect(FreeSpace.lacking(1 << 30, free: 1 << 30) == "1024 MB are free, 1382 MB are needed")
+    }
 }

@@ -47,8 +47,10 @@ import Vault
         try await cluster.createDatabase(UpService.databaseName)
         let database = Database(cluster.configuration(database: UpService.databaseName))
         try await fillBank(database, clients: Self.clients)
-        _ = try await ContinuityService.prepare(
-            dataDirectory: data.path, repositories: [folder + "/depot"], days: 7, fulls: 2)
+        var order = ContinuityService.PrepareOrder(dataDirectory: data.path)
+        order.repositories = [folder + "/depot"]
+        order.days = 7
+        _ = try await ContinuityService.prepare(order)
         let made = try await ContinuityService.make(dataDirectory: data.path, kind: "full")
         #expect(made.isSound, "\(made.lines)")
         // The moment to go back to, between two commits.

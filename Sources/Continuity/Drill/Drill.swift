@@ -11,14 +11,17 @@ public struct Drill: Sendable {
     public init(desk: BackupDesk) { self.desk = desk }
 
     public enum Scenario: String, Sendable, CaseIterable {
-        /// The newest sound set, all log that was kept elsewhere than on the server.
+        /// The newest sound set of the repository whose last proof is the oldest; all log that was kept elsewhere than on the
+        /// server.
         case newest
         /// A sound set that is not the newest.
         case older
         /// Everything of the server is gone, and the first repository with it.
         case lostRepository = "lost-repository-1"
-        /// The server is gone: archive and receiver only; the same as `newest`, told apart in reports.
+        /// The server is gone with its data directory: one repository apart from it, and the keys.
         case lostServer = "lost-server"
+        /// A table was lost, a migration went wrong: back to a moment of the past, which is another one each time.
+        case lostTable = "lost-table"
     }
 
     public struct Request: Sendable {
@@ -31,26 +34,50 @@ public struct Drill: Sendable {
         public init() {}
     }
 
+    /// One drill under way.
+    struct Course: Sendable {
+        let id: UUID
+        let request: Request
+        let started: Int64
+        /// Where its cluster is, and what else it makes.
+        let room: String
+        /// The living bank when the drill began; nil where it is not there.
+        let living: Living?
+    }
+
+    struct Living: Sendable {
+        /// Its newest beat: what a disaster now would have to bring back.
+        let beat: String
+        /// Whether it beat before we asked: only then is what is lost measured in seconds of work.
+        let isBeating: Bool
+    }
+
+    /// Always ends with a report; a set that can not be restored is a drill that failed.
     public func run(_ request: Request) async throws -> DrillReport {
         let id = UUID()
-        let started = Int64(desk.now().timeIntervalSince1970)
-        let room = desk.folder.scratch + "/" + String(id.uuidString.prefix(8)).lowercased()
-        let living = try await look()
-        var restore = Restorer.Request(target: request.target, directory: room)
-        restore.isScratch = true
-        restore.usesServerLog = false
-        restore.label = try await label(request)
-        if request.scenario == .lostRepository { restore.repository = 2 }
+        var request = request
+        // Without a set there is no moment either, which the restore then says.
+        if request.scenario == .lostTable, let moment = try? await moment() { request.target = .time(moment) }
+        let course = Course(
+            id: id, request: request, started: Int64(desk.now().timeIntervalSince1970),
+            room: desk.folder.scratch + "/" + String(id.uuidString.prefix(8)).lowercased(), living: try await look())
+        defer { try? FileManager.default.removeItem(atPath: course.room + "-server") }
+        var chosen: BackupSet?
         let restored: Restorer.Restored
         do {
-            restored = try await Restorer(desk: desk).restore(restore)
+            let place = try await place(course)
+            var order = try await order(course, place)
+            let set = try await Restorer(desk: place).chosen(order)
+            chosen = set
+            (order.label, order.repository) = (set.label, set.repository)
+            restored = try await Restorer(desk: place).restore(order)
         } catch {
-            try? FileManager.default.removeItem(atPath: room)
-            try await refute(restore, error)
-            throw error
+            try? FileManager.default.removeItem(atPath: course.room)
+            try Task.checkCancellation()
+            return try await conclude(course, Self.notRestored(course, chosen, error))
         }
         do {
-            let report = try await judge(request, id, started, restored, living)
+            let report = try await judge(course, restored)
             if report.passed || !request.keepsFailed {
                 try await restored.cluster.destroy()
             } else {
@@ -63,95 +90,85 @@ public struct Drill: Sendable {
         }
     }
 
-    /// The moment of the living bank's newest beat, when it is there: what a disaster now would have to bring back.
-    private func look() async throws -> String? {
+    // MARK: what is restored
+
+    private func look() async throws -> Living? {
         guard let cluster = try? Cluster.attach(desk.folder.cluster), cluster.isRunning else { return nil }
         return try await desk.withBank(cluster) { database in
+            let age = try await database.one(DrillCheckStore.beatAge, as: Double.self)
             try await ContinuityStore(database: database).beat()
-            return try await database.one(DrillCheckStore.newestBeat, as: String.self)
+            let beat = try await database.one(DrillCheckStore.newestBeat, as: String.self)
+            return Living(beat: beat, isBeating: age < Self.beatAgeMax)
         }
     }
 
-    /// What the living bank had booked by the moment that the restored one reached.
-    private func reference(upTo moment: String) async throws -> DrillReference? {
-        guard let cluster = try? Cluster.attach(desk.folder.cluster), cluster.isRunning else { return nil }
-        return try await desk.withBank(cluster) { try await DrillReference.take($0, upTo: moment) }
+    private static let beatAgeMax = 60.0
+
+    /// Where the drill restores from: this data directory, or one that was made of what survives the server.
+    private func place(_ course: Course) async throws -> BackupDesk {
+        guard course.request.scenario == .lostServer else { return desk }
+        let settings = try BackupSettings.load(desk.folder)
+        let apart = settings.repositories.first {
+            $0.hasPrefix("/") && !$0.hasPrefix(desk.folder.dataDirectory + "/") && RepositoryPlace.isThere($0)
+        }
+        guard let apart else {
+            throw ContinuityError(
+                code: "nothing_survives", message: "every repository goes with \(desk.folder.dataDirectory)",
+                hint: "Name one on another disk or machine: digitalbank backup init --repository DIR.",
+                exitStatus: .conflict)
+        }
+        let other = BackupDesk(dataDirectory: course.room + "-server", bank: desk.bank, now: desk.now)
+        _ = try await LostServer(desk: other).adopt(repository: apart, keys: desk.folder.keys)
+        return other
     }
 
-    private func label(_ request: Request) async throws -> String? {
-        if let label = request.label { return label }
-        guard request.scenario == .older else { return nil }
+    private func order(_ course: Course, _ place: BackupDesk) async throws -> Restorer.Request {
+        let request = course.request
+        var order = Restorer.Request(target: request.target, directory: course.room)
+        order.isScratch = true
+        order.usesServerLog = false
+        order.label = request.label
+        guard request.label == nil else { return order }
+        switch request.scenario {
+        case .newest: order.repository = try await turn()
+        case .older: order.label = try await older()
+        case .lostRepository: order.repository = 2
+        case .lostServer: order.usesReceivedLog = false
+        case .lostTable: break
+        }
+        return order
+    }
+
+    /// The repository whose newest proof is the oldest: each is proved in turn, or it could never let anything go.
+    private func turn() async throws -> Int? {
+        let sound = Set(try await desk.list().sets.filter { !$0.isDamaged }.map(\.set.repository))
+        let proofs = try sound.map { ($0, try desk.journal.knowledge(of: $0).proved.values.max() ?? 0) }
+        return proofs.min { ($0.1, $0.0) < ($1.1, $1.0) }?.0
+    }
+
+    /// Some moment between the oldest sound set of the past day and what is archived by now.
+    private func moment() async throws -> String? {
+        let now = Int64(desk.now().timeIntervalSince1970)
+        let ends = try await desk.list().sets.filter { !$0.isDamaged }.map(\.set.stoppedAt)
+        guard let first = ends.filter({ $0 > now - 86_400 }).min() ?? ends.max() else { return nil }
+        return Moment.text(Int64.random(in: (first + 1)...max(first + 1, now - Self.archivedAfter)))
+    }
+
+    /// Seconds after which what was committed is in the archive.
+    private static let archivedAfter: Int64 = 90
+
+    private func older() async throws -> String {
         let sound = try await desk.list().sets.filter { !$0.isDamaged }.map(\.set)
         let labels = Set(sound.map(\.label)).subtracting([sound.last?.label].compactMap { $0 })
         guard let label = labels.randomElement() else { throw ContinuityError.noSet("is older than the newest") }
         return label
     }
 
-    private func refute(_ restore: Restorer.Request, _ error: any Error) async throws {
-        let words = (error as? any Fault)?.message ?? "\(error)"
-        guard let label = restore.label else {
-            try await desk.journal.append(.refuted, "unknown", ["reason": words])
-            return
-        }
-        try await desk.journal.append(
-            .refuted, label, ["repository": "\(restore.repository ?? 1)", "reason": words])
-    }
+    // MARK: what it says
 
-    // MARK: judging
-
-    private func judge(
-        _ request: Request, _ id: UUID, _ started: Int64, _ restored: Restorer.Restored, _ living: String?
-    ) async throws -> DrillReport {
-        let begun = ContinuousClock.now
-        let database = Database(restored.cluster.configuration(database: desk.bank))
-        let found: Found
-        do {
-            found = try await check(database, restored, request, living)
-        } catch {
-            await database.close()
-            throw error
-        }
-        await database.close()
-        var report = DrillReport(
-            id: id, scenario: request.scenario.rawValue, startedAt: started,
-            endedAt: Int64(desk.now().timeIntervalSince1970), label: restored.set.label,
-            repository: restored.set.repository, target: "\(request.target)",
-            passed: found.checks.allSatisfy(\.passed), restoreSeconds: restored.restoreSeconds,
-            recoverySeconds: restored.recoverySeconds, checkSeconds: (ContinuousClock.now - begun) / .seconds(1),
-            rpoSeconds: found.rpoSeconds, lastMoment: restored.lastMoment, replayed: "\(restored.replayed)",
-            checks: found.checks, notes: restored.lost + found.notes, file: "")
-        try write(&report)
-        try await remember(report)
-        return report
-    }
-
-    private struct Found: Sendable {
-        var checks: [DrillCheck]
-        var rpoSeconds: Double?
-        var notes: [String] = []
-    }
-
-    private func check(
-        _ database: Database, _ restored: Restorer.Restored, _ request: Request, _ living: String?
-    ) async throws -> Found {
-        let beat = try await database.one(DrillCheckStore.newestBeat, as: String.self)
-        let last = [beat, restored.lastMoment ?? ""].filter { !$0.isEmpty }.max()
-        var rpo: Double?
-        if let living, request.target == .newest {
-            let behind = try await database.one(
-                DrillCheckStore.secondsBetween(last ?? "1970-01-01T00:00:00Z", living), as: Double.self)
-            rpo = max(0, behind)
-        }
-        var reference: DrillReference?
-        if let last { reference = try await self.reference(upTo: last) }
-        let rebuilt = try await DerivedState(database: database).rebuild()
-        let checker = DrillChecker(folder: desk.folder, cluster: restored.cluster, database: database)
-        let found = Found(checks: try await checker.run(reference), rpoSeconds: rpo, notes: rebuilt)
-        return found
-    }
-
-    /// JSON and HTML, both signed.
-    private func write(_ report: inout DrillReport) throws {
+    /// JSON and HTML, both signed; then the signed file, and the bank when it is there.
+    func conclude(_ course: Course, _ report: DrillReport) async throws -> DrillReport {
+        var report = report
         let stem = desk.folder.drills + "/" + report.id.uuidString.lowercased()
         report.file = stem + ".html"
         let signer = FileSigner(key: try SigningKey.open(path: desk.folder.evidenceKey))
@@ -159,30 +176,39 @@ public struct Drill: Sendable {
             try ContinuityFolder.write(text, to: path)
             try signer.sign(path, at: desk.now())
         }
+        try await remember(report)
+        return report
     }
 
-    /// In the signed file, and in the bank when it is there.
     private func remember(_ report: DrillReport) async throws {
-        let words = report.checks.filter { !$0.passed }.map(\.name).joined(separator: ", ")
+        let words = report.checks.filter { !$0.passed }.map { "\($0.name): \($0.detail)" }.joined(separator: "; ")
+        let kinds: [DrillOutcome: ContinuityJournal.Kind] = [
+            .proved: .proved, .unproved: .unproved, .refuted: .refuted,
+        ]
         try await desk.journal.append(
-            report.passed ? .proved : .refuted, report.label,
+            kinds[report.outcome] ?? .unproved, report.label,
             [
                 "repository": "\(report.repository)", "scenario": report.scenario, "drill": report.id.uuidString,
-                "reason": words, "rto": "\(report.rtoSeconds)",
+                "reason": String(words.prefix(500)), "rto": "\(report.rtoSeconds)", "passed": "\(report.passed)",
             ])
-        guard let cluster = try? Cluster.attach(desk.folder.cluster), cluster.isRunning else { return }
-        let fields = [
-            "label": report.label, "repository": "\(report.repository)", "scenario": report.scenario,
-            "passed": "\(report.passed)", "rto": "\(report.rtoSeconds)", "report": report.file,
-        ]
-        try? await desk.withBank(cluster) { database in
-            let store = ContinuityStore(database: database)
-            try await store.record(report)
-            try await store.mark(
-                report.label, in: report.repository, state: report.passed ? "proved" : "damaged", note: words)
-            try await EvidenceJournal.append(
-                EvidenceEvent("continuity.drill", report.id.uuidString, fields: fields, actor: "operator"), in: database
-            )
+        if report.passed {
+            await desk.close("drill-failed", report.scenario)
+        } else {
+            await desk.raise(.drillFailed(report.scenario, String(words.prefix(500))))
         }
+        if let cluster = try? Cluster.attach(desk.folder.cluster), cluster.isRunning {
+            let fields = [
+                "label": report.label, "repository": "\(report.repository)", "scenario": report.scenario,
+                "passed": "\(report.passed)", "rto": "\(report.rtoSeconds)", "report": report.file,
+            ]
+            try? await desk.withBank(cluster) { database in
+                try await ContinuityStore(database: database).record(report)
+                try await EvidenceJournal.append(
+                    EvidenceEvent("continuity.drill", report.id.uuidString, fields: fields, actor: "operator"),
+                    in: database)
+            }
+        }
+        await desk.refreshSets()
+        _ = await KeptRecords.keep(desk.folder)
     }
 }

@@ -45,9 +45,9 @@ enum DrillCheckStore {
         """
     }
 
-    static func shortlyBefore(_ moment: String) -> Statement {
+    static func before(_ moment: String, by seconds: Int) -> Statement {
         """
-        select to_char((\(moment)::timestamptz - interval '5 seconds') at time zone 'UTC',
+        select to_char((\(moment)::timestamptz - make_interval(secs => \(seconds))) at time zone 'UTC',
             'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
         """
     }
@@ -56,6 +56,10 @@ enum DrillCheckStore {
     static let newestBeat: Statement = """
         select coalesce(to_char(max(at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '') from continuity.beats
         """
+
+    /// Seconds since the beat before now; many where there was none.
+    static let beatAge: Statement =
+        "select coalesce(extract(epoch from clock_timestamp() - max(at)), 1e9)::float8 from continuity.beats"
 
     static func secondsBetween(_ earlier: String, _ later: String) -> Statement {
         "select extract(epoch from \(later)::timestamptz - \(earlier)::timestamptz)::float8"

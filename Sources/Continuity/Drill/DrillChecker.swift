@@ -8,11 +8,24 @@ internal import Vault
 
 /// One question put to a restored bank.
 public struct DrillCheck: Sendable, Codable, Hashable {
+    /// What a wrong answer speaks against.
+    public enum Concern: String, Sendable, Codable {
+        /// The set, or the way back from it.
+        case restore
+        /// What the bank holds: the set's fault where the living bank answers rightly.
+        case content
+        /// How the bank is made: a copy of files has it from the bank.
+        case structure
+        /// The log behind the set, the machine, the place of the drill.
+        case surroundings
+    }
+
     public let name: String
     public let nameFrench: String
-    public let passed: Bool
-    public let detail: String
+    public var passed: Bool
+    public var detail: String
     public let seconds: Double
+    public var concern: Concern
 }
 
 /// Asks a restored bank whether it is one.
@@ -23,51 +36,60 @@ struct DrillChecker: Sendable {
 
     private static let samples = 20
 
-    /// - Parameter reference: digests of the live bank at a moment, to be found again; nil when it is not there.
-    func run(_ reference: DrillReference?) async throws -> [DrillCheck] {
-        var checks: [DrillCheck] = []
-        checks.append(
-            await timed("the trial balance is zero", "la balance générale est nulle") {
+    private struct Question {
+        let name: String
+        let french: String
+        let concern: DrillCheck.Concern
+        let answer: () async throws -> (Bool, String)
+    }
+
+    private func none(_ name: String, _ french: String, _ concern: DrillCheck.Concern, _ statement: Statement)
+        -> Question
+    {
+        Question(name: name, french: french, concern: concern) {
+            let count = try await database.one(statement, as: Int64.self)
+            return (count == 0, count == 0 ? "none against it" : "\(count) against it")
+        }
+    }
+
+    private var questions: [Question] {
+        [
+            Question(name: "the trial balance is zero", french: "la balance générale est nulle", concern: .content) {
                 let sum = try await database.one(DrillCheckStore.trialBalance, as: Int64.self)
                 return (sum == 0, "\(sum) minor units")
-            })
-        for (name, french, statement) in [
-            ("the ledger proves itself", "le grand livre se prouve lui-même", DrillCheckStore.ledgerFaults),
-            (
-                "every table has row level security", "chaque table filtre ses lignes (RLS)",
-                DrillCheckStore.tablesWithoutRowSecurity
-            ),
-            ("every constraint is validated", "chaque contrainte est validée", DrillCheckStore.invalidConstraints),
-            ("every index is valid", "chaque index est valide", DrillCheckStore.invalidIndexes),
-            (
-                "no event trigger but the API's own", "aucun déclencheur d’événement hors ceux de l’API",
-                DrillCheckStore.eventTriggers
-            ),
-        ] {
-            checks.append(
-                await timed(name, french) {
-                    let count = try await database.one(statement, as: Int64.self)
-                    return (count == 0, count == 0 ? "none against it" : "\(count) against it")
-                })
+            },
+            none(
+                "the ledger proves itself", "le grand livre se prouve lui-même", .content, DrillCheckStore.ledgerFaults),
+            none(
+                "every table has row level security", "chaque table filtre ses lignes (RLS)", .structure,
+                DrillCheckStore.tablesWithoutRowSecurity),
+            none(
+                "every constraint is validated", "chaque contrainte est validée", .structure,
+                DrillCheckStore.invalidConstraints),
+            none("every index is valid", "chaque index est valide", .structure, DrillCheckStore.invalidIndexes),
+            none(
+                "no event trigger but the API's own", "aucun déclencheur d’événement hors ceux de l’API", .structure,
+                DrillCheckStore.eventTriggers),
+            Question(
+                name: "the journal's chain is whole", french: "la chaîne du journal est entière", concern: .content,
+                answer: journal),
+            Question(
+                name: "sealed names open", french: "les noms scellés s’ouvrent", concern: .content, answer: sealed),
+            Question(
+                name: "a client sees their own accounts only", french: "un client ne voit que ses comptes",
+                concern: .content, answer: people),
+            Question(
+                name: "amcheck of tables and indexes", french: "amcheck des tables et des index", concern: .restore,
+                answer: amcheck),
+        ]
+    }
+
+    /// - Parameter names: only these; nil asks everything.
+    func run(only names: Set<String>? = nil) async -> [DrillCheck] {
+        var checks: [DrillCheck] = []
+        for question in questions where names?.contains(question.name) ?? true {
+            checks.append(await Self.timed(question.name, question.french, question.concern, question.answer))
         }
-        checks.append(await timed("the journal's chain is whole", "la chaîne du journal est entière", journal))
-        checks.append(await timed("sealed names open", "les noms scellés s’ouvrent", sealed))
-        checks.append(await timed("a client sees their own accounts only", "un client ne voit que ses comptes", people))
-        if let reference {
-            checks.append(
-                await timed(
-                    "what was booked is what the living bank booked", "ce qui fut passé est ce que la banque a passé"
-                ) {
-                    let found = try await reference.read(database)
-                    return (
-                        found == reference.digests,
-                        found == reference.digests
-                            ? "equal up to \(reference.moment): \(found.first ?? "")"
-                            : "\(found) where the living bank has \(reference.digests)"
-                    )
-                })
-        }
-        checks.append(await timed("amcheck of tables and indexes", "amcheck des tables et des index", amcheck))
         return checks
     }
 
@@ -76,7 +98,8 @@ struct DrillChecker: Sendable {
         guard try await database.one(DrillCheckStore.exists("evidence.blocks"), as: Bool.self) else {
             return (true, "this bank keeps no journal")
         }
-        let file = cluster.options.directory + "/journal-export.jsonl"
+        let file = folder.scratch + "/journal-" + String(UInt64.random(in: .min ... .max), radix: 36) + ".jsonl"
+        defer { unlink(file) }
         let report = try await JournalExporter(database: database).export(to: file)
         guard report.blockCount > 0 else { return (true, "nothing is sealed yet; \(report.unsealedCount) entries") }
         let verdict = try OfflineVerifier.verify(path: file)
@@ -128,8 +151,8 @@ struct DrillChecker: Sendable {
         return (run.status == 0, run.status == 0 ? "no corruption" : String(words.prefix(500)))
     }
 
-    private func timed(
-        _ name: String, _ french: String, _ work: () async throws -> (Bool, String)
+    static func timed(
+        _ name: String, _ french: String, _ concern: DrillCheck.Concern, _ work: () async throws -> (Bool, String)
     ) async -> DrillCheck {
         let start = ContinuousClock.now
         let (passed, detail): (Bool, String)
@@ -141,28 +164,6 @@ struct DrillChecker: Sendable {
         }
         return DrillCheck(
             name: name, nameFrench: french, passed: passed, detail: detail,
-            seconds: (ContinuousClock.now - start) / .seconds(1))
-    }
-}
-
-/// The living bank at a moment: what was booked before it, which no later transaction can change.
-struct DrillReference: Sendable {
-    let moment: String
-    let digests: [String]
-
-    /// - Parameter last: how far the restored bank came. Five seconds earlier, no transaction of a payment is still under way.
-    static func take(_ live: Database, upTo last: String) async throws -> DrillReference {
-        let moment = try await live.one(DrillCheckStore.shortlyBefore(last), as: String.self)
-        return DrillReference(moment: moment, digests: try await read(live, moment))
-    }
-
-    func read(_ database: Database) async throws -> [String] { try await Self.read(database, moment) }
-
-    private static func read(_ database: Database, _ moment: String) async throws -> [String] {
-        var digests = [try await database.one(DrillCheckStore.digest(before: moment), as: String.self)]
-        if try await database.one(DrillCheckStore.exists("evidence.entries"), as: Bool.self) {
-            digests.append(try await database.one(DrillCheckStore.journalDigest(before: moment), as: String.self))
-        }
-        return digests
+            seconds: (ContinuousClock.now - start) / .seconds(1), concern: concern)
     }
 }

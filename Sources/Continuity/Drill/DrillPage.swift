@@ -6,7 +6,7 @@ enum DrillPage {
             ("Scénario / scenario", report.scenario),
             ("Début / start", Moment.text(report.startedAt)), ("Fin / end", Moment.text(report.endedAt)),
             ("Sauvegarde / set", "\(report.label), dépôt / repository \(report.repository)"),
-            ("Cible / target", report.target),
+            ("Ce jeu est / the set is", report.outcome.words), ("Cible / target", report.target),
             ("RTO mesuré / measured", DrillReport.seconds(report.rtoSeconds)),
             (
                 "dont copie, rejeu, contrôles / of which copy, replay, checks",

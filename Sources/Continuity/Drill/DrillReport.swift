@@ -1,5 +1,30 @@
 public import Foundation
 
+/// What a drill means for the set that it restored.
+public enum DrillOutcome: String, Sendable, Codable {
+    /// It brings back what was backed up.
+    case proved
+    /// Something kept the drill from saying so that is no fault of the set's: the bank's own state, log that is missing, the machine.
+    case unproved
+    /// It does not.
+    case refuted
+
+    var words: String {
+        switch self {
+        case .proved: "proved"
+        case .unproved: "neither proved nor damaged"
+        case .refuted: "DAMAGED"
+        }
+    }
+
+    /// - Parameter checks: after it was asked what of it is wrong in the living bank too.
+    static func of(_ checks: [DrillCheck]) -> DrillOutcome {
+        let failed = Set(checks.filter { !$0.passed }.map(\.concern))
+        if failed.contains(.restore) { return .refuted }
+        return failed.isSubset(of: [.structure]) ? .proved : .unproved
+    }
+}
+
 /// What a drill did and found: written as JSON and HTML, signed, kept in the database too.
 public struct DrillReport: Sendable, Codable {
     public let id: UUID
@@ -11,6 +36,8 @@ public struct DrillReport: Sendable, Codable {
     public var repository: Int
     public let target: String
     public var passed: Bool
+    /// What the drill says of the set, which is not all that it says of the bank.
+    public var outcome: DrillOutcome
     public var restoreSeconds: Double
     public var recoverySeconds: Double
     public var checkSeconds: Double
@@ -43,7 +70,7 @@ public struct DrillReport: Sendable, Codable {
     public func lines() -> [String] {
         var lines = [
             "drill        \(scenario): \(passed ? "PASSED" : "FAILED")",
-            "set          \(label) in repository \(repository), to \(target)",
+            "set          \(label) in repository \(repository), to \(target): \(outcome.words)",
             "RTO          \(Self.seconds(rtoSeconds)) (restore \(Self.seconds(restoreSeconds)), replay "
                 + "\(Self.seconds(recoverySeconds)), checks \(Self.seconds(checkSeconds)))",
             "RPO          \(rpoSeconds.map(Self.seconds) ?? "unknown: the bank was not there to compare with")",

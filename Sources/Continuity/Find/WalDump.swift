@@ -32,6 +32,15 @@ struct WalDump {
         var files: [String: Int] = [:]
         var created = 0
         var isTruncate = false
+
+        /// What a part of a transaction did, to which its commit gives its parts back.
+        mutating func add(_ part: Pending) {
+            deleted += part.deleted
+            updated += part.updated
+            files.merge(part.files) { $0 + $1 }
+            created += part.created
+            isTruncate = isTruncate || part.isTruncate
+        }
     }
 
     /// Rows that one transaction may change before it counts as an act of destruction.
@@ -58,7 +67,14 @@ struct WalDump {
             if let position = Self.word(after: "lsn:", in: line).flatMap({ LogPosition($0) }) {
                 commit(transaction, position, description)
             }
-        case "Transaction" where description.hasPrefix("ABORT"): pending[transaction] = nil
+        case "Transaction" where description.hasPrefix("COMMIT_PREPARED "):
+            let rest = description.dropFirst(16)
+            guard let position = Self.word(after: "lsn:", in: line).flatMap({ LogPosition($0) }),
+                let colon = rest.firstIndex(of: ":")
+            else { return }
+            commit(String(rest[..<colon]), position, "COMMIT" + rest[rest.index(after: colon)...])
+        case "Transaction" where description.hasPrefix("ABORT"):
+            for part in [transaction] + Self.parts(description) { pending[part] = nil }
         default: break
         }
     }
@@ -75,7 +91,11 @@ struct WalDump {
     }
 
     private mutating func commit(_ transaction: String, _ position: LogPosition, _ description: Substring) {
-        let done = pending.removeValue(forKey: transaction) ?? Pending()
+        var done = pending.removeValue(forKey: transaction) ?? Pending()
+        // Savepoints, and blocks with EXCEPTION: each part wrote under a number of its own.
+        for part in Self.parts(description) {
+            if let part = pending.removeValue(forKey: part) { done.add(part) }
+        }
         let at = description.dropFirst(7).prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces)
         func add(_ kind: Destruction.Kind, _ files: [String], _ rows: Int) {
             found.append(
@@ -96,112 +116,15 @@ struct WalDump {
         }
     }
 
+    /// `…; subxacts: 735 736; …`
+    private static func parts(_ description: Substring) -> [String] {
+        guard let list = description.range(of: "subxacts:") else { return [] }
+        return description[list.upperBound...].prefix { $0 != ";" }.split(separator: " ").map(String.init)
+    }
+
     static func word(after mark: String, in line: Substring) -> String? {
         guard let range = line.range(of: mark) else { return nil }
         let word = line[range.upperBound...].drop { $0 == " " }.prefix { $0 != " " && $0 != "," }
         return word.isEmpty ? nil : String(word)
-    }
-}
-
-/// Finds drops, truncations and mass changes in the log of a span of time.
-public struct DestructionFinder: Sendable {
-    let desk: BackupDesk
-
-    public init(desk: BackupDesk) { self.desk = desk }
-
-    private static let segmentsMax = 20_000
-
-    /// From a segment on, or from the newest sound set when nil. Log of the archive, of the receiver and of the server.
-    public func find(from segment: String? = nil, rowsMin: Int) async throws -> [Destruction] {
-        let settings = try BackupSettings.load(desk.folder)
-        let backrest = try PgBackRest(folder: desk.folder)
-        let inventory = try await backrest.inventory()
-        let newest = inventory.sets.filter { !$0.hasBadPages }.max { $0.stoppedAt < $1.stoppedAt }
-        guard let first = (segment ?? newest?.firstSegment).flatMap({ LogSegment($0) }) else {
-            throw ContinuityError.noSet("to begin from")
-        }
-        let place = desk.folder.scratch + "/log-" + String(UInt32.random(in: .min ... .max), radix: 36)
-        try ContinuityFolder.make(place, mode: 0o700)
-        defer { try? FileManager.default.removeItem(atPath: place) }
-        try Self.giveToServer(place, like: desk.folder.spool)
-        let segments = try await gather(from: first, settings, backrest, place)
-        guard let last = segments.last else { return [] }
-        let binaries = try PostgresBinaries.find()
-        let output = place + "/log.txt"
-        let run = try await ToolRun.run(
-            binaries.path(of: "pg_waldump"), ["--path=\(place)", "\(segments[0])", "\(last)"], outputFile: output)
-        // It ends with 1 at the end of the last segment, which is no fault.
-        guard FileManager.default.fileExists(atPath: output) else {
-            throw ContinuityError.answer("pg_waldump: \(run.errorText.prefix(200))")
-        }
-        var dump = WalDump(rowsMin: rowsMin)
-        try Self.lines(of: output) { dump.read($0) }
-        return try await named(dump.found)
-    }
-
-    private func gather(
-        from first: LogSegment, _ settings: BackupSettings, _ backrest: PgBackRest, _ place: String
-    ) async throws -> [LogSegment] {
-        let held = settings.repositories.reduce(into: Set<LogSegment>()) {
-            $0.formUnion(ArchiveFolder.segments(below: $1))
-        }
-        var got: Set<LogSegment> = []
-        for source in [desk.folder.receivedLog, desk.folder.cluster + "/data/pg_wal"] {
-            for name in (try? FileManager.default.contentsOfDirectory(atPath: source)) ?? [] {
-                guard let segment = LogSegment(name), segment.timeline == first.timeline, segment >= first,
-                    name.utf8.count == 24 || name.hasSuffix(".partial"), !got.contains(segment),
-                    (try? FileManager.default.copyItem(atPath: source + "/" + name, toPath: "\(place)/\(segment)"))
-                        != nil
-                else { continue }
-                got.insert(segment)
-            }
-        }
-        for segment in held.sorted()
-        where segment.timeline == first.timeline && segment >= first && !got.contains(segment) {
-            guard got.count < Self.segmentsMax else { break }
-            let answer = try await backrest.answer(
-                "archive-get", ["--no-archive-async", "\(segment)", "\(place)/\(segment)"])
-            if answer.status == 0 { got.insert(segment) }
-        }
-        // Without a hole: what lies behind one can not be read.
-        var ordered: [LogSegment] = []
-        var next = first
-        while got.contains(next) {
-            ordered.append(next)
-            next = next.next
-        }
-        return ordered
-    }
-
-    private static func giveToServer(_ path: String, like other: String) throws {
-        var owner = stat()
-        guard stat(other, &owner) == 0, lchown(path, owner.st_uid, owner.st_gid) == 0 else {
-            throw ContinuityError.file("give to the server's user", path, String(cString: strerror(errno)))
-        }
-    }
-
-    private static func lines(of path: String, _ body: (Substring) -> Void) throws {
-        let handle = try FileHandle(forReadingFrom: URL(filePath: path))
-        defer { try? handle.close() }
-        var rest: [UInt8] = []
-        while let block = try handle.read(upToCount: 1 << 20), !block.isEmpty {
-            rest += block
-            guard let end = rest.lastIndex(of: 10) else { continue }
-            let text = String(decoding: rest[..<end], as: UTF8.self)
-            for line in text.utf8.split(separator: 10) { body(Substring(line)) }
-            rest.removeSubrange(...end)
-        }
-    }
-
-    private func named(_ found: [Destruction]) async throws -> [Destruction] {
-        guard let cluster = try? Cluster.attach(desk.folder.cluster), cluster.isRunning,
-            let names = try? await desk.withBank(cluster, { try await RelationMapStore(database: $0).names() })
-        else { return found }
-        return found.map { act in
-            var act = act
-            act.names = act.files.compactMap { $0.split(separator: "/").last.flatMap { Int64($0) } }
-                .compactMap { names[$0] }
-            return act
-        }
     }
 }

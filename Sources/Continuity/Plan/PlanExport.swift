@@ -28,7 +28,7 @@ public struct PlanExport: Sendable {
     public func write(to directory: String) async throws -> [String] {
         let settings = try BackupSettings.load(desk.folder)
         let (sets, troubles) = try await desk.list()
-        let drills = try desk.journal.entries().filter { $0.kind == .proved || $0.kind == .refuted }
+        let drills = try desk.journal.entries().filter { [.proved, .refuted, .unproved].contains($0.kind) }
             .suffix(Self.drillsMax).reversed()
         let page = Markup.page(
             title: "Plan de continuité — Continuity plan",
@@ -92,7 +92,7 @@ public struct PlanExport: Sendable {
                 drills.map {
                     [
                         $0.at, $0.fields["scenario"] ?? "", $0.subject,
-                        $0.kind == .proved ? "réussi / passed" : "ÉCHEC / FAILED",
+                        $0.isPassed ? "réussi / passed" : "ÉCHEC / FAILED",
                         $0.fields["rto"].flatMap { Double($0) }.map { "\(($0 * 10).rounded() / 10)" } ?? "",
                         $0.fields["reason"] ?? "",
                     ]

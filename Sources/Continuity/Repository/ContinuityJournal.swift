@@ -2,6 +2,7 @@ internal import Diagnostics
 internal import Cryptography
 internal import Evidence
 internal import Foundation
+internal import Postgres
 
 /// What happened to backups, in a signed file outside the database: it tells of the database's loss.
 struct ContinuityJournal: Sendable {
@@ -13,8 +14,15 @@ struct ContinuityJournal: Sendable {
         case damaged = "backup.damaged"
         case failed = "backup.failed"
         case expired = "backup.expired"
+        /// A verification found a set whole that an earlier one had not.
+        case whole = "backup.whole"
+        case verified = "backup.verified"
+        /// A repository was begun again, empty.
+        case begun = "repository.begun"
         case proved = "drill.passed"
         case refuted = "drill.failed"
+        /// The drill failed by what is wrong in the bank itself, or around it: nothing speaks against the set.
+        case unproved = "drill.unproved"
         case restored = "restore.done"
         case exported = "export.made"
         case givenBack = "restore.rows"
@@ -75,15 +83,25 @@ struct ContinuityJournal: Sendable {
         let formatter = ISO8601DateFormatter()
         formatter.formatOptions = [.withInternetDateTime, .withFractionalSeconds]
         for entry in try entries() where entry.fields["repository"] == "\(repository)" {
+            let label = entry.subject
+            let seconds = Int64(formatter.date(from: entry.at)?.timeIntervalSince1970 ?? 0)
             switch entry.kind {
-            case .damaged, .refuted: known.damaged.insert(entry.subject)
-            case .proved:
-                known.damaged.remove(entry.subject)
-                known.proved[entry.subject] = Int64(formatter.date(from: entry.at)?.timeIntervalSince1970 ?? 0)
+            case .damaged where Self.isByVerification(entry): known.mark(label, entry.fields["reason"] ?? "")
+            case .damaged, .refuted: known.condemn(label, entry.fields["reason"] ?? "")
+            case .whole: known.clear(label)
+            case .proved: known.prove(label, at: seconds)
+            case .begun: known = RetentionRule.Knowledge()
             default: break
             }
         }
         return known
+    }
+
+    /// Older entries do not say who found the damage: a backup names pages.
+    private static func isByVerification(_ entry: Entry) -> Bool {
+        if let finder = entry.fields["by"] { return finder == "verify" }
+        let reason = entry.fields["reason"] ?? ""
+        return !reason.contains("pages are bad") && !reason.contains("pgbackrest died")
     }
 
     /// Labels that were made in a repository and not removed by us.
@@ -91,10 +109,54 @@ struct ContinuityJournal: Sendable {
         var labels: Set<String> = []
         for entry in try entries() where entry.fields["repository"] == "\(repository)" {
             if entry.kind == .made { labels.insert(entry.subject) }
+            if entry.kind == .begun { labels = [] }
             if entry.kind == .expired {
                 labels = labels.filter { $0 != entry.subject && !$0.hasPrefix(entry.subject + "_") }
             }
         }
         return labels
+    }
+
+    /// What was left behind when a restored cluster took the bank's place.
+    func abandoned() throws -> [AbandonedLog] {
+        try entries().compactMap { entry in
+            guard entry.kind == .restored, let timeline = entry.fields["timeline"].flatMap({ UInt32($0) }),
+                let reached = entry.fields["reached"].flatMap({ LogPosition($0) })
+            else { return nil }
+            return AbandonedLog(timeline: timeline, reached: reached)
+        }
+    }
+
+    /// The drills of all time, oldest first: when, and whether each passed.
+    func drills() throws -> [(at: Int64, passed: Bool)] {
+        let formatter = ISO8601DateFormatter()
+        formatter.formatOptions = [.withInternetDateTime, .withFractionalSeconds]
+        return try entries().filter { [.proved, .refuted, .unproved].contains($0.kind) }.map { entry in
+            (Int64(formatter.date(from: entry.at)?.timeIntervalSince1970 ?? 0), entry.isPassed)
+        }
+    }
+
+    func newest(_ kind: Kind) throws -> Int64? {
+        let formatter = ISO8601DateFormatter()
+        formatter.formatOptions = [.withInternetDateTime, .withFractionalSeconds]
+        return try entries().last { $0.kind == kind }
+            .flatMap { formatter.date(from: $0.at) }.map { Int64($0.timeIntervalSince1970) }
+    }
+}
+
+extension ContinuityJournal.Entry {
+    /// A drill's: a set may be proved while something in the bank itself is wrong.
+    var isPassed: Bool { kind == .proved && fields["passed"] != "false" }
+}
+
+/// Log behind the place where a restored cluster went its own way: sets that end there are of a bank that is no more.
+struct AbandonedLog: Sendable, Hashable {
+    /// The timeline that began there.
+    let timeline: UInt32
+    let reached: LogPosition
+
+    func covers(_ set: BackupSet) -> Bool {
+        guard let own = LogSegment(set.lastSegment)?.timeline else { return false }
+        return own < timeline && set.stopPosition > reached
     }
 }

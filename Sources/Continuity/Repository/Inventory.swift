@@ -77,8 +77,8 @@ struct Inventory: Sendable {
     var sets: [BackupSet] = []
     /// What is wrong with a repository, by its number.
     var troubles: [Int: String] = [:]
-    /// The newest segment in any archive.
-    var newestSegment: LogSegment?
+    /// The newest segment in each archive.
+    var newestSegments: [Int: LogSegment] = [:]
 
     init(sets: [BackupSet] = []) { self.sets = sets }
 
@@ -89,7 +89,11 @@ struct Inventory: Sendable {
         for repository in stanza.repo ?? [] where repository.status.code != 0 {
             troubles[repository.key] = repository.status.message
         }
-        newestSegment = (stanza.archive ?? []).compactMap { $0.max.flatMap { LogSegment($0) } }.max()
+        for archive in stanza.archive ?? [] {
+            guard let newest = archive.max.flatMap({ LogSegment($0) }) else { continue }
+            let repository = archive.database?.repository ?? 1
+            newestSegments[repository] = max(newestSegments[repository] ?? newest, newest)
+        }
         sets = try (stanza.backup ?? []).map { try $0.set() }
     }
 
@@ -110,7 +114,13 @@ struct Inventory: Sendable {
         let status: Status
     }
 
+    private struct Place: Decodable {
+        enum CodingKeys: String, CodingKey { case repository = "repo-key" }
+        let repository: Int
+    }
+
     private struct Archive: Decodable {
+        let database: Place?
         let max: String?
     }
 
@@ -132,11 +142,6 @@ struct Inventory: Sendable {
 
             let size: Int64
             let repository: Stored
-        }
-
-        struct Place: Decodable {
-            enum CodingKeys: String, CodingKey { case repository = "repo-key" }
-            let repository: Int
         }
 
         let label: String

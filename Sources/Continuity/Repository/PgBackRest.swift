@@ -129,6 +129,15 @@ struct PgBackRestConfiguration {
 
     /// What PostgreSQL runs for each finished segment of its log.
     static func archiveCommand(_ folder: ContinuityFolder, program: String) -> String {
-        "\(program) --config=\(folder.configuration) --stanza=\(BackupSettings.stanza) archive-push %p"
+        "\(quoted(program)) --config=\(quoted(folder.configuration)) --stanza=\(BackupSettings.stanza) archive-push %p"
+    }
+
+    /// As a shell takes it; plain paths stay as they are. PostgreSQL takes %% for a percent sign.
+    static func quoted(_ path: String) -> String {
+        let isPlain = path.utf8.allSatisfy {
+            (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || "/._-+=@:,".utf8.contains($0)
+        }
+        guard !isPlain else { return path }
+        return "'" + path.replacing("'", with: "'\\''").replacing("%", with: "%%") + "'"
     }
 }

@@ -16,6 +16,8 @@ public struct RepositoryAudit: Sendable {
     public var setsChecked = 0
     /// Segments of the log by repository.
     var held: [Int: Set<LogSegment>] = [:]
+    /// Sets that were looked at from end to end, by repository.
+    var looked: [Int: Set<String>] = [:]
     public var isSound: Bool { findings.isEmpty }
 
     mutating func add(_ kind: String, _ repository: Int, _ label: String? = nil, _ words: String) {
@@ -42,28 +44,48 @@ struct RepositoryAuditor: Sendable {
             return audit
         }
         for (index, root) in settings.repositories.enumerated() {
-            let repository = index + 1
-            if let trouble = inventory.troubles[repository] {
-                audit.add("repository-unreadable", repository, nil, "repository \(repository): \(trouble)")
-            }
-            let held: Set<LogSegment>
-            do {
-                if let remote = try RemoteRepository(settings, repository, folder) {
-                    held = try await objects(of: remote, deep: deep, &audit)
-                } else {
-                    held = ArchiveFolder.segments(below: root)
-                    try files(of: repository, at: root, held, &audit)
-                }
-            } catch let error as ContinuityError where root.hasPrefix(BucketPlace.scheme) {
-                audit.add("repository-unreadable", repository, nil, "repository \(repository): \(error.message)")
-                continue
-            }
-            audit.held[repository] = held
-            try sets(of: repository, inventory, &audit)
-            log(of: repository, held, inventory, &audit)
+            try await look(at: index + 1, root, inventory, deep: deep, &audit)
         }
         if deep { try await byPgBackRest(&audit) }
         return audit
+    }
+
+    /// What can not be read is told, and condemns no set: a disk that comes back brings its sets back.
+    private func look(
+        at repository: Int, _ root: String, _ inventory: Inventory, deep: Bool, _ audit: inout RepositoryAudit
+    ) async throws {
+        let trouble = inventory.troubles[repository]
+        if let trouble {
+            audit.add("repository-unreadable", repository, nil, "repository \(repository): \(trouble)")
+        }
+        let before = audit
+        let held: Set<LogSegment>
+        do {
+            if let remote = try RemoteRepository(settings, repository, folder) {
+                held = try await objects(of: remote, deep: deep, &audit)
+            } else {
+                guard RepositoryPlace.isThere(root) else { return missing(repository, root, trouble, &audit) }
+                held = ArchiveFolder.segments(below: root)
+                try files(of: repository, at: root, held, &audit)
+                guard RepositoryPlace.isThere(root) else {
+                    // It went away while it was read.
+                    audit = before
+                    return missing(repository, root, trouble, &audit)
+                }
+            }
+        } catch let error as ContinuityError where root.hasPrefix(BucketPlace.scheme) {
+            audit.add("repository-unreadable", repository, nil, "repository \(repository): \(error.message)")
+            return
+        }
+        guard trouble == nil else { return }
+        audit.held[repository] = held
+        try sets(of: repository, inventory, &audit)
+        log(of: repository, held, inventory, &audit)
+    }
+
+    private func missing(_ repository: Int, _ root: String, _ trouble: String?, _ audit: inout RepositoryAudit) {
+        guard trouble == nil else { return }
+        audit.add("repository-unreadable", repository, nil, "repository \(repository): \(root) is not there")
     }
 
     /// Every file that was signed is there and is what it was.
@@ -115,6 +137,13 @@ struct RepositoryAuditor: Sendable {
         for set in inventory.sets where set.repository == repository && set.hasBadPages {
             audit.add("pages-bad", repository, set.label, "\(set.label) holds pages whose checksum is wrong")
         }
+        var broken: [String] = []
+        let signed = Set(try RepositoryManifest.all(folder, of: repository, problems: &broken).map(\.label))
+        for label in held.subtracting(signed).sorted() {
+            audit.add(
+                "set-unsigned", repository, label, "\(label) has no signed list: nobody knows what its files were")
+        }
+        audit.looked[repository] = held.intersection(signed)
     }
 
     /// The log has no hole from the oldest set to the newest segment.
@@ -140,16 +169,18 @@ struct RepositoryAuditor: Sendable {
 
     /// Its exit status is 0 whatever it finds, so its words are read.
     private func byPgBackRest(_ audit: inout RepositoryAudit) async throws {
-        for repository in settings.repositories.indices.map({ $0 + 1 }) {
+        for repository in audit.held.keys.sorted() {
             let answer = try await backrest.answer(
                 "verify", ["--repo=\(repository)", "--output=text", "--verbose", "--log-level-console=error"])
             let said = VerifyAnswer(answer.output)
             if answer.status != 0 {
+                audit.looked[repository] = nil
                 audit.add(
                     "verify-failed", repository, nil,
                     "pgbackrest verify ended with status \(answer.status): \(answer.words.prefix(200))")
             } else if !said.isOK {
                 for words in said.problems { audit.add("verify-error", repository, words.label, words.words) }
+                if said.problems.contains(where: { $0.label == nil }) { audit.looked[repository] = nil }
                 if said.problems.isEmpty { audit.add("verify-error", repository, nil, "pgbackrest verify says error") }
             }
         }

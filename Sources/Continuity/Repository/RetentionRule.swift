@@ -6,10 +6,41 @@ public enum RetentionRule {
         public var proved: [String: Int64]
         /// Labels that were found damaged in any way.
         public var damaged: Set<String>
+        /// Those of them that a later verification may find whole.
+        var clearable: Set<String> = []
+        /// What was said against each.
+        var reasons: [String: String] = [:]
 
         public init(proved: [String: Int64] = [:], damaged: Set<String> = []) {
             self.proved = proved
             self.damaged = damaged
+        }
+
+        /// A verification found something: a disk may come back, a file may be brought back.
+        mutating func mark(_ label: String, _ reason: String) {
+            if !damaged.contains(label) { clearable.insert(label) }
+            damaged.insert(label)
+            reasons[label] = reason
+        }
+
+        /// It holds bad pages, or could not be restored: only a proof takes that away.
+        mutating func condemn(_ label: String, _ reason: String) {
+            damaged.insert(label)
+            clearable.remove(label)
+            reasons[label] = reason
+        }
+
+        mutating func clear(_ label: String) {
+            guard clearable.remove(label) != nil else { return }
+            damaged.remove(label)
+            reasons[label] = nil
+        }
+
+        mutating func prove(_ label: String, at seconds: Int64) {
+            damaged.remove(label)
+            clearable.remove(label)
+            reasons[label] = nil
+            proved[label] = seconds
         }
     }
 

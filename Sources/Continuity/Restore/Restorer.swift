@@ -47,9 +47,23 @@ public struct Restorer: Sendable {
         let backrest = try PgBackRest(folder: desk.folder)
         let inventory = try await backrest.inventory()
         let set = try choose(request, inventory)
+        return try await restore(request, set, inventory, settings, kept, backrest)
+    }
+
+    /// The set that a request would restore.
+    func chosen(_ request: Request) async throws -> BackupSet {
+        try await rebuildConfiguration(try BackupSettings.load(desk.folder), try KeptCluster.load(desk.folder))
+        return try choose(request, try await PgBackRest(folder: desk.folder).inventory())
+    }
+
+    private func restore(
+        _ request: Request, _ set: BackupSet, _ inventory: Inventory, _ settings: BackupSettings, _ kept: KeptCluster,
+        _ backrest: PgBackRest
+    ) async throws -> Restored {
+        try FreeSpace.check(set, at: request.directory)
         let begun = ContinuousClock.now
         let data = try await Cluster.makeFolderForRestore(request.directory)
-        let log = try SavedLog.gather(
+        let log = try await SavedLog.gather(
             for: set, request, desk.folder, archived: settings.repositories, into: request.directory, like: data)
         try await backrest.run(
             "restore",
@@ -86,6 +100,11 @@ public struct Restorer: Sendable {
             }
             epoch = seconds
         }
+        let abandoned = try desk.journal.abandoned()
+        let repositories = Set(inventory.sets.map(\.repository))
+        let known = try Dictionary(
+            uniqueKeysWithValues: repositories.map { ($0, try desk.journal.knowledge(of: $0).damaged) })
+        let signed = try Dictionary(uniqueKeysWithValues: repositories.map { ($0, try signedLabels($0)) })
         var candidates: [BackupSet] = []
         for set in inventory.sets where request.repository == nil || set.repository == request.repository {
             guard inventory.troubles[set.repository] == nil else { continue }
@@ -93,10 +112,11 @@ public struct Restorer: Sendable {
                 if set.label == label { candidates.append(set) }
                 continue
             }
-            let known = try desk.journal.knowledge(of: set.repository)
             let parts = [set.label] + set.references
-            guard !set.hasBadPages, !parts.contains(where: known.damaged.contains),
-                request.target.admits(set, epoch: epoch)
+            guard !set.hasBadPages, known[set.repository]?.isDisjoint(with: parts) ?? true,
+                request.target.admits(set, epoch: epoch),
+                signed[set.repository]?.map({ $0.isSuperset(of: parts) }) ?? true,
+                !abandoned.contains(where: { $0.covers(set) })
             else { continue }
             candidates.append(set)
         }
@@ -104,6 +124,14 @@ public struct Restorer: Sendable {
             throw ContinuityError.noSet("reaches \(request.target)")
         }
         return set
+    }
+
+    /// Of a set without a signed list nobody knows what its files were: it is taken only where the repository has no lists at
+    /// all, since they were lost with the server. Nil then.
+    private func signedLabels(_ repository: Int) throws -> Set<String>? {
+        var broken: [String] = []
+        let signed = Set(try RepositoryManifest.all(desk.folder, of: repository, problems: &broken).map(\.label))
+        return signed.isEmpty && broken.isEmpty ? nil : signed
     }
 
     private func options(_ request: Request, _ kept: KeptCluster) -> Cluster.Options {
@@ -210,15 +238,35 @@ public struct Restorer: Sendable {
         var told = Set(refused.split(separator: "\n").map(String.init)).sorted().map {
             "every copy of the segment \($0) is damaged: what was committed from \(replayed) on is lost"
         }
-        guard let newest = ([inventory.newestSegment, log.newest].compactMap { $0 }).max() else { return told }
         // The place behind the last byte of a segment is the first of the next.
         let end = LogPosition(replayed.rawValue == 0 ? 0 : replayed.rawValue - 1)
-        let reached = LogSegment(timeline: newest.timeline, holding: end)
-        guard newest.number > reached.number + 1 else { return told }
-        told.append(
-            "the log ends at \(replayed) in segment \(reached); segments up to \(newest) are there and a hole keeps "
-                + "them from being used: what was committed after that place is lost")
+        told += Self.beyond(end, archive(request, inventory), log, replayed)
         return told
+    }
+
+    private func archive(_ request: Request, _ inventory: Inventory) -> LogSegment? {
+        inventory.newestSegments.filter { request.repository == nil || request.repository == $0.key }.values.max()
+    }
+
+    /// What is there and was not replayed. Every archived segment holds something; of a received one the reader says it.
+    private static func beyond(
+        _ end: LogPosition, _ archived: LogSegment?, _ log: SavedLog, _ replayed: LogPosition
+    ) -> [String] {
+        let newest = ([archived] + log.ends.filter { $0.value.map { $0 > end } ?? false }.keys.map { $0 })
+            .compactMap(\.self).max()
+        if let newest {
+            let reached = LogSegment(timeline: newest.timeline, holding: end)
+            if newest.number > reached.number || log.ends[newest].map({ ($0 ?? LogPosition(0)) > end }) ?? false {
+                return [
+                    "the log ends at \(replayed) in segment \(reached); segments up to \(newest) are there and a hole keeps "
+                        + "them from being used: what was committed after that place is lost"
+                ]
+            }
+        }
+        let unreadable = log.unreadable.first { $0.number >= LogSegment(timeline: $0.timeline, holding: end).number }
+        return unreadable.map {
+            ["the newest segment \($0) can not be read: what was committed from \(replayed) on may be lost"]
+        } ?? []
     }
 }
 

@@ -11,6 +11,8 @@ public struct PageScan: Sendable {
     public var noisePages = 0
     /// Bad pages by the file that holds them, below the data directory.
     public var files: [String: Int] = [:]
+    /// Files among the relations' whose names are none of PostgreSQL's: `16384.locked`.
+    public var strangers: [String] = []
 
     static let pageBytes = 8192
     private static let segmentPages: UInt32 = 131_072
@@ -28,7 +30,9 @@ public struct PageScan: Sendable {
         var generator = SplitMix(state: seed)
         let files = try FileTree.files(below: dataDirectory, "base") + FileTree.files(below: dataDirectory, "global")
         for file in files {
-            guard let segment = segmentNumber(of: (file as NSString).lastPathComponent) else { continue }
+            let name = (file as NSString).lastPathComponent
+            if !isOfTheServer(name), !file.contains("/pgsql_tmp/") { scan.strangers.append(file) }
+            guard let segment = segmentNumber(of: name) else { continue }
             scan.read(dataDirectory, file, segment, sample, &generator)
         }
         return scan
@@ -39,6 +43,19 @@ public struct PageScan: Sendable {
         let parts = name.split(separator: ".")
         guard let first = parts.first, UInt32(first) != nil, parts.count <= 2 else { return nil }
         return parts.count == 2 ? UInt32(parts[1]) : 0
+    }
+
+    /// Relations with their forks and parts, those of sessions (`t3_16384`), and the few files that are none.
+    static func isOfTheServer(_ name: String) -> Bool {
+        let known = ["PG_VERSION", "pg_filenode.map", "pg_filenode.map.tmp", "pg_internal.init", "pg_control"]
+        if known.contains(name) { return true }
+        if name.hasPrefix("pg_internal.init.") { return UInt32(name.dropFirst(17)) != nil }
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count <= 2, parts.count == 1 || UInt32(parts[1]) != nil else { return false }
+        var words = parts[0].split(separator: "_", omittingEmptySubsequences: false)
+        if let first = words.first, first.hasPrefix("t"), UInt32(first.dropFirst()) != nil { words.removeFirst() }
+        guard let number = words.first, UInt32(number) != nil, words.count <= 2 else { return false }
+        return words.count == 1 || ["fsm", "vm", "init"].contains(words[1])
     }
 
     private mutating func read(

@@ -11,8 +11,16 @@ struct WatchStore: Sendable {
         let updated: Int64
         let deleted: Int64
         let bytes: Int64
+        /// The relation, and the file that holds it: another file and few rows, and it was emptied.
+        let relation: Int64
+        let file: Int64
 
-        init(table: String, rows: Int64, inserted: Int64, updated: Int64, deleted: Int64, bytes: Int64) {
+        init(
+            table: String, rows: Int64, inserted: Int64, updated: Int64, deleted: Int64, bytes: Int64,
+            relation: Int64 = 0, file: Int64 = 0
+        ) {
+            self.relation = relation
+            self.file = file
             self.table = table
             self.rows = rows
             self.inserted = inserted
@@ -28,6 +36,8 @@ struct WatchStore: Sendable {
             updated = try row.decode(3)
             deleted = try row.decode(4)
             bytes = try row.decode(5)
+            relation = try row.decode(6)
+            file = try row.decode(7)
         }
     }
 
@@ -36,7 +46,8 @@ struct WatchStore: Sendable {
         try await database.all(
             """
             select s.schemaname || '.' || s.relname, greatest(s.n_live_tup, c.reltuples::bigint, 0), s.n_tup_ins,
-                s.n_tup_upd, s.n_tup_del, pg_relation_size(s.relid)
+                s.n_tup_upd, s.n_tup_del, coalesce(pg_relation_size(s.relid), 0), s.relid::bigint,
+                coalesce(pg_relation_filenode(s.relid), 0)::bigint
             from pg_stat_user_tables s join pg_class c on c.oid = s.relid
             where s.schemaname in ('public', 'evidence', 'vault', 'auth')
             """, as: Counters.self)
