@@ -8,8 +8,10 @@ internal import Recovery
 struct ServeDatabases: Sendable {
     /// As the role that may nothing itself, only become what a token says.
     let api: Database
-    /// As the owner: migrations, the catalogue, accounts.
+    /// As the owner: migrations, the catalogue.
     let catalog: Database
+    /// As the owner: accounts and sessions. Signing in waits for nobody who reads tables.
+    let auth: Database
     /// As the owner, who may replicate.
     let feed: Database
     let judging: Database
@@ -78,19 +80,21 @@ struct ServeDatabases: Sendable {
     ) -> ServeDatabases {
         var shared = api
         shared.limits.statementTimeout = .seconds(8)
-        func owned(_ connectionsMax: Int) -> Database {
+        func owned(_ connectionsMax: Int, statementTimeout: Duration = .zero) -> Database {
             var own = owner
             own.limits.connectionsMax = connectionsMax
+            own.limits.statementTimeout = statementTimeout
             return Database(own)
         }
         // Rights are asked for in transactions of their own, which the catalogue's two connections could not carry too.
         return ServeDatabases(
-            api: Database(shared), catalog: owned(2), feed: owned(4), judging: owned(6), watching: owned(1),
+            api: Database(shared), catalog: owned(2), auth: owned(4, statementTimeout: .seconds(8)), feed: owned(4),
+            judging: owned(6), watching: owned(1),
             rights: owned(6), automation: owned(8),
             apiRole: role, notices: notices)
     }
 
     func close() async {
-        for database in [api, catalog, feed, judging, watching, rights, automation] { await database.close() }
+        for database in [api, catalog, auth, feed, judging, watching, rights, automation] { await database.close() }
     }
 }
