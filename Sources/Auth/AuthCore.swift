@@ -35,15 +35,49 @@ struct AuthCore: Sendable {
             scope, subject: sealer.hash(subject, for: "attempt"))
     }
 
+    /// What was counted was no attempt of the kind.
+    func refund(_ scope: String, _ subject: String, _ window: AttemptWindow) async throws {
+        try await ServiceStore(database: database).refundAttempt(
+            scope, subject: sealer.hash(subject, for: "attempt"), window: window)
+    }
+
+    static let placeSeconds = 90 * 86_400
+
+    /// Whether an account was signed in to from an address in the last months.
+    func knowsPlace(_ pair: String) async throws -> Bool {
+        try await ServiceStore(database: database).holdsTurn("place", subject: sealer.hash(pair, for: "attempt"))
+    }
+
+    func notePlace(_ pair: String) async throws {
+        _ = try await ServiceStore(database: database).claimTurn(
+            "place", subject: sealer.hash(pair, for: "attempt"), seconds: Self.placeSeconds)
+    }
+
     /// One mail per address and pause, and so many in all: the same whether there is an account or not.
     func claimMail(to address: String) async throws {
         let store = ServiceStore(database: database)
         let wait = try await store.claimTurn(
             "mail", subject: sealer.hash(address, for: "attempt"), seconds: settings.limits.mailPauseSeconds)
         guard wait == 0 else { throw AuthError.overMailLimit(seconds: wait) }
-        let inAll = try await store.countAttempt(
+        // Asked here, counted where a message goes out: addresses that get none use nothing up.
+        let inAll = try await store.peekAttempt(
             "mails", subject: sealer.hash("all", for: "attempt"), window: settings.limits.mailsPerHour)
         guard inAll == 0 else { throw AuthError.overMailLimit(seconds: inAll) }
+    }
+
+    /// Counts a message that goes out. Half of them all are for addresses that somebody has proved: whoever asks for
+    /// messages to made-up ones does not keep clients from theirs.
+    func countMail(toProved isProved: Bool) async throws {
+        let store = ServiceStore(database: database)
+        let all = settings.limits.mailsPerHour
+        if !isProved {
+            let window = AttemptWindow(max(1, all.count / 2), per: all.seconds)
+            let wait = try await store.countAttempt(
+                "mails-new", subject: sealer.hash("all", for: "attempt"), window: window)
+            guard wait == 0 else { throw AuthError.overMailLimit(seconds: wait) }
+        }
+        let wait = try await store.countAttempt("mails", subject: sealer.hash("all", for: "attempt"), window: all)
+        guard wait == 0 else { throw AuthError.overMailLimit(seconds: wait) }
     }
 
     // MARK: Who asks
@@ -89,6 +123,7 @@ struct AuthCore: Sendable {
 
     func requireAdmin(_ call: Call) throws(AuthError) {
         guard let actor = call.actor, !actor.isAnonymous else { throw .noAuthorization }
+        if let session = actor.sessionID, revoked.isRevoked(session) { throw .sessionNotFound }
         guard Self.adminRoles.contains(actor.role) else { throw .notAdmin }
     }
 

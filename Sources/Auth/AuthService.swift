@@ -60,6 +60,11 @@ public struct AuthService: Sendable {
         Reply.error(AuthError(403, .badJWT, error.authMessage), to: request)
     }
 
+    /// The answer to a token whose session was ended.
+    public static func refusalOfEndedSession(for request: ApiRequest) -> ApiResponse {
+        Reply.error(.sessionNotFound, to: request)
+    }
+
     /// Background work, until the task is cancelled: messages, revocations told by other servers, cleaning up.
     public func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -121,7 +126,10 @@ public struct AuthService: Sendable {
         do {
             switch job {
             case .code(let request): try await sender.answer(request)
-            case .mail(let mail): try await sender.mail.deliver(mail)
+            case .mail(let mail):
+                // What tells a person of a change goes out in any case.
+                try? await core.countMail(toProved: true)
+                try await sender.mail.deliver(mail)
             }
         } catch {
             core.outbox.noteFailure()

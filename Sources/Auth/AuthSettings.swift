@@ -62,7 +62,7 @@ public struct AuthLimits: Sendable {
     public var codeByAddress = AttemptWindow(30, per: 300)
     public var verifyByAddress = AttemptWindow(30, per: 300)
     public var userByAddress = AttemptWindow(150, per: 300)
-    /// Wrong passwords for one account from one address, and from anywhere.
+    /// Wrong passwords for one account from one address, and from all those together where nobody ever signed in to it.
     public var passwordByAccountAndAddress = AttemptWindow(10, per: 300)
     public var passwordByAccount = AttemptWindow(100, per: 3600)
     public var codeByAccount = AttemptWindow(15, per: 300)

@@ -49,7 +49,7 @@ public struct ApiGate: Sendable {
 
     /// The HTTP side of Realtime; its sockets open by `socket`.
     public func mount(_ hub: RealtimeHub) -> Mount {
-        Mount(Self.realtimePrefix) { request, actor in
+        Mount(Self.realtimePrefix, bodyBytesMax: (1 << 20) + (16 << 10)) { request, actor in
             guard let actor else {
                 return TokenRefusal(code: "PGRST302", message: "Anonymous access is disabled").response
             }
@@ -103,7 +103,8 @@ public struct ApiGate: Sendable {
 
     /// Auth answers a bad token in its own words, and knows better which sessions are still there.
     public func mount(_ auth: AuthService) -> Mount {
-        Mount("/auth/v1", needsToken: false) { request, _ in
+        // A little more than Auth reads, so that it says itself what is too much.
+        Mount("/auth/v1", needsToken: false, bodyBytesMax: (1 << 20) + (16 << 10)) { request, _ in
             guard let header = request.fields[.authorization], header.prefix(7).lowercased() == "bearer " else {
                 return await auth.handle(request, actor: nil)
             }
@@ -112,6 +113,9 @@ public struct ApiGate: Sendable {
                 actor = try verifier.verify(String(header.dropFirst(7)))
             } catch {
                 return AuthService.refusal(of: error, for: request)
+            }
+            if let session = actor.sessionID, sessions.isRevoked(session) {
+                return AuthService.refusalOfEndedSession(for: request)
             }
             return await auth.handle(request, actor: actor)
         }

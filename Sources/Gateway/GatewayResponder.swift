@@ -28,6 +28,7 @@ final class GatewayResponder: HTTPResponder {
     let log: AccessLog
     let metrics: RequestMetrics
     let dates = DateText()
+    private let bodies: ByteBudget
 
     init(
         mounts: [Mount], settings: GatewaySettings, tokens: @escaping TokenCheck, anonymous: Actor?, log: AccessLog,
@@ -39,6 +40,7 @@ final class GatewayResponder: HTTPResponder {
         self.anonymous = anonymous
         self.log = log
         self.metrics = metrics
+        bodies = ByteBudget(settings.limits.bodyBytesInAllMax)
     }
 
     func respond(to request: Request, context: GatewayContext) async throws -> Response {
@@ -59,8 +61,7 @@ final class GatewayResponder: HTTPResponder {
             })
         var response: ApiResponse
         if inFlight > settings.limits.requestsInFlightMax {
-            response = .problem("overloaded", "too many requests at once; try again", status: .serviceUnavailable)
-            response.fields[.retryAfter] = "1"
+            response = Self.overloaded
         } else if settings.isBanned?(entry.address) == true {
             response = Self.banned
         } else if path.utf8.count > settings.limits.targetBytesMax {
@@ -95,10 +96,15 @@ final class GatewayResponder: HTTPResponder {
         }
         entry.role = actor?.role ?? "-"
         entry.session = actor?.sessionID
-        guard let body = try await body(of: request, on: channel) else {
-            return .problem(
-                "body_too_large", "the request's body is too large or came too slowly", status: .contentTooLarge)
+        // Held until the answer is made.
+        let holding = ByteHolding(
+            bodies, max: min(settings.limits.bodyBytesMax, mount.bodyBytesMax ?? .max))
+        let body: [UInt8]
+        switch try await self.body(of: request, on: channel, holding) {
+        case .read(let bytes): body = bytes
+        case .refused(let response): return response
         }
+        defer { withExtendedLifetime(holding) {} }
         let asked = ApiRequest(
             method: request.method, path: rest, query: query, fields: request.headers, body: body,
             remoteAddress: entry.address, id: entry.id)
@@ -140,13 +146,25 @@ final class GatewayResponder: HTTPResponder {
         return tokens(token).map { $0 }
     }
 
-    /// Nil when it is too large or takes too long.
-    private func body(of request: Request, on channel: any Channel) async throws -> [UInt8]? {
+    private enum Body { case read([UInt8]), refused(ApiResponse) }
+
+    private static let bodyTooLarge = ApiResponse.problem(
+        "body_too_large", "the request's body is too large or came too slowly", status: .contentTooLarge)
+
+    private static var overloaded: ApiResponse {
+        var response = ApiResponse.problem(
+            "overloaded", "too much is asked at once; try again", status: .serviceUnavailable)
+        response.fields[.retryAfter] = "1"
+        return response
+    }
+
+    /// Refused when it is too large or takes too long, or when there is no room for it beside all others'.
+    private func body(of request: Request, on channel: any Channel, _ holding: ByteHolding) async throws -> Body {
         let declared = request.headers[.contentLength].map { Int($0) ?? .max }
-        guard declared ?? 0 <= settings.limits.bodyBytesMax else { return nil }
-        if declared == 0 { return [] }
+        guard declared ?? 0 <= holding.max else { return .refused(Self.bodyTooLarge) }
+        if declared == 0 { return .read([]) }
         if declared == nil, request.headers[.transferEncoding] == nil, [.get, .head].contains(request.method) {
-            return []
+            return .read([])
         }
         let deadline = ContinuousClock.now + settings.limits.requestTimeMax
         // A client that stalls sends nothing that could be looked at: its connection is ended from outside.
@@ -155,15 +173,15 @@ final class GatewayResponder: HTTPResponder {
         }
         var bytes: [UInt8] = []
         for try await part in request.body {
-            guard bytes.count + part.readableBytes <= settings.limits.bodyBytesMax, ContinuousClock.now < deadline
-            else {
-                return nil
+            guard bytes.count + part.readableBytes <= holding.max, ContinuousClock.now < deadline else {
+                return .refused(Self.bodyTooLarge)
             }
+            guard holding.take(part.readableBytes) else { return .refused(Self.overloaded) }
             bytes.append(contentsOf: part.readableBytesView)
         }
         // A body that was given up leaves the connection unusable: it is cut when its time is over.
         cut.cancel()
-        return bytes
+        return .read(bytes)
     }
 
     /// Whose path this is, and what of it lies below the mount.

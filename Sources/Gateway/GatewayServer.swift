@@ -74,7 +74,9 @@ public struct GatewayServer: Sendable {
         let register = SocketRegister()
         let main = Application(
             responder: responder, server: builder(certificates, responder, lines, register),
-            configuration: .init(address: .hostname(settings.host, port: settings.port), backlog: 1024),
+            configuration: .init(
+                address: .hostname(settings.host, port: settings.port), backlog: 1024,
+                availableConnectionsDelegate: MaximumAvailableConnections(settings.limits.connectionsMax)),
             onServerRunning: { heard(main: $0.localAddress?.port) }, logger: logger)
         var services: [any Service] = [main, LogFlusher(log: log), LagWatch(meter: lag)]
         if let port = settings.adminPort {
@@ -121,17 +123,21 @@ public struct GatewayServer: Sendable {
         _ certificates: Certificates?, _ responder: GatewayResponder, _ lines: LineKeeper?, _ register: SocketRegister
     ) -> HTTPServerBuilder {
         let (settings, open) = (settings, opener())
+        let budgets = SocketBudgets(
+            inboundMax: settings.limits.socketBytesInAllMax, outboundMax: settings.limits.unreadBytesInAllMax)
         let quick = QuickAnswers(
             lane: { lines?.lines(on: $0) }, answer: { responder.quick($0, peer: $1, loop: $2, lane: $3, deliver: $4) })
         guard let certificates else {
             return HTTPServerBuilder {
-                SocketChannel(responder: $0, settings: settings, open: open, quick: quick, register: register)
+                SocketChannel(
+                    responder: $0, settings: settings, open: open, quick: quick, register: register, budgets: budgets)
             }
         }
         return HTTPServerBuilder { responder in
             SecureChannel(
                 one: SocketChannel(
-                    responder: responder, settings: settings, open: open, quick: quick, register: register),
+                    responder: responder, settings: settings, open: open, quick: quick, register: register,
+                    budgets: budgets),
                 two: HTTP2Channel(
                     responder: responder,
                     configuration: HTTP2ChannelConfiguration(idleTimeout: settings.limits.idleTimeMax)),

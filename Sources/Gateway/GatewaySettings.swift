@@ -37,9 +37,18 @@ public struct GatewaySettings: Sendable {
     }
 
     public struct Limits: Sendable {
+        /// Of one request; a mount may take less.
         public var bodyBytesMax = 10 << 20
+        /// Of all requests that are being answered; more are refused with 503.
+        public var bodyBytesInAllMax = 256 << 20
+        /// Of one socket's messages that wait to be dealt with, and of all sockets' together.
+        public var socketBytesMax = 4 << 20
+        public var socketBytesInAllMax = 128 << 20
+        /// Of messages that clients have not read yet, all sockets together: beyond it whoever is behind is cut sooner.
+        public var unreadBytesInAllMax = 256 << 20
         public var headerBytesMax = 32 << 10
         public var targetBytesMax = 64 << 10
+        /// More wait to be accepted until others end.
         public var connectionsMax = 10_000
         /// From the head of a request to its last byte; also how long a connection may say nothing.
         public var requestTimeMax: Duration = .seconds(30)

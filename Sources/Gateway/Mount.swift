@@ -8,6 +8,8 @@ public struct Mount: Sendable {
     let prefix: String
     /// Whether a request must bring a token that can be read.
     let needsToken: Bool
+    /// Of a request's body; nil: as much as the server takes.
+    let bodyBytesMax: Int?
     let quick: Quick?
     /// What lanes for its quick answers connect with; nil: it has none.
     let lane: DatabaseConfiguration?
@@ -25,11 +27,13 @@ public struct Mount: Sendable {
         ) -> (@Sendable () -> Void)?
 
     public init(
-        _ prefix: String, needsToken: Bool = true, quick: Quick? = nil, lane: DatabaseConfiguration? = nil,
+        _ prefix: String, needsToken: Bool = true, bodyBytesMax: Int? = nil, quick: Quick? = nil,
+        lane: DatabaseConfiguration? = nil,
         _ handle: @escaping @Sendable (ApiRequest, Actor?) async -> ApiResponse
     ) {
         self.prefix = prefix
         self.needsToken = needsToken
+        self.bodyBytesMax = bodyBytesMax
         self.quick = quick
         self.lane = lane
         self.handle = handle

@@ -41,7 +41,9 @@ extension Mount {
                 return quick(request, actor, lane, executor, tellAndThen)
             }
         }
-        return Mount(prefix, needsToken: needsToken, quick: wrapped, lane: lane) { [handle] request, actor in
+        return Mount(
+            prefix, needsToken: needsToken, bodyBytesMax: bodyBytesMax, quick: wrapped, lane: lane
+        ) { [handle] request, actor in
             let response = await handle(request, actor)
             if let actor { tell(request, actor, response) }
             return response

@@ -22,7 +22,14 @@ public enum RestOnlyService {
             }
             text = read
         }
-        let settings = try PostgRESTSettings.read(file: text, environment: ProcessInfo.processInfo.environment)
+        let settings = try PostgRESTSettings.read(file: text, environment: ProcessInfo.processInfo.environment) {
+            try? String(contentsOfFile: $0, encoding: .utf8)
+        }
+        guard let roleClaim = ClaimPath(settings.roleClaim) else {
+            throw SettingsError(
+                message: "jwt-role-claim-key cannot be \"\(settings.roleClaim)\"",
+                hint: "Give a path into the token, for example .role or .app_metadata.roles[0].")
+        }
         let keys = try keys(settings)
         var configuration = DatabaseConfiguration(settings.databaseURI)
         configuration.limits.connectionsMax = max(settings.poolSize, 2)
@@ -38,7 +45,7 @@ public enum RestOnlyService {
             let rest = RestService(database: database, cache: cache, settings: served)
             let verifier = TokenVerifier(
                 keys: keys, audience: settings.audience,
-                roleClaim: ClaimPath(settings.roleClaim) ?? .role,
+                roleClaim: roleClaim,
                 anonymousRole: settings.rest.anonymousRole ?? "",
                 clock: { Int64(Date().timeIntervalSince1970) })
             let anonymous = settings.rest.anonymousRole.map { role in

@@ -8,8 +8,10 @@ internal import Recovery
 struct ServeDatabases: Sendable {
     /// As the role that may nothing itself, only become what a token says.
     let api: Database
-    /// As the owner: migrations, the catalogue, accounts.
+    /// As the owner: migrations, the catalogue.
     let catalog: Database
+    /// As the owner: accounts and sessions. Signing in waits for nobody who reads tables.
+    let auth: Database
     /// As the owner, who may replicate.
     let feed: Database
     let judging: Database
@@ -22,6 +24,7 @@ struct ServeDatabases: Sendable {
     enum Share {
         static let api = 8
         static let catalog = 2
+        static let auth = 4
         static let feed = 4
         static let judging = 6
         static let watching = 1
@@ -29,7 +32,7 @@ struct ServeDatabases: Sendable {
         static let automation = 8
         /// The figures of schema `bi`: who asks (as `judging`), and who fills it.
         static let figures = judging + 2
-        static let all = api + catalog + feed + judging + watching + rights + automation + figures
+        static let all = api + catalog + auth + feed + judging + watching + rights + automation + figures
     }
 
     /// Who the API connects as.
@@ -93,20 +96,22 @@ struct ServeDatabases: Sendable {
         var shared = api
         shared.limits.statementTimeout = .seconds(8)
         shared.limits.connectionsMax = Share.api
-        func owned(_ connectionsMax: Int) -> Database {
+        func owned(_ connectionsMax: Int, statementTimeout: Duration = .zero) -> Database {
             var own = owner
             own.limits.connectionsMax = connectionsMax
+            own.limits.statementTimeout = statementTimeout
             return Database(own)
         }
         // Rights are asked for in transactions of their own, which the catalogue's two connections could not carry too.
         return ServeDatabases(
-            api: Database(shared), catalog: owned(Share.catalog), feed: owned(Share.feed),
-            judging: owned(Share.judging),
-            watching: owned(Share.watching), rights: owned(Share.rights), automation: owned(Share.automation),
+            api: Database(shared), catalog: owned(Share.catalog),
+            auth: owned(Share.auth, statementTimeout: .seconds(8)), feed: owned(Share.feed),
+            judging: owned(Share.judging), watching: owned(Share.watching), rights: owned(Share.rights),
+            automation: owned(Share.automation),
             apiRole: role, notices: notices)
     }
 
     func close() async {
-        for database in [api, catalog, feed, judging, watching, rights, automation] { await database.close() }
+        for database in [api, catalog, auth, feed, judging, watching, rights, automation] { await database.close() }
     }
 }

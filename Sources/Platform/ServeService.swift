@@ -181,7 +181,7 @@ public enum ServeService {
         try await cache.reload()
         let rest = RestService(database: api, cache: cache, settings: settings)
         let signing = try SigningKeys(DataDirectory(request.dataDirectory), keys)
-        let auth = try await authService(request, signing, catalog)
+        let auth = try await authService(request, signing, databases.auth)
         let verifier = TokenVerifier(
             keys: auth.keys, audience: nil, clock: { Int64(Date().timeIntervalSince1970) })
         let gate = ApiGate(verifier: verifier, sessions: auth.sessions)
@@ -246,7 +246,10 @@ public enum ServeService {
         settings.keepsAnswers = true
         settings.rowsMax = 10_000
         settings.rowsMaxByRole = ["anon": 1_000, "service_role": 0]
-        settings.costMaxByRole = ["anon": 100_000]
+        // What costs more than the second would be cut by the pool's time, after it held a connection that long.
+        settings.costMaxByRole = ["anon": 100_000, "authenticated": 10_000_000]
+        // Half of the connections at most are one person's.
+        settings.requestsBySubjectMax = 4
         for ceiling in ceilings {
             if let rows = ceiling.rows { settings.rowsMaxByRole[ceiling.role] = rows }
             if let cost = ceiling.cost { settings.costMaxByRole[ceiling.role] = cost == 0 ? nil : cost }

@@ -39,7 +39,7 @@ struct ServeWatch: Sendable {
     private func pools() async -> [Reading] {
         var readings: [Reading] = []
         let pools = [
-            ("api", databases.api), ("catalog", databases.catalog), ("feed", databases.feed),
+            ("api", databases.api), ("catalog", databases.catalog), ("auth", databases.auth), ("feed", databases.feed),
             ("fraud", databases.judging),
         ]
         for (name, database) in pools {

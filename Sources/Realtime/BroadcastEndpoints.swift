@@ -26,6 +26,10 @@ extension RealtimeHub {
         guard Self.isUsable(actor) else { return Self.refusal(.forbidden, Refusal("Unauthorized", "unknown role")) }
         do throws(Refusal) {
             let messages = parts.count == 2 ? try batch(request) : try single(request, parts)
+            guard
+                settings.trustedRoles.contains(actor.role)
+                    || senders.take(messages.count, actor, address: request.remoteAddress)
+            else { throw Refusal("ClientRateLimitReached", "too many messages a second") }
             try await authorize(messages, actor)
             for message in messages { send(message.payload, event: message.event, on: message.key, except: nil) }
             return ApiResponse(status: .accepted)
@@ -34,6 +38,7 @@ extension RealtimeHub {
                 switch error.code {
                 case "Unauthorized", "PrivateOnly": .forbidden
                 case "DatabaseUnavailable": .serviceUnavailable
+                case "ClientRateLimitReached": .tooManyRequests
                 default: .unprocessableContent
                 }
             return Self.refusal(status, error)
@@ -42,7 +47,9 @@ extension RealtimeHub {
 
     private static func refusal(_ status: HTTPResponse.Status, _ reason: Refusal) -> ApiResponse {
         let body: JSON = ["error": .string(reason.code), "message": .string(reason.words)]
-        return .json(body.text, status: status)
+        var response = ApiResponse.json(body.text, status: status)
+        if status == .tooManyRequests { response.fields[.retryAfter] = "1" }
+        return response
     }
 
     private func read(_ body: [UInt8]) throws(Refusal) -> JSON {

@@ -18,6 +18,7 @@ public final class RealtimeHub: Sendable {
     let judge: ChangeJudge
     let registry: Mutex<Registry>
     let counters = Mutex(Counters())
+    let senders: SenderLimits
 
     struct Counters: Sendable {
         var changes = 0
@@ -37,6 +38,7 @@ public final class RealtimeHub: Sendable {
         self.settings = settings
         self.now = now
         self.verify = { token in verify(token).flatMap { Self.isUsable($0) ? $0 : nil } }
+        senders = SenderLimits(perSecond: settings.limits.messagesPerSecond)
         changes = ChangeStore(database: database)
         channels = ChannelStore(database: database)
         judge = ChangeJudge(
@@ -59,6 +61,8 @@ public final class RealtimeHub: Sendable {
             guard registry.sessions.count < settings.limits.sessionsMax else { return nil }
             let session = RealtimeSession(
                 number: registry.nextNumber(), actor: actor, version: version, hub: self, send: send, close: close)
+            // Its token was ended between the gateway's look at it and now.
+            guard !registry.isRevoked(actor.sessionID) else { return nil }
             registry.add(session)
             return session
         }
@@ -69,11 +73,14 @@ public final class RealtimeHub: Sendable {
 
     /// Ends the sockets of one login: it logged out, was banned, or changed its password.
     public func revoke(sessionID: String) {
-        for session in registry.withLock({ Array($0.sessions.values) }) where session.actor.sessionID == sessionID {
-            session.tokenRevoked()
+        // Noted first: who is about to join finds it when it is added, and who was added is found here.
+        let (sessions, channels) = registry.withLock { registry in
+            registry.noteRevoked(sessionID, at: .now)
+            return (Array(registry.sessions.values), registry.allChannels)
         }
+        for session in sessions where session.actor.sessionID == sessionID { session.tokenRevoked() }
         // A socket is mostly opened with a key; who is behind it came with a channel's token.
-        for channel in registry.withLock(\.allChannels) where channel.actor.sessionID == sessionID {
+        for channel in channels where channel.actor.sessionID == sessionID {
             close(channel, "TokenRevoked: the session of this access token was ended")
         }
     }

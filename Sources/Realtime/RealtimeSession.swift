@@ -13,7 +13,8 @@ public final class RealtimeSession: Sendable {
     private let state: Mutex<State>
 
     private struct State: Sendable {
-        var channels: [String: Channel] = [:]
+        /// By the topic's bytes.
+        var channels: [[UInt8]: Channel] = [:]
         var isOpen = true
         var messages: TokenBucket
         var joins: TokenBucket
@@ -78,21 +79,23 @@ public final class RealtimeSession: Sendable {
         if !sendFrame(frame) { end(code: CloseCode.tryAgain, "SlowReader: frames were not read as fast as they came") }
     }
 
-    func channel(_ topic: String) -> Channel? { state.withLock { $0.channels[topic] } }
+    func channel(_ topic: String) -> Channel? { state.withLock { $0.channels[Array(topic.utf8)] } }
 
     /// The membership that had the topic before; nil also when there is no room, which `isFull` says.
     func put(_ channel: Channel, countMax: Int) -> (replaced: Channel?, isFull: Bool) {
-        state.withLock { state in
-            guard state.isOpen, state.channels[channel.topic] != nil || state.channels.count < countMax else {
+        let topic = Array(channel.topic.utf8)
+        return state.withLock { state in
+            guard state.isOpen, state.channels[topic] != nil || state.channels.count < countMax else {
                 return (nil, true)
             }
-            return (state.channels.updateValue(channel, forKey: channel.topic), false)
+            return (state.channels.updateValue(channel, forKey: topic), false)
         }
     }
 
     func drop(_ channel: Channel) {
+        let topic = Array(channel.topic.utf8)
         state.withLock { state in
-            if state.channels[channel.topic] === channel { state.channels[channel.topic] = nil }
+            if state.channels[topic] === channel { state.channels[topic] = nil }
         }
     }
 

@@ -33,6 +33,9 @@ public struct RealtimeSettings: Sendable {
         public var presenceCallsMax = 30
         public var presenceWindow: Duration = .seconds(30)
         public var presenceKeysPerTopicMax = 10_000
+        /// What one member may say of itself, and all of them together.
+        public var presenceBytesMax = 64 << 10
+        public var presenceBytesInAllMax = 64 << 20
         public var sessionsMax = 100_000
         /// Changes kept for those who come back.
         public var logChangesMax = 100_000
@@ -47,6 +50,10 @@ public struct RealtimeSettings: Sendable {
         public var accessAge: Duration = .seconds(1)
         /// For one look at a batch by one group of subscribers.
         public var checkTimeout: Duration = .seconds(2)
+        /// For one look at a batch by all filters with patterns of one socket, and of all sockets together. Those that
+        /// need longer deliver nothing any more.
+        public var patternTimeMax: Duration = .seconds(2)
+        public var patternTimeInAllMax: Duration = .seconds(4)
         public var replayMessagesMax = 25
         /// How long a join waits for the feed to be up.
         public var readyWaitMax: Duration = .seconds(5)

@@ -158,4 +158,48 @@ import Web
             #expect(error?.message.contains("append-only") == true)
         }
     }
+
+    @Test func `other rights end the sessions that carry the old ones, by the endpoint and by SQL alike`() async throws
+    {
+        try await withAuth { auth in
+            let id = try await auth.addUser("a@bank.example", more: [.init("app_metadata", ["role": "admin"])])
+            let service = try auth.serviceToken
+            for change: JSON in [["app_metadata": ["role": "client"]], ["role": "anon"]] {
+                let token = await auth.signIn("a@bank.example").string("access_token")
+                #expect(await auth.get("/user", token: token).status == 200)
+                #expect(await auth.call(.put, "/admin/users/\(id)", change, token: service).status == 200)
+                #expect(await auth.get("/user", token: token).status == 401)
+            }
+            // What changes no right ends nothing.
+            let kept = await auth.signIn("a@bank.example").string("access_token")
+            for change: JSON in [["app_metadata": ["role": "client"]], ["user_metadata": ["name": "x"]]] {
+                #expect(await auth.call(.put, "/admin/users/\(id)", change, token: service).status == 200)
+            }
+            #expect(await auth.get("/user", token: kept).status == 200)
+            try await auth.database.run(
+                """
+                update auth.users set raw_app_meta_data = raw_app_meta_data || '{"role": "admin"}'
+                where id = \(id)::uuid
+                """)
+            for _ in 0..<500 where await auth.get("/user", token: kept).status == 200 {
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            #expect(await auth.get("/user", token: kept).status != 200)
+        }
+    }
+
+    @Test func `an administrator whose session was ended administers nothing`() async throws {
+        try await withAuth { auth in
+            let id = try await auth.addUser("a@bank.example", more: [.init("role", "service_role")])
+            let token = await auth.signIn("a@bank.example").string("access_token")
+            #expect(await auth.get("/admin/users", token: token).status == 200)
+            let actor = try TokenVerifier(keys: auth.service.keys, audience: nil) { auth.clock.now }.verify(token)
+            _ = await auth.call(
+                .put, "/admin/users/\(id)", ["role": "authenticated"], token: try auth.serviceToken)
+            // As a gate that did not ask would hand it on.
+            let request = ApiRequest(method: .get, path: "/admin/users", remoteAddress: "192.0.2.1", id: "test")
+            let answer = Answer(response: await auth.service.handle(request, actor: actor))
+            #expect(answer.status == 403, "\(answer.text)")
+        }
+    }
 }

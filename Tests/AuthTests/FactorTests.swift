@@ -195,4 +195,56 @@ import Web
         }
         #expect(Base32.encode(Array("foobar".utf8)) == "MZXW6YTBOI")
     }
+
+    @Test func `a factor planted before the owner's own never raises a session`() async throws {
+        try await withAuth { auth in
+            try await auth.addUser("a@bank.example")
+            // Somebody who knows the password enrols first, and challenges, and waits.
+            let thief = await auth.signIn("a@bank.example").string("access_token")
+            let planted = await enroll(thief, auth, name: "theirs")
+            let token = await auth.signIn("a@bank.example").string("access_token")
+            let own = await enroll(token, auth, name: "mine")
+            let secret = own["totp"]?["secret"]?.string ?? ""
+            #expect(try await verify(own.string("id"), code(secret, auth), token, auth).status == 200)
+            // The one that was never verified is gone with the first that was.
+            let again = await auth.signIn("a@bank.example").string("access_token")
+            let theirs = planted["totp"]?["secret"]?.string ?? ""
+            #expect(
+                try await verify(planted.string("id"), code(theirs, auth), again, auth).string("code")
+                    == "mfa_factor_not_found")
+            // Nor would one do that is there still.
+            try await auth.database.run(
+                """
+                insert into auth.mfa_factors (user_id, friendly_name, factor_type, secret)
+                select user_id, 'left', 'totp', secret from auth.mfa_factors
+                """)
+            let left = try await auth.database.one(
+                "select id::text from auth.mfa_factors where friendly_name = 'left'", as: String.self)
+            let answer = await verify(left, "123456", again, auth)
+            #expect(answer.string("code") == "insufficient_aal", "\(answer.text)")
+            #expect(try claims(of: await auth.signIn("a@bank.example").string("access_token"))["aal"]?.string == "aal1")
+        }
+    }
+
+    @Test func `of two that are to be the first factor at once, one is`() async throws {
+        try await withAuth({ $0.limits.factorByUser = AttemptWindow(1000, per: 60) }) { auth in
+            try await auth.addUser("a@bank.example")
+            var all: [(id: String, code: String, token: String)] = []
+            for number in 0..<6 {
+                let token = await auth.signIn("a@bank.example").string("access_token")
+                let enrolled = await enroll(token, auth, name: "f\(number)")
+                all.append(
+                    (enrolled.string("id"), try code(enrolled["totp"]?["secret"]?.string ?? "", auth), token))
+            }
+            let attempts = all
+            let raised = await withTaskGroup(of: Answer.self) { group in
+                for one in attempts { group.addTask { await verify(one.id, one.code, one.token, auth) } }
+                return await group.reduce(into: 0) { $0 += $1.status == 200 ? 1 : 0 }
+            }
+            #expect(raised == 1)
+            let verified = try await auth.database.one(
+                "select count(*) from auth.mfa_factors", as: Int.self)
+            #expect(verified == 1)
+        }
+    }
 }

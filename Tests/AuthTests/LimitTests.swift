@@ -126,4 +126,44 @@ import Web
         #expect(try network("192.0.2.1") == "192.0.2.1")
         #expect(try network("unix:") == "unix:")
     }
+
+    @Test func `who guesses from elsewhere does not keep a person out of the place where she signed in`() async throws {
+        try await withAuth({ $0.limits.passwordByAccount = AttemptWindow(5, per: 3600) }) { auth in
+            try await auth.addUser("a@bank.example")
+            #expect(await auth.signIn("a@bank.example", address: "203.0.113.9").status == 200)
+            for number in 0..<8 {
+                _ = await auth.signIn("a@bank.example", password: "wrong", address: "198.51.100.\(number)")
+            }
+            #expect(await auth.signIn("a@bank.example", address: "198.51.100.77").status == 429)
+            #expect(await auth.signIn("a@bank.example", address: "203.0.113.9").status == 200)
+        }
+    }
+
+    @Test func `right passwords use no attempts up, wherever they come from`() async throws {
+        try await withAuth({ $0.limits.passwordByAccount = AttemptWindow(3, per: 3600) }) { auth in
+            try await auth.addUser("a@bank.example")
+            for number in 0..<8 {
+                #expect(await auth.signIn("a@bank.example", address: "198.51.100.\(number)").status == 200)
+            }
+        }
+    }
+
+    @Test func `messages to addresses without an account use nothing up of what clients share`() async throws {
+        try await withAuth({ $0.limits.mailsPerHour = AttemptWindow(3, per: 3600) }) { auth in
+            try await auth.addUser("there@bank.example")
+            for number in 0..<6 {
+                #expect(await auth.post("/recover", ["email": .string("n\(number)@bank.example")]).status == 200)
+            }
+            #expect(await auth.post("/recover", ["email": "there@bank.example"]).status == 200)
+            _ = try await auth.mailbox.newest(to: "there@bank.example")
+            // What is sent counts, and then all hear the same.
+            for count in 2...3 {
+                #expect(await auth.post("/recover", ["email": "there@bank.example"]).status == 200)
+                _ = try await auth.mailbox.newest(to: "there@bank.example", count: count)
+            }
+            for email in ["there@bank.example", "nobody@bank.example"] {
+                #expect(await auth.post("/recover", ["email": .string(email)]).status == 429)
+            }
+        }
+    }
 }

@@ -75,7 +75,16 @@ func withProvider(_ body: @Sendable (TestAuth, TestProvider) async throws -> Voi
         let answer = await auth.get(
             "/authorize?provider=keycloak&code_challenge=\(verifier)&code_challenge_method=plain"
                 + "&redirect_to=https://app.bank.example/back")
-        return items(answer.field("Location") ?? "")
+        var asked = items(answer.field("Location") ?? "")
+        asked["cookie"] = String((answer.field("Set-Cookie") ?? "").prefix { $0 != ";" })
+        return asked
+    }
+
+    /// The browser comes back from the provider, with the cookie it was given.
+    func back(_ auth: TestAuth, _ query: String, cookie: String?) async -> Answer {
+        var request = ApiRequest(method: .get, path: "/callback", query: query, remoteAddress: "192.0.2.1", id: "test")
+        if let cookie { request.fields[.cookie] = "other=1; \(cookie)" }
+        return Answer(response: await auth.service.handle(request, actor: nil))
     }
 
     @Test func `the way over the provider ends in a code, and the code in a session`() async throws {
@@ -89,7 +98,7 @@ func withProvider(_ body: @Sendable (TestAuth, TestProvider) async throws -> Voi
                 "id_token": .string(try provider.idToken(nonce: asked["nonce"])), "access_token": "theirs",
                 "refresh_token": "theirs too",
             ])
-            let back = await auth.get("/callback?code=abc&state=\(asked["state"] ?? "")")
+            let back = await back(auth, "code=abc&state=\(asked["state"] ?? "")", cookie: asked["cookie"])
             #expect(back.status == 303)
             let location = back.field("Location") ?? ""
             #expect(location.hasPrefix("https://app.bank.example/back?code="), "\(location)")
@@ -125,7 +134,9 @@ func withProvider(_ body: @Sendable (TestAuth, TestProvider) async throws -> Voi
                         == "bad_oauth_state")
             }
             let states = await withTaskGroup(of: Int.self) { group in
-                for _ in 0..<8 { group.addTask { await auth.get("/callback?code=abc&state=\(state)").status } }
+                for _ in 0..<8 {
+                    group.addTask { await back(auth, "code=abc&state=\(state)", cookie: asked["cookie"]).status }
+                }
                 return await group.reduce(into: [Int]()) { $0.append($1) }
             }
             #expect(states.count { $0 == 303 } == 1)
@@ -133,11 +144,29 @@ func withProvider(_ body: @Sendable (TestAuth, TestProvider) async throws -> Voi
         }
     }
 
+    @Test func `an answer of the provider is taken from the browser that asked for it alone`() async throws {
+        try await withProvider { auth, provider in
+            for cookie in [nil, "auth-flow-00000000=x", "auth-flow="] {
+                let asked = await begin(auth)
+                provider.answer(["id_token": .string(try provider.idToken(nonce: asked["nonce"]))])
+                let foreign = await back(auth, "code=abc&state=\(asked["state"] ?? "")", cookie: cookie)
+                #expect(foreign.string("code") == "bad_oauth_state", "\(foreign.text)")
+            }
+            let given = await auth.get("/authorize?provider=keycloak").field("Set-Cookie") ?? ""
+            #expect(
+                given.hasSuffix("; Path=/auth/v1/callback; Max-Age=600; HttpOnly; Secure; SameSite=None"), "\(given)")
+            // A page that asks for the address gets ours, where its browser gets the cookie.
+            let url = await auth.get("/authorize?provider=keycloak&skip_http_redirect=true&scopes=a%20b").string("url")
+            #expect(url == "https://bank.example/auth/v1/authorize?provider=keycloak&scopes=a%20b")
+        }
+    }
+
     @Test func `the provider's refusal goes back to the person`() async throws {
         try await withProvider { auth, provider in
             let asked = await begin(auth)
-            let back = await auth.get(
-                "/callback?error=access_denied&error_description=no%20way&state=\(asked["state"] ?? "")")
+            let back = await back(
+                auth, "error=access_denied&error_description=no%20way&state=\(asked["state"] ?? "")",
+                cookie: asked["cookie"])
             #expect(back.field("Location")?.hasPrefix("https://app.bank.example/back?error=server_error") == true)
             #expect(await auth.get("/authorize?provider=github").string("code") == "validation_failed")
         }

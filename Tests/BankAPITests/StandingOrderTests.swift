@@ -158,4 +158,40 @@ import Web
             #expect(found == due)
         }
     }
+
+    @Test func `a new last day leaves the tries of the due date as they were, and each its record`() async throws {
+        try await BankStage.run { stage in
+            let id = try #require(
+                await create(stage, "1300.00", first: "2035-01-01", last: "2035-06-01").json["id"]?.string)
+            for day in ["2035-01-01", "2035-01-02"] { #expect(try await run(stage, day) == 1) }
+            let changed = await stage.ask(
+                .patch, "/standing-orders/\(id)", as: 1, level: "aal2", body: ["last_on": "2035-05-01"])
+            #expect(changed.status == 200, "\(changed.text)")
+            #expect(try await run(stage, "2035-01-02") == 0, "one try a day, whatever was changed")
+            for day in ["2035-01-03", "2035-01-04"] { #expect(try await run(stage, day) == 1) }
+            let executions = await shown(stage)?["executions"]?.array ?? []
+            #expect(executions.compactMap { $0["attempt"]?.integer } == [4, 3, 2, 1])
+            #expect(executions.first?["status"]?.string == "given_up")
+            try await stage.expectSound()
+        }
+    }
+
+    @Test func `what was judged is what is executed, whatever else is due`() async throws {
+        try await BankStage.run { stage in
+            for number in 1...2 {
+                #expect(await create(stage, first: "2035-01-01", payee: 9, as: number).status == 201)
+            }
+            try await stage.database.transaction { tx in
+                let ids = try await tx.all(
+                    "select id::text from ordres_permanents order by prochain_essai desc, id desc", as: String.self)
+                let last = try #require(ids.first)
+                let done = try await tx.all(
+                    """
+                    select ordre_id::text from public.executer_ordre_permanent(
+                        '2035-01-01', 'payment_held', 'held', \(last)::uuid)
+                    """, as: String.self)
+                #expect(done == [last])
+            }
+        }
+    }
 }

@@ -42,7 +42,11 @@ private let admin = "00000000-0000-0000-0000-0000000000bb"
     @Test func `an analyst sees pseudonyms and none of the rows that lead to a person`() async throws {
         try await withTestDatabase(pseudonymBank) { database in
             try await with(database, "analyst", subject: analyst) { tx in
-                for table in ["clients", "comptes", "cartes", "transactions", "beneficiaires", "virements"] {
+                // Also what would lead from an operation's number, which analysts see, to its account.
+                for table in [
+                    "clients", "comptes", "cartes", "transactions", "beneficiaires", "virements", "ecritures",
+                    "plafonds", "reservations", "captures", "ordres_permanents", "executions_permanentes",
+                ] {
                     let seen = try await count(tx, table)
                     #expect(seen == 0, "\(table)")
                 }
@@ -61,8 +65,6 @@ private let admin = "00000000-0000-0000-0000-0000000000bb"
                 let words = try await tx.one(
                     "select string_agg(c::text, ' ') from analyse_clients c", as: String.self)
                 #expect(!words.contains("00000000-0000"))
-                let postings = try await count(tx, "ecritures")
-                #expect(postings > 0)
             }
         }
     }

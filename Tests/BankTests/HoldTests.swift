@@ -172,4 +172,30 @@ import Testing
             #expect(stray == 0)
         }
     }
+
+    @Test func `what no state of the accounts could answer is refused at once`() async throws {
+        try await withTestDatabase(ledgerBank) { database in
+            let ledger = LedgerStore(database)
+            let hold = try await ledger.hold(euros(1_000), on: AccountID(1), key: OrderKey("h"))
+            let asked: [(String, Statement)] = [
+                ("LV005", "select public.virer(1, 2, 100, 'k1', null)"),
+                ("LV005", "select public.reserver(1, 100, 'k2', null, '7 days', null)"),
+                ("LV010", "select public.capturer(\(hold.id.rawValue), 1, 'k3')"),
+                ("LV010", "select public.virer(1, 1, 100, 'k4')"),
+                ("LV009", "select public.virer(1, 2, null, 'k5')"),
+                ("LV002", "select public.virer(1, null, 100, 'k6')"),
+                ("LV005", "select public.expliquer_refus(1, 'credit', 100, null, 0)"),
+            ]
+            for (state, statement) in asked {
+                let error = await #expect(throws: PostgresError.self) {
+                    try await database.transaction { tx in
+                        try await tx.run("set local statement_timeout = '20s'")
+                        try await tx.run(statement)
+                    }
+                }
+                #expect(error?.sqlState == state, "\(statement.sql): \(error?.message ?? "")")
+            }
+            #expect(try await ledger.verify().isEmpty)
+        }
+    }
 }

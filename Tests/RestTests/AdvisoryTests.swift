@@ -213,4 +213,17 @@ import Web
                 200)
         }
     }
+
+    // group: advisories
+    @Test func `a junction without row level security tells no pairs`() async throws {
+        try await Cinema.run {
+            $0.servesUnguarded = false
+            $0.unguardedServed = ["films", "actors"]
+        } _: { cinema in
+            expect(await cinema.get("/films?select=id&id=eq.1"), 200, #"[{"id":1}]"#)
+            expect(await cinema.send(.get, "/roles"), 404)
+            expect(await cinema.send(.get, "/films?select=id,actors(name)"), 404)
+            expect(await cinema.send(.get, "/actors?select=name,films!inner()"), 404)
+        }
+    }
 }

@@ -274,4 +274,17 @@ import Web
             expect(response, 413)
         }
     }
+
+    @Test func `the description read inside a batch leaves its writes possible`() async throws {
+        try await Cinema.run { cinema in
+            let response = await batch(
+                cinema,
+                """
+                {"method":"GET","path":"/"},
+                {"method":"POST","path":"/actors","body":{"id":20,"name":"x"}}
+                """)
+            expect(response, 200)
+            expect(await cinema.get("/actors?id=eq.20&select=name"), 200, #"[{"name":"x"}]"#)
+        }
+    }
 }

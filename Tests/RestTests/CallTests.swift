@@ -95,4 +95,45 @@ import Web
             }
         }
     }
+
+    // group: functions
+    @Test func `a function that writes runs once, also when all its rows are counted`() async throws {
+        try await Cinema.run { cinema in
+            try await cinema.database.run(
+                """
+                create function jot(most int) returns setof notes language sql volatile as
+                    $$ insert into notes (owner, n) select 'u1', g from generate_series(1, most) g returning * $$
+                """)
+            try await cinema.database.run(
+                """
+                create function jot_pairs(most int) returns table (a int, b int) language sql volatile as
+                    $$ insert into notes (owner, n) select 'u1', g from generate_series(1, most) g returning id, n $$
+                """)
+            try await cinema.database.run(
+                """
+                create function jot_words(most int) returns setof text language sql volatile as
+                    $$ insert into notes (owner, n) select 'u1', g from generate_series(1, most) g returning n::text $$
+                """)
+            try await cinema.database.run(
+                "create function loud(notes) returns text language sql stable as $$ select 'n' || $1.n $$")
+            try await cinema.database.run("grant select on notes to authenticated")
+            try await cinema.cache.reload()
+            var expected = 0
+            for (target, body) in [
+                ("/rpc/jot?select=n,loud&limit=2&order=n.desc", #"[{"n":5,"loud":"n5"},{"n":4,"loud":"n4"}]"#),
+                ("/rpc/jot_pairs?select=b&limit=1&offset=1", #"[{"b":2}]"#),
+                ("/rpc/jot_words?limit=2", #"["1", "2"]"#),
+                ("/rpc/jot?select=n&n=gt.9&limit=1", "[]"),
+            ] {
+                let answer = await cinema.send(.post, target, #"{"most":5}"#, ["Prefer": "count=exact"])
+                expected += 5
+                #expect(answer.status.code < 300 && answer.flat == body, "\(target): \(answer.text)")
+                let total = answer.header("Content-Range")?.split(separator: "/").last
+                #expect(total == (body == "[]" ? "0" : "5"), "\(target): \(answer.header("Content-Range") ?? "")")
+                let count = try await cinema.database.one(
+                    "select count(*) from notes where owner = 'u1'", as: Int.self)
+                #expect(count == expected, "\(target)")
+            }
+        }
+    }
 }

@@ -180,4 +180,37 @@ import Web
             #expect(body["details"] == .null)
         }
     }
+
+    // group: update and delete
+    @Test func `a filter that belongs to nothing refuses the write instead of being left out`() async throws {
+        try await Cinema.run { cinema in
+            for (method, body) in [(HTTPRequest.Method.delete, ""), (.patch, #"{"character":"x"}"#)] {
+                for prefer in [[:], ["Prefer": "return=minimal"], ["Prefer": "return=headers-only"]] {
+                    for item in ["roles.film_id=eq.1", "roles.or=(film_id.eq.1,film_id.eq.2)", "roles.order=film_id"] {
+                        let refused = await cinema.send(method, "/roles?\(item)", body, prefer)
+                        #expect(refused.status.code == 400 && refused.code == "PGRST108", "\(refused.text)")
+                    }
+                }
+                for item in ["limit=1", "offset=1", "limit=1&order=film_id"] {
+                    for prefer in [[:], ["Prefer": "return=representation"]] {
+                        let refused = await cinema.send(method, "/roles?film_id=eq.1&\(item)", body, prefer)
+                        #expect(refused.status.code == 400 && refused.code == "PGRST114", "\(refused.text)")
+                    }
+                }
+            }
+            #expect(
+                try await cinema.database.one(
+                    "select count(*) from roles where character <> 'x'", as: Int.self) == 4)
+        }
+    }
+
+    // group: insert
+    @Test func `a missing identity takes its next number when defaults are asked for`() async throws {
+        try await Cinema.run { cinema in
+            let answer = await cinema.send(
+                .post, "/films?columns=id,title&select=id,title&order=id", #"[{"title":"c"},{"id":7,"title":"d"}]"#,
+                ["Prefer": "return=representation,missing=default"])
+            expect(answer, 201, #"[{"id":7,"title":"d"},{"id":100,"title":"c"}]"#)
+        }
+    }
 }

@@ -99,7 +99,9 @@ struct AdminEndpoints: Sendable {
         let hash = try await changes.hash(by: core)
         let (document, ended) = try await core.database.transaction { tx -> (String, [String]) in
             let users = UserStore(database: tx)
-            _ = try await users.lock(id: user.id)
+            guard let before = try await users.lock(id: user.id) else { throw AuthError.userNotFound }
+            let sessions = SessionStore(database: tx)
+            let open = try await sessions.all(of: user.id)
             var isCut = false
             if let role = changes.role { try await users.setRole(role, of: user.id) }
             if let hash {
@@ -115,14 +117,19 @@ struct AdminEndpoints: Sendable {
                 _ = try await users.confirm(user.id)
                 try await IdentityStore(database: tx).setEmail(email, isVerified: true, of: user.id)
             }
+            let rights = try await users.find(id: user.id)?.appMetadata
             try await users.mergeMetadata(app: changes.appMetadata, user: changes.userMetadata, of: user.id)
+            // Tokens say what their owner was: with other rights none of the old ones holds.
+            if let after = try await users.find(id: user.id) {
+                isCut = isCut || after.role != before.role || after.appMetadata != rights
+            }
             if let ban = changes.ban {
                 try await users.ban(user.id, seconds: ban.seconds)
                 isCut = isCut || ban.seconds != nil
             }
             try await core.record(.userModified, user, call, in: tx, details: [.init("by", "admin")])
-            let ended = isCut ? try await SessionStore(database: tx).endAll(of: user.id) : []
-            return (try await users.find(id: user.id)?.document ?? user.document, ended)
+            if isCut { try await sessions.endAll(of: user.id) }
+            return (try await users.find(id: user.id)?.document ?? user.document, isCut ? open : [])
         }
         core.revoke(ended)
         return Reply.json(document)

@@ -18,8 +18,13 @@ struct Confirmation: Sendable {
         switch token.kind {
         case .signup:
             guard user.email == token.address else { throw AuthError.otpExpired }
-            if try await users.confirm(user.id) { try await core.record(.userSignedUp, user, call, in: tx) }
+            if try await users.confirm(user.id) {
+                if let hash = token.passwordHash { try await users.setPassword(hash, of: user.id) }
+                try await core.record(.userSignedUp, user, call, in: tx)
+            }
             try await IdentityStore(database: tx).setEmail(token.address, isVerified: true, of: user.id)
+            // What others asked for under this address has no say any more.
+            try await OneTimeTokenStore(database: tx).removeAll(of: user.id)
             return .confirmed(.otp, ended: [])
         case .invite, .magicLink, .recovery:
             guard user.email == token.address else { throw AuthError.otpExpired }

@@ -93,6 +93,7 @@ struct FactorEndpoints: Sendable {
 
     private func verify(_ factor: Factor, _ caller: AuthCore.Caller, _ call: Call) async throws -> ApiResponse {
         try await core.limit("factor", caller.user.id, core.settings.limits.factorByUser)
+        try Self.check(factor, caller)
         let challengeID = try Call.id(call.required("challenge_id"))
         let code = try call.required("code")
         let factors = FactorStore(database: core.database)
@@ -110,30 +111,47 @@ struct FactorEndpoints: Sendable {
             throw AuthError(422, .mfaIPAddressMismatch, "Challenge and verify IP addresses mismatch.")
         }
         let secret = try core.sealer.open(factor.secret, at: place(factor.id))
-        // A code of a step that was used already is refused like a wrong one, also when both come at once.
-        guard let step = try TOTP.step(of: code, secret: secret, now: core.clock()),
-            try await factors.accept(factor.id, step: step)
-        else {
-            try await core.record(
-                .verificationAttempted, caller.user, call, in: core.database,
-                details: [.init("factor_id", .string(factor.id)), .init("accepted", false)])
-            throw AuthError(422, .mfaVerificationFailed, "Invalid TOTP code entered")
+        if let step = try TOTP.step(of: code, secret: secret, now: core.clock()),
+            let answer = try await raise(factor, step: step, challengeID, caller, call)
+        {
+            return answer
         }
-        return try await raise(factor, challengeID, caller, call)
+        try await core.record(
+            .verificationAttempted, caller.user, call, in: core.database,
+            details: [.init("factor_id", .string(factor.id)), .init("accepted", false)])
+        throw AuthError(422, .mfaVerificationFailed, "Invalid TOTP code entered")
     }
 
-    /// The session becomes aal2; refresh tokens from before do not lead there.
-    private func raise(_ factor: Factor, _ challengeID: String, _ caller: AuthCore.Caller, _ call: Call) async throws
-        -> ApiResponse
-    {
+    /// A factor that was never verified adds one: once there is another, that takes the session that it raised.
+    private static func check(_ factor: Factor, _ caller: AuthCore.Caller) throws(AuthError) {
+        guard factor.isVerified || !caller.needsSecondFactor else {
+            throw AuthError(403, .insufficientAAL, "AAL2 required to verify a new factor")
+        }
+    }
+
+    /// The session becomes aal2; refresh tokens from before do not lead there. Nil when the code's step was used
+    /// already, also when both come at once.
+    private func raise(
+        _ factor: Factor, step: Int64, _ challengeID: String, _ caller: AuthCore.Caller, _ call: Call
+    ) async throws -> ApiResponse? {
         let methods = try JSONReader.read(caller.session.methods).array ?? []
         let kept = methods.filter { $0["method"]?.string != SignInMethod.totp.rawValue }
         let all: JSON = .array(
             [["method": .string(SignInMethod.totp.rawValue), "timestamp": .integer(core.clock())]] + kept)
-        let (answer, ended) = try await core.database.transaction { tx -> (String, [String]) in
+        let raised = try await core.database.transaction { tx -> (answer: String, ended: [String])? in
+            let users = UserStore(database: tx)
             let sessions = SessionStore(database: tx)
+            let factors = FactorStore(database: tx)
+            // Of two that are to be the first factor one is: asked again while nobody else can change it.
+            guard let owner = try await users.lock(id: caller.user.id),
+                let factor = try await factors.find(factor.id, of: owner.id)
+            else { throw AuthError.factorNotFound }
+            try Self.check(factor, AuthCore.Caller(user: owner, session: caller.session))
+            guard try await factors.accept(factor.id, step: step) else { return nil }
+            // Whoever began one before, with the password alone, does not finish it.
+            try await factors.removeUnverified(of: owner.id)
             guard let session = try await sessions.lock(caller.session.id) else { throw AuthError.sessionNotFound }
-            try await FactorStore(database: tx).removeChallenge(challengeID)
+            try await factors.removeChallenge(challengeID)
             try await sessions.raise(session.id, factorID: factor.id, methods: all)
             try await sessions.advance(
                 session, by: 2, tokenSeconds: core.settings.accessTokenSeconds, ip: call.request.remoteAddress)
@@ -143,13 +161,14 @@ struct FactorEndpoints: Sendable {
             try await core.record(
                 .verificationAttempted, caller.user, call, in: tx,
                 details: [.init("factor_id", .string(factor.id)), .init("accepted", true)])
-            guard let user = try await UserStore(database: tx).find(id: caller.user.id),
+            guard let user = try await users.find(id: caller.user.id),
                 let raised = try await sessions.lock(session.id)
             else { throw AuthError.sessionNotFound }
             return (try core.issuer.answer(user, raised), ended)
         }
-        core.revoke(ended)
-        return Reply.json(answer)
+        guard let raised else { return nil }
+        core.revoke(raised.ended)
+        return Reply.json(raised.answer)
     }
 
     // MARK: Give up

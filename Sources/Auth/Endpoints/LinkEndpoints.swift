@@ -38,7 +38,7 @@ struct LinkEndpoints: Sendable {
             let user = try await account(type, email, hash, data, newEmail, call, in: tx)
             let address = type == .emailChangeNew ? newEmail ?? email : email
             let made = try await sender.make(
-                type.kind, for: user.id, address: address, flowID: nil, redirectTo, in: tx)
+                type.kind, for: user.id, address: address, flowID: nil, redirectTo, passwordHash: hash, in: tx)
             let current = try await UserStore(database: tx).find(id: user.id)
             return (made, current?.document ?? user.document)
         }
@@ -71,7 +71,7 @@ struct LinkEndpoints: Sendable {
         case .signup, .invite:
             if let found {
                 guard !found.isConfirmed else { throw AuthError.emailExists }
-                if let hash { try await users.setPassword(hash, of: found.id) }
+                if hash != nil { try await users.setPassword(nil, of: found.id) }
                 return found
             }
             return try await add(

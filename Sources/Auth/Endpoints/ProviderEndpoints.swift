@@ -30,8 +30,11 @@ struct ProviderEndpoints: Sendable {
         let challenge = try call.query["code_challenge"].map { text throws(AuthError) in
             try CodeChallenge(text, method: call.query["code_challenge_method"])
         }
+        let isSkipping = call.query["skip_http_redirect"] == "true" || call.query["skip_http_redirect"] == "1"
+        if isSkipping, userID == nil, challenge == nil { return Reply.json(["url": .string(hop(call))]) }
         let id = UUID().uuidString.lowercased()
-        let secrets = try FlowSecrets()
+        // Without a redirect no cookie reaches the browser; then the client's proof key binds the flow to it.
+        let secrets = try FlowSecrets(hasBrowser: !isSkipping)
         try await FlowStore(database: core.database).add(
             .init(
                 challenge: challenge, method: "oauth", provider: provider.settings.name,
@@ -40,11 +43,21 @@ struct ProviderEndpoints: Sendable {
                 seconds: core.settings.flowSeconds),
             id: id)
         let url = address(of: provider.settings, secrets, state: "\(id).\(secrets.state)", call)
-        let isSkipping = call.query["skip_http_redirect"] == "true" || call.query["skip_http_redirect"] == "1"
         if isSkipping { return Reply.json(["url": .string(url)]) }
         var response = Reply.redirect(to: url)
         response.status = .found
+        if let browser = secrets.browser {
+            response.fields[.setCookie] = FlowCookie(flow: id).text(
+                browser, settings: core.settings)
+        }
         return response
+    }
+
+    /// Our own address, which the browser is to open: what it gets there binds the flow to it.
+    private func hop(_ call: Call) -> String {
+        let items = (QueryItems.parse(call.request.query) ?? []).filter { $0.name != "skip_http_redirect" }
+        return core.settings.externalURL + "/authorize?"
+            + items.map { "\($0.name)=\(PercentEncoding.encode($0.value))" }.joined(separator: "&")
     }
 
     private func address(of settings: ProviderSettings, _ secrets: FlowSecrets, state: String, _ call: Call) -> String {
@@ -67,8 +80,11 @@ struct ProviderEndpoints: Sendable {
         let state: String
         let nonce: String
         let verifier: String
+        /// What the browser that began the flow shows again at its end; nil when it could be given nothing.
+        let browser: String?
 
-        init() throws {
+        init(hasBrowser: Bool) throws {
+            browser = hasBrowser ? Base64URL.encode(try SecureRandom.bytes(32)) : nil
             state = Base64URL.encode(try SecureRandom.bytes(32))
             nonce = Base64URL.encode(try SecureRandom.bytes(32))
             verifier = Base64URL.encode(try SecureRandom.bytes(48))
@@ -81,9 +97,15 @@ struct ProviderEndpoints: Sendable {
             self.state = state
             self.nonce = nonce
             self.verifier = verifier
+            browser = json["browser"]?.string
         }
 
-        var json: JSON { ["state": .string(state), "nonce": .string(nonce), "verifier": .string(verifier)] }
+        var json: JSON {
+            [
+                "state": .string(state), "nonce": .string(nonce), "verifier": .string(verifier),
+                "browser": browser.map(JSON.string) ?? .null,
+            ]
+        }
     }
 
     // MARK: And back
@@ -96,7 +118,9 @@ struct ProviderEndpoints: Sendable {
             let flow = try await FlowStore(database: core.database).takeSecrets(id.text),
             let sealed = flow.providerSecrets,
             let secrets = FlowSecrets(try JSONReader.read(core.sealer.open(sealed, at: "flow:\(id.text)"))),
-            ConstantTime.areEqual(Array(secrets.state.utf8), Array(parts[1].utf8)), !flow.isExpired
+            ConstantTime.areEqual(Array(secrets.state.utf8), Array(parts[1].utf8)), !flow.isExpired,
+            // Another's browser is not signed in to the account of whoever began the flow.
+            FlowCookie(flow: id.text).isShown(secrets.browser, by: call.request)
         else { throw AuthError(400, .badOAuthState, "OAuth state is invalid or has expired") }
         let place = core.redirects.place(for: flow.redirectTo)
         do {

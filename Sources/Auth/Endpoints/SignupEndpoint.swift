@@ -76,8 +76,8 @@ struct SignupEndpoint: Sendable {
                 try await core.record(.userRepeatedSignup, user, call, in: tx)
                 return (nil, moment)
             }
-            // Nobody has proved the address yet: whoever confirms it last asked last.
-            try await users.setPassword(new.passwordHash, of: user.id)
+            // Nobody has proved the address yet, and two ask for it: whichever link is opened brings its own password.
+            try await users.setPassword(nil, of: user.id)
             try await users.noteSent(.confirmation, to: user.id)
             try await core.record(.userConfirmationRequested, user, call, in: tx)
             return (user.id, moment)
@@ -87,7 +87,7 @@ struct SignupEndpoint: Sendable {
         } else {
             let request = CodeRequest(
                 purpose: .resendSignup, address: email, challenge: challenge,
-                redirectTo: core.redirects.text(for: call.redirectTo), call: call)
+                redirectTo: core.redirects.text(for: call.redirectTo), call: call, passwordHash: new.passwordHash)
             try core.outbox.add(.code(request))
         }
         let id = outcome.id ?? UUID().uuidString.lowercased()

@@ -26,13 +26,17 @@ struct TokenEndpoint: Sendable {
         let limits = core.settings.limits
         // Before the account is looked for: the same for those that are not there.
         try await core.limit("password-pair", pair, limits.passwordByAccountAndAddress)
-        try await core.limit("password", email, limits.passwordByAccount)
+        let isKnownPlace = try await core.knowsPlace(pair)
+        // Others who guess from elsewhere do not keep a person out of the place where she signed in before.
+        if !isKnownPlace { try await core.limit("password", email, limits.passwordByAccount) }
         let user = try await UserStore(database: core.database).find(email: email)
         let verdict = try await core.workers.verify(password, against: user?.passwordHash)
         guard let user, verdict.isMatch, let hash = user.passwordHash else { throw AuthError.invalidCredentials }
+        if !isKnownPlace { try await core.refund("password", email, limits.passwordByAccount) }
         guard !user.isBanned else { throw AuthError(400, .userBanned, "User is banned") }
         guard user.isConfirmed else { throw AuthError(400, .emailNotConfirmed, "Email not confirmed") }
         try await core.forgetAttempts("password-pair", pair)
+        try await core.notePlace(pair)
         let faults = core.settings.password.faults(of: password)
         let extra: [JSON.Member] =
             faults.isEmpty ? [] : [.init("weak_password", ["reasons": .array(faults.map(JSON.string))])]

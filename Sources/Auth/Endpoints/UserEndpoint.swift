@@ -69,11 +69,11 @@ struct UserEndpoint: Sendable {
         let faults = core.settings.password.faults(of: password)
         guard faults.isEmpty else { throw AuthError.weak(faults, lengthMin: core.settings.password.lengthMin) }
         if let current = try call.text("current_password") {
-            try await core.limit(
-                "password", caller.user.email ?? caller.user.id, core.settings.limits.passwordByAccount)
+            try await core.limit("password-current", caller.user.id, core.settings.limits.passwordByAccountAndAddress)
             guard try await core.workers.verify(current, against: caller.user.passwordHash).isMatch else {
                 throw AuthError.invalidCredentials
             }
+            try await core.forgetAttempts("password-current", caller.user.id)
         }
         if core.settings.isReauthenticationRequired, caller.session.ageSeconds > Self.freshSeconds {
             guard let nonce = try call.text("nonce") else {

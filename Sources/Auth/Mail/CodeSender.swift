@@ -62,9 +62,11 @@ struct CodeSender: Sendable {
     }
 
     func send(_ kind: OneTimeTokenKind, to address: String, of user: User, _ request: CodeRequest) async throws {
+        try await core.countMail(toProved: user.isConfirmed)
         let flowID = try await openFlow(kind, request)
         let made = try await make(
-            kind, for: user.id, address: address, flowID: flowID, request.redirectTo, in: core.database)
+            kind, for: user.id, address: address, flowID: flowID, request.redirectTo,
+            passwordHash: request.passwordHash, in: core.database)
         try await mail.deliver(
             texts.mail(.code(kind, code: made.code, link: made.link), to: address))
     }
@@ -84,14 +86,14 @@ struct CodeSender: Sendable {
 
     func make(
         _ kind: OneTimeTokenKind, for userID: String, address: String, flowID: String?, _ redirectTo: String,
-        in executor: any SQLExecutor
+        passwordHash: String? = nil, in executor: any SQLExecutor
     ) async throws -> Made {
         let code = try Self.sixDigits()
         let linkToken = Base64URL.encode(try SecureRandom.bytes(32))
         try await OneTimeTokenStore(database: executor).add(
             .init(
                 userID: userID, kind: kind, address: address, linkHash: core.sealer.hash(linkToken, for: "link"),
-                codeHash: core.codeHash(code, address: address), flowID: flowID,
+                codeHash: core.codeHash(code, address: address), flowID: flowID, passwordHash: passwordHash,
                 seconds: core.settings.codeSeconds))
         return Made(code: code, linkToken: linkToken, link: link(kind, linkToken, redirectTo))
     }

@@ -84,4 +84,6 @@ struct CodeRequest: Sendable {
     let challenge: CodeChallenge?
     let redirectTo: String
     let call: Call
+    /// What the account's password becomes when the message's link is opened.
+    var passwordHash: String?
 }

@@ -62,6 +62,12 @@ struct FactorStore: Sendable {
             """)
     }
 
+    /// Every factor whose enrolment was not finished.
+    func removeUnverified(of userID: String) async throws {
+        try await database.run(
+            "delete from auth.mfa_factors where user_id = \(userID)::uuid and status = 'unverified'")
+    }
+
     /// Accepts the code of `step` unless it, or a later one, was accepted before. One statement: of two at once one wins.
     func accept(_ id: String, step: Int64) async throws -> Bool {
         try await database.execute(

@@ -17,6 +17,8 @@ struct ConsumedToken: RowDecodable {
     let kind: OneTimeTokenKind
     let address: String
     let flowID: String?
+    /// The password that was chosen along with it.
+    let passwordHash: String?
     let isExpired: Bool
 
     init(row: Row) throws {
@@ -26,6 +28,7 @@ struct ConsumedToken: RowDecodable {
         self.kind = kind
         address = try row.decode("relates_to")
         flowID = try row.decodeIfPresent("flow_id")
+        passwordHash = try row.decodeIfPresent("password_hash")
         isExpired = try row.decode("is_expired")
     }
 }
@@ -34,8 +37,12 @@ struct ConsumedToken: RowDecodable {
 struct OneTimeTokenStore: Sendable {
     let database: any SQLExecutor
 
+    /// Sign-ups of one address that wait for their confirmation at once: each has a link, a code and a password.
+    static let signupsMax: Int64 = 5
+
     private static let consumed: Statement = """
-        user_id::text as user_id, token_type, relates_to, flow_id::text as flow_id, expires_at <= now() as is_expired
+        user_id::text as user_id, token_type, relates_to, flow_id::text as flow_id, password_hash,
+        expires_at <= now() as is_expired
         """
 
     struct New: Sendable {
@@ -45,6 +52,7 @@ struct OneTimeTokenStore: Sendable {
         let linkHash: [UInt8]
         let codeHash: [UInt8]
         let flowID: String?
+        let passwordHash: String?
         let seconds: Int64
     }
 
@@ -53,12 +61,21 @@ struct OneTimeTokenStore: Sendable {
         try await database.run(
             """
             insert into auth.one_time_tokens
-                (user_id, token_type, relates_to, link_hash, code_hash, flow_id, expires_at)
+                (user_id, token_type, relates_to, link_hash, code_hash, flow_id, password_hash, expires_at)
             values (\(token.userID)::uuid, \(token.kind.rawValue), \(token.address), \(token.linkHash),
-                \(token.codeHash), \(token.flowID)::uuid, now() + \(token.seconds) * interval '1 second')
-            on conflict (user_id, token_type) do update set relates_to = excluded.relates_to,
+                \(token.codeHash), \(token.flowID)::uuid, \(token.passwordHash),
+                now() + \(token.seconds) * interval '1 second')
+            on conflict (user_id, token_type) where token_type <> 'signup' do update set relates_to = excluded.relates_to,
                 link_hash = excluded.link_hash, code_hash = excluded.code_hash, flow_id = excluded.flow_id,
                 expires_at = excluded.expires_at, created_at = now(), failures = 0
+            """)
+        guard token.kind == .signup else { return }
+        try await database.run(
+            """
+            delete from auth.one_time_tokens where user_id = \(token.userID)::uuid and token_type = 'signup'
+                and id not in (select id from auth.one_time_tokens
+                    where user_id = \(token.userID)::uuid and token_type = 'signup'
+                    order by created_at desc, id limit \(Self.signupsMax))
             """)
     }
 

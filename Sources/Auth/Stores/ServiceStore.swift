@@ -14,6 +14,31 @@ struct ServiceStore: Sendable {
             """, as: Int.self)
     }
 
+    /// What `countAttempt` would say, without counting.
+    func peekAttempt(_ scope: String, subject: [UInt8], window: AttemptWindow) async throws -> Int {
+        try await database.one(
+            """
+            select auth.peek_attempt(\(scope), \(subject), \(Int64(window.seconds)) * interval '1 second',
+                \(Int32(clamping: window.count)))
+            """, as: Int.self)
+    }
+
+    func refundAttempt(_ scope: String, subject: [UInt8], window: AttemptWindow) async throws {
+        try await database.run(
+            """
+            select auth.refund_attempt(\(scope), \(subject), \(Int64(window.seconds)) * interval '1 second')
+            """)
+    }
+
+    /// Whether a turn that was claimed still lasts.
+    func holdsTurn(_ scope: String, subject: [UInt8]) async throws -> Bool {
+        try await database.one(
+            """
+            select exists (select from auth.attempts where scope = \(scope) and subject = \(subject)
+                and window_start = '-infinity' and expires_at > clock_timestamp())
+            """, as: Bool.self)
+    }
+
     func claimTurn(_ scope: String, subject: [UInt8], seconds: Int) async throws -> Int {
         try await database.one(
             "select auth.claim_turn(\(scope), \(subject), \(Int64(seconds)) * interval '1 second')", as: Int.self)

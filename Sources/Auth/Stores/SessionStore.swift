@@ -110,6 +110,11 @@ struct SessionStore: Sendable {
         try await database.all("delete from auth.sessions where id = \(id)::uuid returning id::text", as: String.self)
     }
 
+    func all(of userID: String) async throws -> [String] {
+        try await database.all(
+            "select id::text from auth.sessions where user_id = \(userID)::uuid", as: String.self)
+    }
+
     @discardableResult
     func endAll(of userID: String) async throws -> [String] {
         try await database.all(

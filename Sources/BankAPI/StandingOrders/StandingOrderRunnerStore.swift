@@ -31,18 +31,19 @@ struct StandingOrderRunner: Sendable {
             try await tx.run(BankStore.bankSettings)
             let next = try await tx.run(
                 """
-                select compte_debit_id, compte_credit_id, montant_minor, devise, cle
+                select ordre_id::text, compte_debit_id, compte_credit_id, montant_minor, devise, cle
                 from public.prochain_ordre_permanent(\(today)::date)
                 """
             ).first
             guard let next else { return false }
-            let code: String = try next.decode(3)
+            let id: String = try next.decode(0)
+            let code: String = try next.decode(4)
             var refusal: String?
             if let currency = Currency.known[code] {
-                let key = OrderKey(try next.decode(4, as: String.self))
+                let key = OrderKey(try next.decode(5, as: String.self))
                 var order = TransferOrder(
-                    debit: AccountID(try next.decode(0)), credit: AccountID(try next.decode(1)),
-                    amount: Money(minor: try next.decode(2), currency: currency), key: key)
+                    debit: AccountID(try next.decode(1)), credit: AccountID(try next.decode(2)),
+                    amount: Money(minor: try next.decode(3), currency: currency), key: key)
                 order.channel = "permanent"
                 switch try await screen.judge(order, nil, tx) {
                 case .pass, .proof: break
@@ -52,7 +53,10 @@ struct StandingOrderRunner: Sendable {
             }
             let words = refusal.map { _ in "the bank does not execute this order now" }
             try await tx.run(
-                "select echeance from public.executer_ordre_permanent(\(today)::date, \(refusal), \(words))")
+                """
+                select echeance from public.executer_ordre_permanent(
+                    \(today)::date, \(refusal), \(words), \(id)::uuid)
+                """)
             return true
         }
     }

@@ -123,7 +123,7 @@ enum TransferEndpoints {
             if let key = wish.key {
                 keys.append(key)
             } else {
-                keys.append(String(try TransferRequest.key(call, body: nil).prefix(190)) + ":\(index)")
+                keys.append(TransferRequest.key(of: index, under: try TransferRequest.key(call, body: nil)))
             }
             wishes.append(wish)
         }

@@ -1,4 +1,5 @@
 internal import Bank
+internal import Cryptography
 internal import Foundation
 internal import HTTPTypes
 internal import Web
@@ -62,6 +63,13 @@ struct TransferRequest: Sendable {
                 hint: "Send the header Idempotency-Key with a new UUID for each new order.")
         }
         return key
+    }
+
+    /// An order's key under the one of its batch: two batches never share one, however much their keys begin alike.
+    static func key(of index: Int, under key: String) -> String {
+        let whole = "\(key):\(index)"
+        guard whole.unicodeScalars.count > 200 || key.hasPrefix("sha256:") else { return whole }
+        return "sha256:\(SHA256.hash(Array(key.utf8)).hex):\(index)"
     }
 
     static let keySchema = Schema.text(1...200)

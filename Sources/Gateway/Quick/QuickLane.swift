@@ -180,6 +180,7 @@ final class QuickLane: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
+        lastActive = .now()
         if context.channel.isWritable, !isAnswering { goOn(context) }
         context.fireChannelWritabilityChanged()
     }
@@ -187,9 +188,10 @@ final class QuickLane: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: Answers of others
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        // Who writes waits while the client reads nothing: what is written is read.
+        lastActive = .now()
         guard case .end = unwrapOutboundIn(data) else { return context.write(data, promise: promise) }
         handedOn -= 1
-        lastActive = .now()
         guard isStopping, handedOn == 0 else { return context.write(data, promise: promise) }
         let channel = context.channel
         let written = promise ?? context.eventLoop.makePromise()
@@ -219,8 +221,9 @@ final class QuickLane: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func checkIdleness(_ context: ChannelHandlerContext) {
         let end = lastActive + idleTimeMax
-        if handedOn > 0 || isAnswering {
-            watchIdleness(context, in: idleTimeMax)
+        if handedOn > 0 || isAnswering, context.channel.isWritable || .now() < end {
+            // An answer is being made, and nothing of it waits for the client.
+            watchIdleness(context, in: .now() < end ? end - .now() : idleTimeMax)
         } else if .now() < end {
             watchIdleness(context, in: end - .now())
         } else {

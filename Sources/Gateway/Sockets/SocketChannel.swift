@@ -17,7 +17,7 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
 
     enum Upgrade: Sendable {
         case http(NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>)
-        case socket(SocketHandling, AsyncStream<SocketMessage>, any Channel)
+        case socket(SocketHandling, AsyncStream<SocketMessage>, ByteHolding, any Channel)
         case none
     }
 
@@ -29,6 +29,7 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
     let open: Open
     let quick: QuickAnswers
     let register: SocketRegister
+    let budgets: SocketBudgets
 
     static let messageBytesMax = 1 << 20
     static let waitingMessagesMax = 256
@@ -43,7 +44,8 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
             let open: Open = { [settings, open] head in
                 settings.isBanned?(address(head)) == true ? nil : open(head)
             }
-            let register = register
+            let (register, budgets) = (register, budgets)
+            let waitingMax = settings.limits.socketBytesMax
             let upgrader = NIOTypedWebSocketServerUpgrader<Upgrade>(
                 maxFrameSize: Self.messageBytesMax,
                 shouldUpgrade: { channel, head in
@@ -51,7 +53,9 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
                 },
                 upgradePipelineHandler: { channel, head in
                     channel.eventLoop.makeCompletedFuture {
-                        try Self.makeSocket(channel, open(head)) { register.add($0, from: address(head), channel) }
+                        try Self.makeSocket(channel, open(head), budgets, waitingMax) {
+                            register.add($0, from: address(head), channel)
+                        }
                     }
                 })
             let (settings, quick) = (settings, quick)
@@ -88,9 +92,11 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
     }
 
     private static func makeSocket(
-        _ channel: any Channel, _ open: ((SocketWriter) -> SocketOpening)?, _ register: (SocketWriter) -> Void
+        _ channel: any Channel, _ open: ((SocketWriter) -> SocketOpening)?, _ budgets: SocketBudgets,
+        _ waitingMax: Int, _ register: (SocketWriter) -> Void
     ) throws -> Upgrade {
-        let writer = SocketWriter(channel: channel, waitingBytesMax: waitingBytesMax)
+        let writer = SocketWriter(channel: channel, waitingBytesMax: waitingBytesMax, budgets: budgets)
+        let holding = ByteHolding(budgets.inbound, max: waitingMax)
         let (stream, messages) = AsyncStream.makeStream(
             of: SocketMessage.self, bufferingPolicy: .bufferingOldest(waitingMessagesMax))
         let pipeline = channel.pipeline.syncOperations
@@ -100,11 +106,11 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
             NIOWebSocketFrameAggregator(
                 minNonFinalFragmentSize: 1, maxAccumulatedFrameCount: 1024,
                 maxAccumulatedFrameSize: messageBytesMax))
-        try pipeline.addHandler(SocketHandler(messages: messages, writer: writer))
+        try pipeline.addHandler(SocketHandler(messages: messages, holding: holding, writer: writer))
         switch open?(writer) {
         case .open(let handling):
             register(writer)
-            return .socket(handling, stream, channel)
+            return .socket(handling, stream, holding, channel)
         case .refused(let code, let reason): writer.close(code: code, reason: reason)
         case nil: writer.close(code: 1008, reason: "the token ended while the socket was opened")
         }
@@ -118,9 +124,12 @@ struct SocketChannel: ServerChildChannel, HTTPChannelHandler {
             await withTaskExecutorPreference(LoopExecutor(channel.channel.eventLoop)) {
                 await handleHTTP(asyncChannel: channel, logger: logger)
             }
-        case .socket(let handling, let messages, let channel):
+        case .socket(let handling, let messages, let holding, let channel):
             await withTaskCancellationHandler {
-                for await message in messages { await handling.receive(message) }
+                for await message in messages {
+                    await handling.receive(message)
+                    holding.giveBack(message.byteCount)
+                }
                 handling.closed()
             } onCancel: {
                 channel.close(promise: nil)

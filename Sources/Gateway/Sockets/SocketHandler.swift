@@ -7,6 +7,8 @@ final class SocketHandler: ChannelInboundHandler {
     typealias OutboundOut = WebSocketFrame
 
     private let messages: AsyncStream<SocketMessage>.Continuation
+    /// What waits of them, counted before anything looks at it.
+    private let holding: ByteHolding
     private let writer: SocketWriter
     private var lastHeard = NIODeadline.now()
     private var watch: RepeatedTask?
@@ -15,8 +17,9 @@ final class SocketHandler: ChannelInboundHandler {
     static let watchPause = TimeAmount.seconds(30)
     static let silenceMax = TimeAmount.seconds(100)
 
-    init(messages: AsyncStream<SocketMessage>.Continuation, writer: SocketWriter) {
+    init(messages: AsyncStream<SocketMessage>.Continuation, holding: ByteHolding, writer: SocketWriter) {
         self.messages = messages
+        self.holding = holding
         self.writer = writer
     }
 
@@ -59,7 +62,12 @@ final class SocketHandler: ChannelInboundHandler {
     }
 
     private func take(_ message: SocketMessage) {
-        if case .dropped = messages.yield(message) {
+        var isTaken = holding.take(message.byteCount)
+        if isTaken, case .dropped = messages.yield(message) {
+            holding.giveBack(message.byteCount)
+            isTaken = false
+        }
+        if !isTaken {
             writer.close(code: 1008, reason: "more messages than can be dealt with")
         }
     }

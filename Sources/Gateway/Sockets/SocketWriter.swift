@@ -9,9 +9,13 @@ public final class SocketWriter: Sendable {
     private let waiting = Atomic<Int>(0)
     private let isClosed = Atomic<Bool>(false)
     private let waitingBytesMax: Int
+    private let budgets: SocketBudgets
+    /// What a client may be behind by when all of them together are behind by too much.
+    private static let waitingBytesLeast = 64 << 10
 
-    init(channel: any Channel, waitingBytesMax: Int) {
+    init(channel: any Channel, waitingBytesMax: Int, budgets: SocketBudgets) {
         self.channel = channel
+        self.budgets = budgets
         self.waitingBytesMax = waitingBytesMax
     }
 
@@ -19,19 +23,24 @@ public final class SocketWriter: Sendable {
     public func send(_ message: SocketMessage) -> Bool {
         guard !isClosed.load(ordering: .relaxed) else { return false }
         let count = message.byteCount
-        guard waiting.wrappingAdd(count, ordering: .relaxed).newValue <= waitingBytesMax else {
+        let before = waiting.wrappingAdd(count, ordering: .relaxed).oldValue
+        let most = budgets.outbound.isSpent ? Self.waitingBytesLeast : waitingBytesMax
+        // Whoever is not behind gets the message, however large.
+        guard before + count <= most || (before == 0 && count <= waitingBytesMax) else {
             waiting.wrappingSubtract(count, ordering: .relaxed)
             return false
         }
+        budgets.outbound.add(count)
         let frame: WebSocketFrame
         switch message {
         case .text(let text):
-            frame = WebSocketFrame(fin: true, opcode: .text, data: channel.allocator.buffer(string: text))
+            frame = WebSocketFrame(fin: true, opcode: .text, data: budgets.buffer(for: text))
         case .binary(let bytes):
             frame = WebSocketFrame(fin: true, opcode: .binary, data: channel.allocator.buffer(bytes: bytes))
         }
         channel.writeAndFlush(frame).whenComplete { [self] _ in
             waiting.wrappingSubtract(count, ordering: .relaxed)
+            budgets.outbound.giveBack(count)
         }
         return true
     }

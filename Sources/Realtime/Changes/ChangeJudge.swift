@@ -53,7 +53,13 @@ struct ChangeJudge: Sendable {
     typealias Answers = [Question: Answer]
 
     /// In the order of the changes. Throws only when the database cannot be reached: then nothing was decided.
-    func decide(_ changes: [Change], for subscriptions: (FollowedTable) -> [Subscription]) async throws -> [Decision] {
+    ///
+    /// - Parameter end: what was not asked by then counts as what could not be answered; nil: each question has its own
+    ///   time.
+    func decide(
+        _ changes: [Change], until end: ContinuousClock.Instant? = nil,
+        for subscriptions: (FollowedTable) -> [Subscription]
+    ) async throws -> [Decision] {
         var order: [FollowedTable] = []
         var byTable: [FollowedTable: [Change]] = [:]
         for change in changes {
@@ -64,7 +70,7 @@ struct ChangeJudge: Sendable {
         for table in order {
             let found = subscriptions(table).filter { $0.channel.isOpen && !$0.isRetired && $0.request.covers(table) }
             guard !found.isEmpty, let changes = byTable[table] else { continue }
-            decisions += try await decide(changes, of: table, for: found)
+            decisions += try await decide(changes, of: table, for: found, end)
         }
         guard order.count > 1 else { return decisions }
         // Tables were looked at one after the other; clients hear in the order of commits.
@@ -74,14 +80,15 @@ struct ChangeJudge: Sendable {
     }
 
     private func decide(
-        _ changes: [Change], of table: FollowedTable, for subscriptions: [Subscription]
+        _ changes: [Change], of table: FollowedTable, for subscriptions: [Subscription],
+        _ end: ContinuousClock.Instant?
     ) async throws -> [Decision] {
         let askers = try await askers(subscriptions, on: table)
         guard !askers.isEmpty else { return [] }
         var filled: [Change] = []
         for change in changes { filled.append(try await completed(TableBatch.filled(change))) }
         let batch = TableBatch(filled, of: table)
-        let answers = try await answers(to: askers, batch)
+        let answers = try await answers(to: askers, batch, end)
         tellFailures(askers, answers, table)
         var accepted: [(asker: Asker, index: Int)] = []
         for index in batch.changes.indices {
@@ -132,7 +139,9 @@ struct ChangeJudge: Sendable {
 
     // MARK: Asking
 
-    private func answers(to askers: [Asker], _ batch: TableBatch) async throws -> Answers {
+    private func answers(
+        to askers: [Asker], _ batch: TableBatch, _ end: ContinuousClock.Instant?
+    ) async throws -> Answers {
         let questions = Set(askers.flatMap { [$0.policy, $0.filter].compactMap { $0 } })
         guard !questions.isEmpty else { return [:] }
         struct Context: Hashable {
@@ -146,7 +155,7 @@ struct ChangeJudge: Sendable {
         var answers = try await sharedAnswers(to: questions, list) { shared[$0] }
         let rest = questions.filter { answers[$0] == nil }
         let groups = Array(Dictionary(grouping: rest) { Context(role: $0.role, claims: $0.claims) }.values)
-        let others = try await flights(groups, list)
+        let others = try await flights(groups, list, end)
         answers.merge(others) { first, _ in first }
         return answers
     }
@@ -191,7 +200,9 @@ struct ChangeJudge: Sendable {
         }
     }
 
-    private func flights(_ groups: [[Question]], _ list: String) async throws -> Answers {
+    private func flights(
+        _ groups: [[Question]], _ list: String, _ end: ContinuousClock.Instant?
+    ) async throws -> Answers {
         guard !groups.isEmpty else { return [:] }
         return try await withThrowingTaskGroup(of: Answers.self) { group in
             var answers: Answers = [:]
@@ -203,11 +214,11 @@ struct ChangeJudge: Sendable {
             // Bounded, so that a change with many readers leaves the pool to others.
             for _ in 0..<Self.flightsMax {
                 guard let flight = waiting.next() else { break }
-                group.addTask { try await ask(flight, list) }
+                group.addTask { try await ask(flight, list, end) }
             }
             while let some = try await group.next() {
                 answers.merge(some) { first, _ in first }
-                if let flight = waiting.next() { group.addTask { try await ask(flight, list) } }
+                if let flight = waiting.next() { group.addTask { try await ask(flight, list, end) } }
             }
             return answers
         }
@@ -219,8 +230,11 @@ struct ChangeJudge: Sendable {
     private static let flightBytesMax = 1 << 20
 
     /// One flight for several readers; when a question fails in it, each reader's go on their own.
-    private func ask(_ groups: [[Question]], _ list: String) async throws -> Answers {
-        guard groups.count > 1 else { return try await ask(groups.first ?? [], list) }
+    private func ask(
+        _ groups: [[Question]], _ list: String, _ end: ContinuousClock.Instant?
+    ) async throws -> Answers {
+        guard groups.count > 1 else { return try await ask(groups.first ?? [], list, end) }
+        guard let timeout = time(until: end) else { return Self.unasked(groups.joined()) }
         let readers = groups.compactMap { group in
             group.first.map { first in
                 ChangeStore.Reader(
@@ -229,30 +243,44 @@ struct ChangeJudge: Sendable {
             }
         }
         do {
-            let sets = try await store.numbers(readers, timeout: settings.limits.checkTimeout)
+            let sets = try await store.numbers(readers, timeout: timeout)
             return Answers(zip(groups.joined(), sets.map { .rows($0) })) { first, _ in first }
         } catch let error as PostgresError where error.isAboutTheQuestion {
             var answers: Answers = [:]
-            for group in groups { answers.merge(try await ask(group, list)) { first, _ in first } }
+            for group in groups { answers.merge(try await ask(group, list, end)) { first, _ in first } }
             return answers
         }
     }
 
-    private func ask(_ questions: [Question], _ list: String) async throws -> Answers {
+    private func ask(
+        _ questions: [Question], _ list: String, _ end: ContinuousClock.Instant?
+    ) async throws -> Answers {
         guard let first = questions.first else { return [:] }
+        guard let timeout = time(until: end) else { return Self.unasked(questions) }
         do {
             let reader = ChangeStore.Reader(
                 role: first.role, claims: first.claims,
                 checks: questions.map { ChangeStore.matching($0.table, list, $0.condition) })
-            let sets = try await store.numbers([reader], timeout: settings.limits.checkTimeout)
+            let sets = try await store.numbers([reader], timeout: timeout)
             return Answers(zip(questions, sets.map { .rows($0) })) { first, _ in first }
         } catch let error as PostgresError where error.isAboutTheQuestion {
             guard questions.count > 1 else { return [first: .failed] }
             // One of them fails: each on its own, so that the others get their answer.
             var answers: Answers = [:]
-            for question in questions { answers.merge(try await ask([question], list)) { first, _ in first } }
+            for question in questions { answers.merge(try await ask([question], list, end)) { first, _ in first } }
             return answers
         }
+    }
+
+    /// How long a question may take; nil when there is no time left.
+    private func time(until end: ContinuousClock.Instant?) -> Duration? {
+        guard let end else { return settings.limits.checkTimeout }
+        let left = end - .now
+        return left < .milliseconds(10) ? nil : min(left, settings.limits.checkTimeout)
+    }
+
+    private static func unasked(_ questions: some Sequence<Question>) -> Answers {
+        Answers(questions.map { ($0, .failed) }) { first, _ in first }
     }
 
     private func tellFailures(_ askers: [Asker], _ answers: Answers, _ table: FollowedTable) {

@@ -55,6 +55,11 @@ struct ChangeStore: Sendable {
         return .usable(confirmed: LogPosition(try row.decode(0, as: String.self)) ?? LogPosition(0))
     }
 
+    /// The end of the server's log.
+    func position() async throws -> LogPosition {
+        LogPosition(try await database.one("select pg_current_wal_lsn()::text", as: String.self)) ?? LogPosition(0)
+    }
+
     func createSlot(_ name: String) async throws {
         try await database.run("select pg_create_logical_replication_slot(\(name), 'pgoutput')")
     }

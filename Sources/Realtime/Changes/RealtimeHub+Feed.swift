@@ -94,7 +94,16 @@ extension RealtimeHub {
         }
     }
 
+    /// Broadcasts stored before this server began to read are nobody's: its sockets came later. What the slot repeats of
+    /// them after a restart is not passed on again.
+    private func markStored() async throws {
+        guard registry.withLock({ $0.lastStored == nil }) else { return }
+        let start = try await changes.position()
+        registry.withLock { $0.lastStored = ChangeID(commit: start, sequence: 0) }
+    }
+
     private func open() async throws -> ReplicationStream {
+        try await markStored()
         switch try await changes.slotState(settings.slot) {
         case .usable(let confirmed): become(ready: confirmed)
         case .missing: try await makeSlot()
@@ -209,10 +218,14 @@ extension RealtimeHub {
         // After a reconnection the server repeats what was not confirmed.
         let fresh = reading.changes.filter { $0.id > last }
         reading.changes.removeAll(keepingCapacity: true)
-        let stored = fresh.filter { $0.table.schema == "realtime" && $0.table.name == "messages" }
+        let lastStored = registry.withLock { $0.lastStored ?? last }
+        let stored = fresh.filter {
+            $0.table.schema == "realtime" && $0.table.name == "messages" && $0.id > lastStored
+        }
         let rows = fresh.filter { !($0.table.schema == "realtime" && $0.table.name == "messages") }
         counters.withLock { $0.changes += rows.count }
         for change in stored { passOn(change) }
+        if let newest = stored.last { registry.withLock { $0.lastStored = newest.id } }
         // The readers of this moment: whoever joins later finds the batch in the log.
         let followers: [FollowedTable: [Subscription]] = registry.withLock { registry in
             var followers: [FollowedTable: [Subscription]] = [:]
@@ -225,7 +238,24 @@ extension RealtimeHub {
             return followers
         }
         guard followers.values.contains(where: { !$0.isEmpty }) else { return }
-        let decisions = try await patiently { try await self.judge.decide(rows) { followers[$0] ?? [] } }
+        // Whoever has filters that may take long hears last, and holds nobody else up.
+        let late = Dictionary(grouping: followers.values.joined().filter { !$0.request.filter.patterns.isEmpty }) {
+            $0.channel.session.number
+        }
+        try await decide(rows, followers.mapValues { $0.filter { late[$0.channel.session.number] == nil } }, nil)
+        guard !late.isEmpty else { return }
+        let end = ContinuousClock.now + settings.limits.patternTimeInAllMax
+        for (session, _) in late.sorted(by: { ($0.value.count, $0.key) < ($1.value.count, $1.key) }) {
+            let own = followers.mapValues { $0.filter { $0.channel.session.number == session } }
+            try await decide(rows, own, min(end, .now + settings.limits.patternTimeMax))
+        }
+    }
+
+    private func decide(
+        _ rows: [Change], _ followers: [FollowedTable: [Subscription]], _ end: ContinuousClock.Instant?
+    ) async throws {
+        guard followers.values.contains(where: { !$0.isEmpty }) else { return }
+        let decisions = try await patiently { try await self.judge.decide(rows, until: end) { followers[$0] ?? [] } }
         deliver(
             decisions.filter { $0.subscription.admits($0.delivery) }.map { ($0.subscription, $0.delivery) })
     }

@@ -6,6 +6,17 @@ struct TopicKey: Sendable, Hashable {
     let isPrivate: Bool
     /// Without `realtime:`.
     let name: String
+
+    /// By bytes, as the database compares it whose policies were asked: `é` written in two ways is two topics, and equal
+    /// to Swift.
+    static func == (left: TopicKey, right: TopicKey) -> Bool {
+        left.isPrivate == right.isPrivate && left.name.utf8.elementsEqual(right.name.utf8)
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(isPrivate)
+        for byte in name.utf8 { hasher.combine(byte) }
+    }
 }
 
 /// One client's membership of a topic.

@@ -26,6 +26,9 @@ struct Presence: Sendable {
 
     /// By the member's number.
     private var entries: [UInt64: Entry] = [:]
+    private var sizes: [UInt64: Int] = [:]
+    /// Of what the members say of themselves.
+    private(set) var bytes = 0
 
     var isEmpty: Bool { entries.isEmpty }
     var count: Int { entries.count }
@@ -33,6 +36,8 @@ struct Presence: Sendable {
     func has(_ member: UInt64) -> Bool { entries[member] != nil }
 
     mutating func track(_ member: UInt64, key: String, reference: String, _ payload: JSON) -> Difference {
+        let size = payload.text.utf8.count
+        bytes += size - (sizes.updateValue(size, forKey: member) ?? 0)
         let own: Set<String> = ["phx_ref", "phx_ref_prev"]
         var metadata = (payload.members ?? []).filter { !own.contains($0.name) }
         let before = entries[member]
@@ -44,7 +49,8 @@ struct Presence: Sendable {
 
     /// Nil when the member was not there.
     mutating func untrack(_ member: UInt64) -> Difference? {
-        entries.removeValue(forKey: member).map { Difference(leaves: [$0]) }
+        bytes -= sizes.removeValue(forKey: member) ?? 0
+        return entries.removeValue(forKey: member).map { Difference(leaves: [$0]) }
     }
 
     var state: String { Self.list(entries.sorted { $0.key < $1.key }.map(\.value)).text }

@@ -16,7 +16,9 @@ extension RealtimeHub {
         let key = TopicKey(isPrivate: request.isPrivate, name: String(message.topic.dropFirst(Self.prefix.count)))
         let rights = try await rights(key, actor)
         for entry in request.changes { try await admit(entry, actor) }
-        let others = session.channels.filter { $0.topic != message.topic }.reduce(0) { $0 + $1.request.changes.count }
+        let others = session.channels.filter { !$0.topic.utf8.elementsEqual(message.topic.utf8) }.reduce(0) {
+            $0 + $1.request.changes.count
+        }
         guard others + request.changes.count <= settings.limits.subscriptionsPerSessionMax else {
             throw Refusal(
                 "TooManySubscriptions", "more than \(settings.limits.subscriptionsPerSessionMax) on one socket")
@@ -150,13 +152,15 @@ extension RealtimeHub {
             for subscription in subscriptions { registry.add(subscription) }
             return (subscriptions, missed)
         }
+        let hasPatterns = request.changes.contains { !$0.filter.patterns.isEmpty }
+        let end = hasPatterns ? ContinuousClock.now + settings.limits.patternTimeMax : nil
         var snapshot: Snapshot?
         var decisions: [ChangeJudge.Decision] = []
         do {
             // Seeing exactly what a snapshot of now does not: a client that reads its tables next misses nothing.
             if !missed.isKnown, !subscriptions.isEmpty { snapshot = try await changes.snapshot() }
             for part in missed.changes.chunked(settings.limits.batchMax) where !subscriptions.isEmpty {
-                decisions += try await judge.decide(part) { _ in subscriptions }
+                decisions += try await judge.decide(part, until: end) { _ in subscriptions }
                 guard decisions.count <= settings.limits.pendingMax else { break }
             }
         } catch {
@@ -171,9 +175,13 @@ extension RealtimeHub {
         if isGap, !subscriptions.isEmpty { tellGap(channel) }
         deliver(decisions.map { ($0.subscription, $0.delivery) })
         goLive(subscriptions, snapshot, channel)
-        registry.withLock { if channel.isOpen { $0.add(channel) } }
-        // The socket may have closed meanwhile.
-        if !channel.isOpen { dropSilently(channel) }
+        let isRevoked = registry.withLock { registry in
+            if channel.isOpen { registry.add(channel) }
+            return registry.isRevoked(channel.actor.sessionID)
+        }
+        // Its login may have ended while it joined, and the socket may have closed.
+        if isRevoked { close(channel, "TokenRevoked: the session of this access token was ended") }
+        if !channel.isOpen { return dropSilently(channel) }
         await greet(channel)
     }
 

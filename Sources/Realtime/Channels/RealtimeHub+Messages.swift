@@ -86,6 +86,10 @@ extension RealtimeHub {
             }
         }
         channel.become(actor, rights)
+        // Its login may have ended while the rights were asked for.
+        guard !registry.withLock({ $0.isRevoked(actor.sessionID) }) else {
+            return close(channel, "TokenRevoked: the session of this access token was ended")
+        }
     }
 
     // MARK: Broadcast
@@ -157,11 +161,10 @@ extension RealtimeHub {
         case "track":
             let payload = message.payload["payload"] ?? .object([])
             let difference = registry.withLock { registry in
-                channel.isOpen
-                    ? registry.track(channel, payload, keysMax: settings.limits.presenceKeysPerTopicMax) : nil
+                channel.isOpen ? registry.track(channel, payload, settings.limits) : nil
             }
             guard let difference else {
-                return session.refuse(message, Refusal("PresenceFull", "too many are present on this channel"))
+                return session.refuse(message, Refusal("PresenceFull", "too many are present, or they say too much"))
             }
             session.accept(message)
             tell(difference, on: channel.key)

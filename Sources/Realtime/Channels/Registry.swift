@@ -5,12 +5,18 @@ struct Registry: Sendable {
     private(set) var sessions: [UInt64: RealtimeSession] = [:]
     private var members: [TopicKey: [UInt64: Channel]] = [:]
     private var presence: [TopicKey: Presence] = [:]
+    /// Of what members say of themselves, on all topics.
+    private(set) var presenceBytes = 0
     /// By table, then by number.
     private var subscriptions: [String: [Int: Subscription]] = [:]
     private var subscriptionsOfChannel: [UInt64: [Subscription]] = [:]
     var log: ChangeLog
     /// The slot exists, so nothing that is committed from now on is missed.
     var isReady = false
+    /// The stored broadcast that was passed on last: the server repeats what it was not told of.
+    var lastStored: ChangeID?
+    /// Logins that ended lately, oldest first: a token that was read before may be on its way still.
+    private var revoked: [(sessionID: String, at: ContinuousClock.Instant)] = []
     private var lastNumber: UInt64 = 0
     private var lastSubscription = 0
 
@@ -26,6 +32,23 @@ struct Registry: Sendable {
     mutating func nextSubscription() -> Int {
         lastSubscription += 1
         return lastSubscription
+    }
+
+    /// Longer than any join takes.
+    private static let revokedFor: Duration = .seconds(120)
+
+    mutating func noteRevoked(_ sessionID: String, at now: ContinuousClock.Instant) {
+        if let old = revoked.firstIndex(where: { now - $0.at < Self.revokedFor }) {
+            revoked.removeFirst(old)
+        } else {
+            revoked.removeAll()
+        }
+        revoked.append((sessionID, now))
+    }
+
+    func isRevoked(_ sessionID: String?) -> Bool {
+        guard let sessionID, !revoked.isEmpty else { return false }
+        return revoked.contains { $0.sessionID == sessionID }
     }
 
     mutating func add(_ session: RealtimeSession) { sessions[session.number] = session }
@@ -56,18 +79,24 @@ struct Registry: Sendable {
 
     /// Nil when the topic has no room for another.
     mutating func track(
-        _ channel: Channel, _ payload: JSON, keysMax: Int
+        _ channel: Channel, _ payload: JSON, _ limits: RealtimeSettings.Limits
     ) -> Presence.Difference? {
         var topic = presence[channel.key] ?? Presence()
-        guard topic.has(channel.number) || topic.count < keysMax else { return nil }
+        guard topic.has(channel.number) || topic.count < limits.presenceKeysPerTopicMax else { return nil }
+        let before = topic.bytes
+        let size = payload.text.utf8.count
+        guard size <= limits.presenceBytesMax, presenceBytes + size <= limits.presenceBytesInAllMax else { return nil }
         let reference = String(nextNumber(), radix: 36)
         let difference = topic.track(channel.number, key: channel.presenceKey, reference: reference, payload)
         presence[channel.key] = topic
+        presenceBytes += topic.bytes - before
         return difference
     }
 
     mutating func untrack(_ channel: Channel) -> Presence.Difference? {
+        let before = presence[channel.key]?.bytes ?? 0
         let difference = presence[channel.key]?.untrack(channel.number)
+        presenceBytes += (presence[channel.key]?.bytes ?? 0) - before
         if presence[channel.key]?.isEmpty ?? false { presence[channel.key] = nil }
         return difference
     }

@@ -13,12 +13,14 @@ struct TokenBucket: Sendable {
         filledAt = now
     }
 
-    mutating func take(now: ContinuousClock.Instant) -> Bool {
+    /// Takes all of `count` or none; more than the whole capacity waits for the whole.
+    mutating func take(_ count: Int = 1, now: ContinuousClock.Instant) -> Bool {
         let passed = (now - filledAt).components
         tokens = min(capacity, tokens + (Double(passed.seconds) + Double(passed.attoseconds) / 1e18) * perSecond)
         filledAt = now
-        guard tokens >= 1 else { return false }
-        tokens -= 1
+        let wanted = min(Double(count), capacity)
+        guard tokens >= wanted else { return false }
+        tokens -= wanted
         return true
     }
 }

@@ -38,7 +38,11 @@ struct CatalogStore: Sendable {
         )
         select a.attrelid::bigint, a.attname::text, format_type(a.atttypid, a.atttypmod),
             (select t.typname::text from pg_type t where t.oid = b.base), not a.attnotnull,
-            case when a.attgenerated = '' then pg_get_expr(d.adbin, d.adrelid) end,
+            case when a.attidentity = 'd' then (
+                    select format('nextval(%L::regclass)', s.objid::regclass) from pg_depend s
+                    where s.classid = 'pg_class'::regclass and s.refclassid = 'pg_class'::regclass
+                        and s.refobjid = a.attrelid and s.refobjsubid = a.attnum and s.deptype = 'i')
+                when a.attgenerated = '' then pg_get_expr(d.adbin, d.adrelid) end,
             a.attgenerated <> '' or a.attidentity = 'a',
             (select array_to_string(array_agg(e.enumlabel order by e.enumsortorder), e'\\x1f') from pg_enum e
                 where e.enumtypid = b.base),

@@ -73,6 +73,10 @@ struct Planner {
         }
         let relationship = try RelationFinder(snapshot: snapshot).find(item, from: origin)
         let target = try snapshot.relation(relationship.to, settings)
+        // Who belongs to whom is what a junction says: it is served like any table, or not at all.
+        if case .manyToMany(let junction) = relationship.cardinality {
+            _ = try snapshot.relation(junction.table, settings)
+        }
         let number = counter
         var inner = ReadNode(
             source: .relation(relationship.to), relation: target, alias: "\(relationship.to.name)_\(number)")

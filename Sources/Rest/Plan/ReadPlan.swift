@@ -4,6 +4,8 @@ enum Source: Sendable {
     /// Rows that a write in front of the query gives back.
     case written
     case call(Call)
+    /// What a call in front of the query gave, which is made once however often its rows are looked at.
+    case called(Call)
 }
 
 /// A function with its arguments, as they are printed.

@@ -44,14 +44,18 @@ extension RestService {
         on executor: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void,
         then: @escaping @Sendable (ApiResponse) -> Void
     ) -> (@Sendable () -> Void)? {
-        guard let ready = ready(request, actor) else { return nil }
+        guard let ready = ready(request, actor), let ticket = ticket(ready, request) else { return nil }
+        let done: @Sendable (ApiResponse) -> Void = { response in
+            ticket.end()
+            then(response)
+        }
         if let lane, let flight = ready.template.flight(ready.values, for: actor) {
             let elsewhere = Elsewhere()
             let cancel = lane.send(flight) { outcome in
                 switch outcome {
-                case .results(let results): then(answer(ready, .success(results)))
-                case .failed(let error): then(answer(ready, .failure(error)))
-                case .again: elsewhere.began(pooled(ready, executor, then))
+                case .results(let results): done(answer(ready, .success(results)))
+                case .failed(let error): done(answer(ready, .failure(error)))
+                case .again: elsewhere.began(pooled(ready, executor, done))
                 }
             }
             if let cancel {
@@ -61,7 +65,28 @@ extension RestService {
                 }
             }
         }
-        return pooled(ready, executor, then)
+        return pooled(ready, executor, done)
+    }
+
+    /// Whether a read may pass its person's other requests by: one that was fast and whose values make it no slower. Nil:
+    /// it takes its turn among them, on the long way.
+    private func ticket(_ ready: Ready, _ request: ApiRequest) -> Ticket? {
+        let pace = ready.template.pace
+        guard let limiter, !settings.rolesWithoutTurns.contains(ready.actor.role), !pace.isFast else {
+            return Ticket(pace: pace, pass: nil)
+        }
+        return limiter.enterNow(SubjectLimiter.name(ready.actor, request)).map { Ticket(pace: pace, pass: $0) }
+    }
+
+    private struct Ticket: Sendable {
+        let pace: ReadPace
+        let pass: SubjectLimiter.Pass?
+        let start = ContinuousClock.now
+
+        func end() {
+            pass?.leave()
+            pace.note(ContinuousClock.now - start)
+        }
     }
 
     private func pooled(
@@ -103,10 +128,12 @@ extension RestService {
     }
 
     /// Makes a template when requests of this shape come again and again.
-    func learn(_ context: RequestContext, _ name: QualifiedName) {
+    func learn(_ context: RequestContext, _ name: QualifiedName, took time: Duration) {
         guard let shape = QueryShape(context.request.query) else { return }
         let key = ReadTemplates.key(context.request, shape, context.actor.role, context.snapshot.generation)
         guard templates.wants(key) else { return }
-        templates.keep((try? ReadTemplate.make(context, name, shape, templates)) ?? nil, for: key)
+        let template = (try? ReadTemplate.make(context, name, shape, templates)) ?? nil
+        template?.pace.note(time)
+        templates.keep(template, for: key)
     }
 }

@@ -22,6 +22,11 @@ final class ReadTemplate: Sendable {
     /// The same for a lane, whose session only reads; nil when a lane cannot carry it.
     private let lane: (settings: LaneStatement, values: [BoundValue], main: LaneStatement)?
 
+    let pace: ReadPace
+
+    /// About what it holds: the SQL for the pool and for a lane, and its values.
+    var bytes: Int { 2 * (main.sql.utf8.count + settings.sql.utf8.count) + slots.count * 64 + 1024 }
+
     private init(
         context: RequestContext, settings: Statement, main: Statement, slots: [Slot], flight: Flight, range: RowRange,
         format: Format, end: ContinuousClock.Instant?,
@@ -36,6 +41,7 @@ final class ReadTemplate: Sendable {
         self.format = format
         self.end = end
         self.lane = lane
+        pace = ReadPace(isSteady: ReadPace.isSteady(main.sql))
     }
 
     /// Nil for reads that need more than two statements in a flight.

@@ -13,9 +13,13 @@ final class ReadTemplates: Sendable {
         let headers: [String]
         let role: String
         let generation: UInt64
+
+        var bytes: Int { path.utf8.count + shape.utf8.count + headers.reduce(0) { $0 + $1.utf8.count } }
     }
 
     private struct State {
+        /// Of keys and of templates, which hold the SQL.
+        var bytes = 0
         var generation: UInt64 = 0
         var templates: [Key: ReadTemplate?] = [:]
         /// Hashes of keys that were seen once: most shapes that are seen once are never seen again.
@@ -25,6 +29,9 @@ final class ReadTemplates: Sendable {
     }
 
     static let templatesMax = 2_000
+    /// A longer key is asked for by hand; it goes the long way.
+    static let keyBytesMax = 4 << 10
+    static let bytesMax = 32 << 20
     static let seenMax = 8_000
     private static let settingsMax = 100
     private static let shaping: [HTTPField.Name] = [.accept, .acceptProfile, .prefer, .range]
@@ -44,6 +51,7 @@ final class ReadTemplates: Sendable {
     }
 
     var count: Int { state.withLock { $0.templates.count } }
+    var bytes: Int { state.withLock { $0.bytes } }
 
     func find(_ key: Key) -> ReadTemplate? {
         let found = state.withLock { $0.templates[key] ?? nil }
@@ -53,9 +61,11 @@ final class ReadTemplates: Sendable {
 
     /// Whether a request of this key came before and is worth a template. The first time it only notes that it came.
     func wants(_ key: Key) -> Bool {
-        state.withLock { state in
+        guard key.bytes <= Self.keyBytesMax else { return false }
+        return state.withLock { state in
             if key.generation > state.generation {
                 state.templates.removeAll()
+                state.bytes = 0
                 state.generation = key.generation
             }
             if let known = state.templates[key] { return known?.end.map { $0 <= .now } ?? false }
@@ -79,8 +89,15 @@ final class ReadTemplates: Sendable {
     func keep(_ template: ReadTemplate?, for key: Key) {
         state.withLock { state in
             guard key.generation == state.generation else { return }
-            if state.templates.count >= Self.templatesMax { state.templates.removeAll() }
-            state.templates[key] = .some(template)
+            let size = key.bytes + (template?.bytes ?? 0)
+            if state.templates.count >= Self.templatesMax || state.bytes + size > Self.bytesMax {
+                state.templates.removeAll()
+                state.bytes = 0
+            }
+            if let old = state.templates.updateValue(template, forKey: key) {
+                state.bytes -= key.bytes + (old?.bytes ?? 0)
+            }
+            state.bytes += size
         }
     }
 }

@@ -31,6 +31,10 @@ extension SQLText {
             if node != nil { add(", ") }
         }
         if let node {
+            if case .called(let call) = node.source {
+                materialized(call, ofTable: node.relation != nil)
+                add(", ")
+            }
             add("pgrst_body as (")
             select(node)
             add(")")
@@ -57,11 +61,7 @@ extension SQLText {
 
     private mutating func total(_ node: ReadNode?, isWanted: Bool) {
         guard isWanted, let node else { return add("null::bigint") }
-        if case .relation = node.source {
-            add("(select count(*) from (")
-            countSource(node)
-            add(") as pgrst_count)")
-        } else if case .call = node.source, node.range.isWhole {
+        if case .call = node.source, node.range.isWhole {
             add("count(*)::bigint")
         } else {
             add("(select count(*) from (")

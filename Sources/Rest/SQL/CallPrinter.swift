@@ -19,6 +19,17 @@ extension SQLText {
         add(")")
     }
 
+    /// The call alone, for a read behind it: its rows, or those of a table as one array.
+    mutating func materialized(_ call: Call, ofTable: Bool) {
+        add("pgrst_call as materialized (select ")
+        add(ofTable ? "array_agg(pgrst_c.*) as pgrst_rows" : "pgrst_c.*")
+        add(" from ")
+        self.call(call)
+        add(" as pgrst_c")
+        if call.function.isScalar { add("(pgrst_scalar)") }
+        add(")")
+    }
+
     private mutating func argument(_ parameter: Function.Parameter, _ value: Call.Argument, _ call: Call) {
         if parameter.isVariadic { add("variadic ") }
         if !parameter.name.isEmpty {

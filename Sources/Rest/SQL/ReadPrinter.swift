@@ -140,6 +140,9 @@ extension SQLText {
         case .relation(let name): self.name(name)
         case .written: add("pgrst_source")
         case .call(let call): self.call(call)
+        // Rows of a table keep its type, which functions of a row ask for.
+        case .called where node.relation != nil: add("unnest((select pgrst_rows from pgrst_call))")
+        case .called: add("pgrst_call")
         }
         add(" as ")
         name(node.alias)

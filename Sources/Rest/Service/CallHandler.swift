@@ -40,6 +40,9 @@ struct CallHandler {
         var flight = Flight(main: SQLText(), plan: format.plan, isReadOnly: context.isReading)
         flight.readsResponse = true
         let counts = context.preferences.count != nil && function.returnsSet
+        var node = node
+        // A page and the number of all rows are two looks at one call: made twice it would act twice.
+        if counts, !node.range.isWhole, case .call(let call) = node.source { node.source = .called(call) }
         flight.main.answer(
             node, after: nil, as: context.isHead ? .none : format.shape, countsAll: counts, readsResponse: true)
         flight.rollsBack = context.rollsBack

@@ -20,8 +20,11 @@ public struct PostgRESTSettings: Sendable {
 
     public init() {}
 
-    /// Reads a file's text, then lets variables overrule it.
-    public static func read(file: String?, environment: [String: String]) throws(SettingsError) -> PostgRESTSettings {
+    /// Reads a file's text, then lets variables overrule it. Values that stand in files of their own
+    /// (`jwt-secret = "@/run/secrets/jwt"`) are read by `contents`, which gives nil for what can not be read.
+    public static func read(
+        file: String?, environment: [String: String], contents: (String) -> String?
+    ) throws(SettingsError) -> PostgRESTSettings {
         var settings = PostgRESTSettings()
         settings.rest.servesUnguarded = true
         settings.rest.anonymousRole = nil
@@ -46,7 +49,28 @@ public struct PostgRESTSettings: Sendable {
                 try settings.set(name.replacing("_", with: "-"), value)
             }
         }
+        settings.databaseURI = try Self.followed("db-uri", settings.databaseURI, contents)
+        if let secret = settings.secret { settings.secret = try Self.followed("jwt-secret", secret, contents) }
         return settings
+    }
+
+    /// The text of the file behind an `@`, without the line's end that editors leave.
+    private static func followed(
+        _ name: String, _ value: String, _ contents: (String) -> String?
+    ) throws(SettingsError) -> String {
+        guard value.hasPrefix("@") else { return value }
+        let path = String(value.dropFirst())
+        guard var text = contents(path) else {
+            throw SettingsError(
+                message: "\(name) names the file \(path), which can not be read",
+                hint: "Let the server's user read the file, or give the value itself.")
+        }
+        while let last = text.last, last.isNewline { text.removeLast() }
+        guard !text.isEmpty else {
+            throw SettingsError(
+                message: "\(name) names the file \(path), which is empty", hint: "Write the value into the file.")
+        }
+        return text
     }
 
     private static func unquoted(_ text: String) -> String {
@@ -114,4 +138,9 @@ public struct SettingsError: Fault, Hashable {
     public var code: String { "settings_unreadable" }
     public let message: String
     public let hint: String
+
+    public init(message: String, hint: String) {
+        self.message = message
+        self.hint = hint
+    }
 }

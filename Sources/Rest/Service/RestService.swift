@@ -11,11 +11,16 @@ public struct RestService: Sendable {
     let templates = ReadTemplates()
     /// Told of each request of a batch that was answered, as a caller is told of requests of their own.
     public var onPart: (@Sendable (_ request: ApiRequest, _ actor: Actor, _ answer: ApiResponse) -> Void)?
+    let limiter: SubjectLimiter?
 
     public init(database: Database, cache: SchemaCache, settings: RestSettings) {
         self.database = database
         self.cache = cache
         self.settings = settings
+        limiter = settings.requestsBySubjectMax.map {
+            SubjectLimiter(
+                runningMax: $0, waitingMax: settings.waitingBySubjectMax, waitMax: settings.waitingTimeMax)
+        }
     }
 
     /// Shapes of reads that are answered by a template.
@@ -29,6 +34,11 @@ public struct RestService: Sendable {
     /// Answers one request; what is refused is an answer too.
     public func handle(_ request: ApiRequest, actor: Actor) async -> ApiResponse {
         do {
+            guard let limiter, !settings.rolesWithoutTurns.contains(actor.role) else {
+                return try await respond(to: request, actor)
+            }
+            let pass = try await limiter.enter(SubjectLimiter.name(actor, request))
+            defer { pass.leave() }
             return try await respond(to: request, actor)
         } catch {
             return refusal(error, actor)
@@ -51,7 +61,8 @@ public struct RestService: Sendable {
 
     private func respond(to request: ApiRequest, _ actor: Actor) async throws -> ApiResponse {
         if let ready = ready(request, actor) {
-            return try ready.template.response(try await database.pipeline(ready.statements))
+            let results = try await ready.template.pace.measure { try await database.pipeline(ready.statements) }
+            return try ready.template.response(results)
         }
         let context = try RequestContext(request, actor, try cache.current(), settings, costs)
         guard !context.rollsBack, let key = try IdempotencyKey.read(request, actor) else {
@@ -109,8 +120,9 @@ public struct RestService: Sendable {
         let name = context.named(name)
         switch context.request.method {
         case .get, .head:
+            let start = ContinuousClock.now
             let response = try await ReadHandler(context, carrier).respond(name)
-            if case .pool = carrier { learn(context, name) }
+            if case .pool = carrier { learn(context, name, took: ContinuousClock.now - start) }
             return response
         case .post: return try await WriteHandler(context, carrier).insert(into: name)
         case .put: return try await WriteHandler(context, carrier).put(into: name)

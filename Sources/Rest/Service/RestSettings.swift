@@ -34,5 +34,12 @@ public struct RestSettings: Sendable {
     /// Values for `current_setting('app.settings.…')`.
     public var appSettings: [String: String] = [:]
 
+    /// Requests of one person that are worked on at once, and that wait for it; nil: no limit. Reads that were fast before
+    /// do not count.
+    public var requestsBySubjectMax: Int?
+    public var waitingBySubjectMax = 256
+    public var waitingTimeMax: Duration = .seconds(10)
+    public var rolesWithoutTurns: Set<String> = ["service_role"]
+
     public init() {}
 }

@@ -110,7 +110,12 @@ struct Runner: Sendable {
 
     /// Runs a statement of ours as the caller, reading only.
     func run(_ statement: Statement, in context: RequestContext) async throws -> QueryResult {
-        let results = try await carrier.pipeline([settings(context, isReadOnly: true), statement])
+        let sent = [settings(context, isReadOnly: true), statement]
+        // The other requests of a batch may write: what reads only does so in a savepoint of its own.
+        let results =
+            carrier.isShared
+            ? try await carrier.undoable(isolation: .readCommitted) { try await $0.pipeline(sent) }
+            : try await carrier.pipeline(sent)
         guard let last = results.last else { throw RestError("PGRSTX00", 500, "the database gave no answer") }
         return last
     }

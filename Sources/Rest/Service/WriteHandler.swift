@@ -42,9 +42,7 @@ struct WriteHandler {
     func put(into name: QualifiedName) async throws -> ApiResponse {
         let relation = try context.snapshot.relation(name, context.settings)
         let query = try QueryGrammar.parse(context.request.query, takesArguments: false)
-        guard query.root.range.isWhole, context.request.fields[.range] == nil else {
-            throw RestError("PGRST114", 400, "limit/offset querystring parameters are not allowed for PUT")
-        }
+        guard context.request.fields[.range] == nil else { throw Self.rangeRefused(context.request.method) }
         let asked = try keys(query, relation)
         let payload = try Payload.read(context.request.body, type: context.contentType, columns: query.columns)
         guard payload.count == 1, let object = try? JSONReader.read(payload.first),
@@ -126,7 +124,9 @@ struct WriteHandler {
     private func read(
         _ query: RestQuery, _ relation: Relation, extra: [String]
     ) throws(RestError) -> (ReadNode?, [String]) {
-        guard wantsRows else { return (nil, extra) }
+        guard query.root.range.isWhole else { throw Self.rangeRefused(context.request.method) }
+        // Without rows to show, what belongs to an embedded relation belongs to nothing: said, never left out.
+        guard wantsRows || query.parts.keys.contains(where: { !$0.isEmpty }) else { return (nil, extra) }
         var query = query
         query.parts[[], default: .init()].conditions = []
         query.parts[[], default: .init()].range = RowRange()
@@ -134,7 +134,13 @@ struct WriteHandler {
         var node = try planner.read(
             query, of: relation, from: .written, alias: relation.name.name, limitsRows: false)
         node.range = RowRange()
-        return (node, node.columnsNeeded)
+        return wantsRows ? (node, node.columnsNeeded) : (nil, extra)
+    }
+
+    private static func rangeRefused(_ method: HTTPRequest.Method) -> RestError {
+        RestError(
+            "PGRST114", 400, "limit/offset querystring parameters are not allowed for \(method.rawValue)",
+            hint: "A write touches every row of its filters: narrow them instead.")
     }
 
     private func conditions(_ query: RestQuery, _ relation: Relation) throws(RestError) -> [PlannedCondition] {
