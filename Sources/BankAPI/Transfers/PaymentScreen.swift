@@ -89,8 +89,7 @@ struct ScreenedTransfers: Sendable {
 
     func execute(_ order: TransferOrder) async throws -> BatchItem.Outcome {
         guard let screen else { return try await core.batcher.transfer(order) }
-        let answer = try await core.store.database.transaction { tx -> Answer in
-            try await tx.run(BankStore.bankSettings)
+        let answer = try await core.store.transactionAsBank { tx -> Answer in
             // The verdict on a refused order is kept too: an attempt tells something.
             let verdict = try await screen.judge(order, caller.origin, tx)
             if let refusal = Self.refusal(verdict, caller) { return .refusal(refusal) }
@@ -108,8 +107,7 @@ struct ScreenedTransfers: Sendable {
     /// What stands against each order of a lot, nil where nothing does.
     func refusals(_ orders: [TransferOrder]) async throws -> [BankProblem?] {
         guard let screen, !orders.isEmpty else { return orders.map { _ in nil } }
-        return try await core.store.database.transaction { tx in
-            try await tx.run(BankStore.bankSettings)
+        return try await core.store.transactionAsBank { tx in
             var refusals: [BankProblem?] = []
             for order in orders {
                 refusals.append(Self.refusal(try await screen.judge(order, caller.origin, tx), caller))
