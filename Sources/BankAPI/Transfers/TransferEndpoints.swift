@@ -103,13 +103,13 @@ enum TransferEndpoints {
     @Sendable private static func show(_ call: BankCall) async throws -> ApiResponse {
         guard let id = call.values["id"].flatMap(UUID.init(uuidString:)),
             let transfer = try await TransferStore(core: call.core).find(id, call.caller)
-        else {
-            throw BankProblem(
-                404, code: "transfer_not_found", message: "there is no such order of yours",
-                hint: "Use the id that the order was answered with.")
-        }
+        else { throw unknown }
         return .json(transfer.text)
     }
+
+    static let unknown = BankProblem(
+        404, code: "transfer_not_found", message: "there is no such order of yours",
+        hint: "Use the id that the order was answered with.")
 
     // MARK: Many orders
 

@@ -38,6 +38,17 @@ struct TransferStore: Sendable {
         ]
     }
 
+    /// What the ledger knows an executed order of the caller's by; nil when there is none.
+    func name(of id: UUID, _ caller: BankCaller) async throws -> (debit: AccountID, key: OrderKey)? {
+        let rows = try await core.store.read(
+            """
+            select v.compte_debit_id, v.cle_idempotence from public.virements v
+            where v.id = \(id) and v.statut = 'execute' and v.donneur_id in (
+                select c.id from public.clients c where c.utilisateur_id = (select auth.uid()))
+            """, as: caller)
+        return try rows.first.map { (AccountID(try $0.decode(0)), OrderKey(try $0.decode(1, as: String.self))) }
+    }
+
     static let statuses = [
         "execute": "executed", "refuse": "refused", "en_attente": "pending", "annule": "cancelled",
     ]
