@@ -67,7 +67,7 @@ public struct BankService: Sendable {
         do {
             let (route, path) = try RouteTable.find(request.method, request.path)
             var caller = try BankCaller(actor)
-            caller.origin = request.origin
+            caller.origin = request.origin(isProved: caller.level == "aal2")
             guard limiter.admits(caller.user, at: core.clock()) else {
                 throw BankProblem(
                     429, code: "too_many_requests", message: "too many requests in this minute",
@@ -141,10 +141,10 @@ extension ApiRequest {
     private static let deviceMax = 200
 
     /// A program names its device in `X-Device-Id`.
-    fileprivate var origin: PaymentOrigin {
+    fileprivate func origin(isProved: Bool) -> PaymentOrigin {
         let device = HTTPField.Name("X-Device-Id").flatMap { fields[$0] }
         return PaymentOrigin(
             address: remoteAddress,
-            device: device.flatMap { $0.isEmpty || $0.utf8.count > Self.deviceMax ? nil : $0 })
+            device: device.flatMap { $0.isEmpty || $0.utf8.count > Self.deviceMax ? nil : $0 }, isProved: isProved)
     }
 }

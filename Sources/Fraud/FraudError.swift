@@ -24,6 +24,12 @@ public struct FraudError: Fault, Hashable {
             hint: "docs/guides/fraud.md lists what can be asked; so does digitalbank fraud --help.")
     }
 
+    static func late(_ key: String) -> FraudError {
+        FraudError(
+            code: "fraud_late", message: "no decision on the payment \(key) came in time",
+            hint: "Ask again with the same key; until then the caller's own fallback applies.")
+    }
+
     static func model(_ what: String) -> FraudError {
         FraudError(
             code: "fraud_model_refused", message: "the model is refused: \(what)",

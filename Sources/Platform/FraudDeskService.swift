@@ -17,6 +17,9 @@ struct FraudDeskService: Sendable {
     /// How often a candidate is trained on the bank's own decisions; nil: only by hand.
     private let retrainingDays: Int?
     private let places: GeoDatabase?
+    private let devices = EntityCap(max: 20)
+    private let addresses = EntityCap(max: 100)
+    private let voice = FraudVoice()
 
     static let lookEvery: Duration = .seconds(5)
     private static let driftSeconds: Int64 = 900
@@ -30,22 +33,36 @@ struct FraudDeskService: Sendable {
         try await Migrator(database).apply([try EvidenceMigrations.set(), try FraudMigrations.set()])
         let plan = try FeaturePlan(.shipped(), set: "bank")
         let key = try SigningKey.open(path: data.evidenceKey)
-        let desk = FraudDesk(database: database, plan: plan, trusted: [key.publicKey])
+        var settings = FraudSettings()
+        settings.controlKey = try await FraudDesk.controlKey(database)
+        let desk = FraudDesk(database: database, plan: plan, trusted: [key.publicKey], settings: settings)
         let rules = try Rulebook.shippedPath()
         let service = FraudDeskService(
             desk: desk, rules: rules, tests: String(rules.dropLast(".yml".count)) + ".tests.yml", key: key,
             retrainingDays: retrainingDays, places: places)
         try service.desk.reloadRules(path: service.rules, testsPath: service.tests)
-        // A model that is refused must not keep the bank from opening: the fallback decides until another is there.
-        try? await desk.reloadModels()
+        // A model that is refused must not keep the bank from opening: rules and lists decide until another is there, and
+        // each such decision is counted.
+        await service.reloadModels()
         return service
+    }
+
+    private func reloadModels() async {
+        do {
+            try await desk.reloadModels()
+            voice.say(nil)
+        } catch let error as FraudError {
+            voice.say("\(error.code): \(error.message)")
+        } catch {
+            // The database is away for a moment: what is in service stays.
+        }
     }
 
     /// Judges the orders of clients and the payments by their cards: the account stands for the client, whom it pays or the
     /// merchant's terminal for the terminal; devices and addresses are numbers made of their names.
     var screen: PaymentScreen {
-        PaymentScreen(
-            isOn: { [desk] in desk.current.champion != nil },
+        var screen = PaymentScreen(
+            isOn: { true },
             hear: { [desk] payment, isFraud, author in
                 _ = try await desk.label(payment, isFraud: isFraud, source: .client, author: author)
             },
@@ -54,20 +71,48 @@ struct FraudDeskService: Sendable {
                     "customer": account.rawValue, "terminal": PaymentRequest.number(of: "terminal \(payment.terminal)"),
                 ]
                 return try await Self.judge(
-                    desk, [:], "carte \(account.rawValue) \(payment.key.rawValue)", payment.amount, entities, tx)
+                    desk, [:], "carte \(account.rawValue) \(payment.key.rawValue)", payment.amount, entities,
+                    isProved: payment.isProved, tx)
             },
-            judging: { [desk, places] order, origin, tx in
+            judging: { [self] order, origin, tx in
                 try await Self.judge(
-                    desk, Self.context(origin, places), "virement \(order.debit.rawValue) \(order.key.rawValue)",
+                    desk, context(origin, of: order.debit.rawValue),
+                    Self.name(order.debit, order.key),
                     order.amount,
-                    ["customer": order.debit.rawValue, "terminal": order.credit.rawValue], tx)
+                    ["customer": order.debit.rawValue, "terminal": order.credit.rawValue],
+                    // The bank's own clock orders what was proved when it was set up.
+                    isProved: origin?.isProved ?? true, tx)
             })
+        screen.deny = { [desk] account, key, author in
+            do {
+                try await desk.deny(
+                    PaymentRequest.number(of: Self.name(account, key)), author: author)
+                return true
+            } catch let error as FraudError where error.code == "fraud_payment_unknown" {
+                return false
+            }
+        }
+        return screen
     }
 
-    private static func context(_ origin: PaymentOrigin?, _ places: GeoDatabase?) -> [String: Int64] {
+    /// What an order's number is made of: it has its account and its key in the ledger.
+    private static func name(_ account: AccountID, _ key: OrderKey) -> String {
+        "virement \(account.rawValue) \(key.rawValue)"
+    }
+
+    /// What is remembered of a client's devices and addresses is bounded: behind so many in a day the others are not told
+    /// apart from none.
+    private func context(_ origin: PaymentOrigin?, of account: Int64) -> [String: Int64] {
         guard let origin else { return [:] }
-        var context = ["address": PaymentRequest.number(of: "address \(origin.address)")]
-        if let device = origin.device { context["device"] = PaymentRequest.number(of: "device \(device)") }
+        let day = Int64(Date().timeIntervalSince1970) / 86_400
+        var context: [String: Int64] = [:]
+        let address = PaymentRequest.number(of: "address \(origin.address)")
+        if addresses.admits(address, of: account, day: day) { context["address"] = address }
+        if let device = origin.device.map({ PaymentRequest.number(of: "device \($0)") }),
+            devices.admits(device, of: account, day: day)
+        {
+            context["device"] = device
+        }
         guard let point = places?.point(of: origin.address) else { return context }
         context["place"] = Place.key(latitude: point.latitude, longitude: point.longitude)
         if !point.country.isEmpty { context["country"] = PaymentRequest.number(of: "country \(point.country)") }
@@ -75,15 +120,24 @@ struct FraudDeskService: Sendable {
     }
 
     private static func judge(
-        _ desk: FraudDesk, _ context: [String: Int64], _ key: String, _ amount: Money, _ entities: [String: Int64],
-        _ tx: Transaction
+        _ desk: FraudDesk, _ context: [String: Int64], _ name: String, _ amount: Money, _ entities: [String: Int64],
+        isProved: Bool, _ tx: Transaction
     ) async throws -> PaymentScreen.Verdict {
+        let number = PaymentRequest.number(of: name)
         var request = PaymentRequest(
-            payment: PaymentRequest.number(of: key), key: String(key.prefix(200)),
+            payment: number, key: name.utf8.count > 200 ? "empreinte \(number)" : name,
             time: Int64(Date().timeIntervalSince1970 * 1_000_000), minor: amount.minor, entities: entities,
             keepsTime: false)
         request.context = context
-        let decision = try await desk.decide(request, in: tx)
+        request.isProved = isProved
+        let decision: FraudDecision
+        do {
+            decision = try await desk.decide(request, in: tx)
+        } catch let error as FraudError where error.code == "fraud_key_reused" {
+            // The ledger may not know the key: the order that had it may have been held.
+            throw PostgresError(
+                kind: .server, message: "the idempotency key stands for another request", sqlState: "LV007")
+        }
         switch decision.verdict {
         case .allow: return .pass
         case .stepUp: return .proof
@@ -112,7 +166,7 @@ struct FraudDeskService: Sendable {
     private func look() async throws {
         while !Task.isCancelled {
             try await Task.sleep(for: Self.lookEvery)
-            try? await desk.reloadModels()
+            await reloadModels()
             try? desk.reloadRules(path: rules, testsPath: tests)
             _ = try? await desk.catchUp()
         }
@@ -124,6 +178,7 @@ struct FraudDeskService: Sendable {
         while !Task.isCancelled {
             if (try? await monitor.turn(.drift, holder: holder, everySeconds: Self.driftSeconds)) == true {
                 let count = try? await monitor.measure()
+                _ = try? await desk.forget()
                 try? await monitor.done(.drift, holder: holder, result: count.map { "\($0) paiements" })
             }
             if let retrainingDays,

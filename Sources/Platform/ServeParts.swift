@@ -27,10 +27,13 @@ struct ServeParts: Sendable {
             ? try await BIService.open(
                 databases.judging.configuration, address: request.address(port: request.port)) : nil
         let reports = data.path + "/reports"
+        let fraud = try await FraudDeskService.open(
+            databases.judging, data: data, retrainingDays: request.fraudRetrainingDays,
+            places: try request.places.map { try GeoDatabase(path: $0) })
+        // The desk judges what the bank's operations order; nothing may lead around them.
+        try await OrderGuardStore(database: databases.judging).screenOrders()
         return ServeParts(
-            fraud: try await .open(
-                databases.judging, data: data, retrainingDays: request.fraudRetrainingDays,
-                places: try request.places.map { try GeoDatabase(path: $0) }),
+            fraud: fraud,
             detection: try await .open(databases.rights, request),
             automation: try await .open(
                 databases.automation, data: data, settings: ServeService.automationSettings(request),

@@ -26,15 +26,22 @@ import Web
                     """)
             }
             let kek = try stageKey()
-            let screen = PaymentScreen(
+            var screen = PaymentScreen(
                 isOn: { true },
                 hear: { payment, isFraud, author in
                     _ = try await database.run("select fraud.etiqueter(\(payment), \(isFraud), 'client', \(author))")
                 }, judge: { _, _ in .pass })
+            screen.deny = { account, key, author in
+                guard key.rawValue != "unknown" else { return false }
+                try await database.run("create table denied (a bigint, k text, w text)")
+                try await database.run("insert into denied values (\(account.rawValue), \(key.rawValue), \(author))")
+                return true
+            }
+            let judging = screen
             let service = BankService(
                 database: database,
                 secrets: BankSecrets(
-                    vault: Vault(database: database, keyring: Keyring(current: kek)), indexing: kek), screen: screen,
+                    vault: Vault(database: database, keyring: Keyring(current: kek)), indexing: kek), screen: judging,
                 clock: { Int64(Date().timeIntervalSince1970) })
             try await body(BankStage(database: database, service: service))
         }
@@ -70,6 +77,26 @@ import Web
         try await BankStage.run { stage in
             let answer = await stage.get("/alerts")
             #expect(answer.status == 200 && answer.json["alerts"]?.array?.isEmpty == true, "\(answer.text)")
+        }
+    }
+
+    @Test func `a client says of an order of their own that it was not theirs`() async throws {
+        try await with { stage in
+            let mine = try #require(await stage.pay("10.00", key: "mine").json["id"]?.string)
+            let theirs = try #require(await stage.pay("10.00", to: 1, as: 2, key: "theirs").json["id"]?.string)
+            let unknown = try #require(await stage.pay("10.00", key: "unknown").json["id"]?.string)
+            let denied = await stage.ask(.post, "/transfers/\(mine)/denial")
+            #expect(denied.status == 200 && denied.json["status"]?.string == "denied", "\(denied.text)")
+            let told = try await stage.database.one("select a || ' ' || k || ' ' || w from denied", as: String.self)
+            #expect(told == "1 mine \(user(1).uuidString.lowercased())")
+            let other = await stage.ask(.post, "/transfers/\(theirs)/denial")
+            #expect(other.status == 404 && other.code == "transfer_not_found", "\(other.text)")
+            let never = await stage.ask(.post, "/transfers/\(unknown)/denial")
+            #expect(never.status == 409 && never.code == "transfer_not_judged", "\(never.text)")
+        }
+        try await BankStage.run { stage in
+            let order = try #require(await stage.pay("10.00").json["id"]?.string)
+            #expect(await stage.ask(.post, "/transfers/\(order)/denial").status == 503)
         }
     }
 }

@@ -30,6 +30,7 @@ let servedTemplate = TestTemplate("fraud_served") { database in
         var patient = settings
         // Machines that build and test at once are slow; the tests of lateness set their own limit.
         if patient.decisionMax == .milliseconds(20) { patient.decisionMax = .seconds(30) }
+        patient.answerMax = .seconds(120)
         try await withTestDatabase(fraudTemplate) { [patient] database in
             try await body(FraudDesk(database: database, plan: plan, trusted: [], settings: patient, bench: bench))
         }
@@ -172,6 +173,7 @@ let servedTemplate = TestTemplate("fraud_served") { database in
         let plan = try plan()
         var patient = FraudSettings()
         patient.decisionMax = .seconds(30)
+        patient.answerMax = .seconds(120)
         try await withTestDatabase(servedTemplate) { [patient] database in
             let desk = FraudDesk(database: database, plan: plan, trusted: [], settings: patient)
             try await desk.list("watch", entity: "customer", key: 7, reason: "?", author: "a", expiresInSeconds: nil)

@@ -29,6 +29,7 @@ import Testing
             let desks = [1, 2, 3, 5, 8, 13, 21, 60_000].map { milliseconds in
                 var settings = FraudSettings()
                 settings.decisionMax = .milliseconds(milliseconds)
+                settings.answerMax = .seconds(600)
                 return FraudDesk(database: database, plan: plan, trusted: [], settings: settings)
             }
             let tally = Tally()

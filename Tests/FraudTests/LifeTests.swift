@@ -39,6 +39,7 @@ import Testing
         let plan = try plan()
         var settings = FraudSettings()
         settings.decisionMax = .seconds(30)
+        settings.answerMax = .seconds(120)
         settings.controlPerMille = 0
         try await withTestDatabase(fraudTemplate) { [settings] database in
             let key = try Ed25519.PrivateKey()

@@ -92,6 +92,7 @@ private let documentTemplate = TestTemplate("fraud-document", owner: .plain) { d
         let checker = Checker(document: document)
         try await withTestDatabase(documentTemplate) { database in
             var settings = FraudSettings()
+            settings.answerMax = .seconds(120)
             settings.decisionMax = .seconds(30)
             let desk = FraudDesk(
                 database: database, plan: try FeaturePlan(.shipped(), set: "own"), trusted: [], settings: settings)

@@ -17,6 +17,7 @@ private let deskTemplate = TestTemplate("fraud-routes", owner: .plain) { databas
     private func with(_ body: @Sendable (FraudRoutes) async throws -> Void) async throws {
         try await withTestDatabase(deskTemplate) { database in
             var settings = FraudSettings()
+            settings.answerMax = .seconds(120)
             settings.decisionMax = .seconds(30)
             let plan = try FeaturePlan(.shipped(), set: "own")
             let desk = FraudDesk(database: database, plan: plan, trusted: [], settings: settings)

@@ -28,8 +28,8 @@ ORDER = [
     "listAccounts", "getAccount", "listHolds", "getStatement", "trustBeneficiary", "listBeneficiaries",
     "previewTransfer", "authorizeTransfer", "orderTransfer", "getTransfer", "orderTransfers", "sendPaymentFile",
     "createStandingOrder", "listStandingOrders", "changeStandingOrder", "endStandingOrder", "listCards", "limitCard",
-    "blockCard", "unblockCard", "removeBeneficiary", "revealDatum", "getReveal", "listAlerts",
-    "answerAlert", "getOpenAPI",
+    "blockCard", "unblockCard", "removeBeneficiary", "revealDatum", "getReveal", "denyTransfer",
+    "listAlerts", "answerAlert", "getOpenAPI",
 ]
 
 # What a client is refused: these are for admins.

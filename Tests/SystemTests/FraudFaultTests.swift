@@ -46,6 +46,14 @@ import Testing
             #expect(feedback.status == 200, "\(feedback)")
             let database = Database(bank.cluster.configuration(database: "digitalbank_restored"))
             let kept = try await database.one("select count(*) from fraud.decisions", as: Int.self)
+            // Whoever served once leaves no way for clients around the desk, not even in the database itself.
+            let refusal = await #expect(throws: PostgresError.self) {
+                try await database.transaction { tx in
+                    try await tx.run("select set_config('role', 'authenticated', true)")
+                    try await tx.run("select virer(1, 2, 1, 'past the desk')")
+                }
+            }
+            #expect(refusal?.sqlState == "42501" && refusal?.serverHint?.contains("/bank/v1/transfers") == true)
             await database.close()
             #expect(kept == Self.count)
             // Decisions that came too late for their features are made up for within seconds.

@@ -21,6 +21,30 @@ struct BankStore: Sendable {
         try await run(statement, Self.bankSettings, scope: "service_role")
     }
 
+    /// Several statements as the bank itself; begun again when one met another transaction at the worst moment.
+    func transactionAsBank<Value: Sendable>(
+        _ body: @escaping @Sendable (Transaction) async throws -> Value
+    ) async throws -> Value {
+        var attempt = 1
+        while true {
+            do {
+                return try await database.transaction { tx in
+                    try await tx.run(Self.bankSettings)
+                    return try await body(tx)
+                }
+            } catch let error as PostgresError where Self.passes(error) && attempt < Self.attemptsMax {
+                attempt += 1
+            }
+        }
+    }
+
+    private static let attemptsMax = 5
+
+    /// A conflict of serialisation, or a statement behind one.
+    private static func passes(_ error: PostgresError) -> Bool {
+        error.sqlState == "40001" || error.sqlState == "25P02"
+    }
+
     private func run(_ statement: Statement, _ settings: Statement, scope: String) async throws -> QueryResult {
         var statement = statement
         statement.planScope = scope

@@ -72,7 +72,7 @@ enum PaymentFileEndpoint {
             guard let debit = line.debit, let credit = line.credit, let amount = line.payment.amount else { continue }
             var order = TransferOrder(
                 debit: AccountID(debit), credit: AccountID(credit), amount: amount,
-                key: OrderKey("fichier/\(message)/\(index)"), reason: line.payment.reason)
+                key: OrderKey("pain/\(message)/\(index + 1)"), reason: line.payment.reason)
             order.channel = "fichier"
             orders.append(order)
             places.append(index)

@@ -2,8 +2,9 @@ internal import Bank
 internal import Cryptography
 internal import Foundation
 internal import Postgres
+internal import Web
 
-/// Executes files of payments as the caller.
+/// Executes files of payments: the bank orders for the caller, in whose name the database judges each.
 struct PaymentFileStore: Sendable {
     let core: BankCore
 
@@ -29,11 +30,11 @@ struct PaymentFileStore: Sendable {
     func execute(
         _ message: String, digest: [UInt8], _ lines: [Line], _ caller: BankCaller
     ) async throws -> (isReplay: Bool, outcomes: [Outcome]) {
-        let rows = try await core.store.write(
+        let rows = try await core.store.asBank(
             """
             select rejoue, rang, code, virement_id, ordre_id
-            from public.executer_fichier(
-                \(message), \(digest), \(SQLArray(lines.map(\.refusal)))::text[],
+            from public.executer_fichier_pour(
+                \(caller.actor.claims), \(message), \(digest), \(SQLArray(lines.map(\.refusal)))::text[],
                 \(SQLArray(lines.map(\.payment.endToEndID)))::text[],
                 \(SQLArray(lines.map { $0.debit.map(String.init) }))::bigint[],
                 \(SQLArray(lines.map { $0.credit.map(String.init) }))::bigint[],
@@ -41,7 +42,7 @@ struct PaymentFileStore: Sendable {
                 \(SQLArray(lines.map(\.payment.reason)))::text[],
                 \(SQLArray(lines.map(\.payment.amount?.currency.code)))::text[],
                 \(SQLArray(lines.map(\.payment.executionDate)))::date[])
-            """, as: caller)
+            """)
         let outcomes = try rows.map { row in
             Outcome(
                 index: try row.decode(1, as: Int.self) - 1, refusal: try row.decodeIfPresent(2),

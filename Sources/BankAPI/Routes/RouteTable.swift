@@ -6,7 +6,7 @@ enum RouteTable {
     static let all: [Route] =
         AccountEndpoints.routes + StatementEndpoints.routes + TransferEndpoints.routes + BeneficiaryEndpoints.routes
         + CardEndpoints.routes + StandingOrderEndpoints.routes + PaymentFileEndpoint.routes + RevealEndpoints.routes
-        + AlertEndpoints.routes
+        + AlertEndpoints.routes + DenialEndpoint.routes
 
     /// The endpoint and what its path names. Literal segments win over parameters.
     static func find(_ method: HTTPRequest.Method, _ path: String) throws -> (Route, [String: String]) {

@@ -6,10 +6,13 @@ public struct PaymentOrigin: Sendable, Hashable {
     public let address: String
     /// What the client's program calls its device, if it does.
     public let device: String?
+    /// The client has proved who they are once more: a verdict that asks for a proof lets the order pass.
+    public let isProved: Bool
 
-    public init(address: String, device: String?) {
+    public init(address: String, device: String?, isProved: Bool = false) {
         self.address = address
         self.device = device
+        self.isProved = isProved
     }
 }
 
@@ -33,6 +36,9 @@ public struct PaymentScreen: Sendable {
     let judgeCard: (@Sendable (CardPayment, AccountID, Transaction) async throws -> Verdict)?
     /// Told what a client says of a payment that was judged: its number, whether it is fraud, who says so.
     let hear: (@Sendable (Int64, Bool, String) async throws -> Void)?
+    /// Told that a client did not give an order that was executed: its account and key, who says so. False when it was never
+    /// judged.
+    public var deny: (@Sendable (AccountID, OrderKey, String) async throws -> Bool)?
 
     public init(
         isOn: @escaping @Sendable () -> Bool,
@@ -62,7 +68,7 @@ public struct PaymentScreen: Sendable {
     public func asking(
         isAny: @escaping @Sendable () -> Bool, needsProof: @escaping @Sendable (Int64) -> Bool
     ) -> PaymentScreen {
-        PaymentScreen(
+        var screen = PaymentScreen(
             isOn: { isAny() || isOn() }, hear: hear,
             judgeCard: { payment, account, tx in
                 let verdict = isOn() ? try await judgeCard?(payment, account, tx) ?? .pass : .pass
@@ -72,6 +78,8 @@ public struct PaymentScreen: Sendable {
                 let verdict = isOn() ? try await judge(order, origin, tx) : .pass
                 return verdict == .pass && needsProof(order.debit.rawValue) ? .proof : verdict
             })
+        screen.deny = deny
+        return screen
     }
 }
 
@@ -89,8 +97,7 @@ struct ScreenedTransfers: Sendable {
 
     func execute(_ order: TransferOrder) async throws -> BatchItem.Outcome {
         guard let screen else { return try await core.batcher.transfer(order) }
-        let answer = try await core.store.database.transaction { tx -> Answer in
-            try await tx.run(BankStore.bankSettings)
+        let answer = try await core.store.transactionAsBank { tx -> Answer in
             // The verdict on a refused order is kept too: an attempt tells something.
             let verdict = try await screen.judge(order, caller.origin, tx)
             if let refusal = Self.refusal(verdict, caller) { return .refusal(refusal) }
@@ -108,8 +115,7 @@ struct ScreenedTransfers: Sendable {
     /// What stands against each order of a lot, nil where nothing does.
     func refusals(_ orders: [TransferOrder]) async throws -> [BankProblem?] {
         guard let screen, !orders.isEmpty else { return orders.map { _ in nil } }
-        return try await core.store.database.transaction { tx in
-            try await tx.run(BankStore.bankSettings)
+        return try await core.store.transactionAsBank { tx in
             var refusals: [BankProblem?] = []
             for order in orders {
                 refusals.append(Self.refusal(try await screen.judge(order, caller.origin, tx), caller))
@@ -122,7 +128,7 @@ struct ScreenedTransfers: Sendable {
         switch verdict {
         case .pass: return nil
         case .proof:
-            guard caller.level != "aal2" else { return nil }
+            guard caller.origin?.isProved != true else { return nil }
             return BankProblem(
                 403, code: "payment_needs_proof", message: "this order needs one more proof of who you are",
                 hint: "Sign in with your second factor, then send the order again with the same key.")

@@ -103,13 +103,13 @@ enum TransferEndpoints {
     @Sendable private static func show(_ call: BankCall) async throws -> ApiResponse {
         guard let id = call.values["id"].flatMap(UUID.init(uuidString:)),
             let transfer = try await TransferStore(core: call.core).find(id, call.caller)
-        else {
-            throw BankProblem(
-                404, code: "transfer_not_found", message: "there is no such order of yours",
-                hint: "Use the id that the order was answered with.")
-        }
+        else { throw unknown }
         return .json(transfer.text)
     }
+
+    static let unknown = BankProblem(
+        404, code: "transfer_not_found", message: "there is no such order of yours",
+        hint: "Use the id that the order was answered with.")
 
     // MARK: Many orders
 
@@ -142,10 +142,7 @@ enum TransferEndpoints {
                 results[index] = refused(index, keys[index], PayeeStore.elsewhere)
                 continue
             }
-            var order = wish.order(to: account, key: keys[index], call.caller)
-            // The caller's own session orders: the database sees who it is.
-            order.caller = nil
-            orders.append(order)
+            orders.append(wish.order(to: account, key: keys[index], call.caller))
             places.append(index)
         }
         let held = try await ScreenedTransfers(core: call.core, caller: call.caller).refusals(orders)
@@ -156,7 +153,7 @@ enum TransferEndpoints {
             orders.remove(at: index)
             places.remove(at: index)
         }
-        for (place, item) in zip(places, try await TransferStore(core: call.core).batch(orders, mode, call.caller)) {
+        for (place, item) in zip(places, try await TransferStore(core: call.core).batch(orders, mode)) {
             results[place] = result(place, item)
         }
         let all = results.compactMap { $0 }

@@ -38,6 +38,17 @@ struct TransferStore: Sendable {
         ]
     }
 
+    /// What the ledger knows an executed order of the caller's by; nil when there is none.
+    func name(of id: UUID, _ caller: BankCaller) async throws -> (debit: AccountID, key: OrderKey)? {
+        let rows = try await core.store.read(
+            """
+            select v.compte_debit_id, v.cle_idempotence from public.virements v
+            where v.id = \(id) and v.statut = 'execute' and v.donneur_id in (
+                select c.id from public.clients c where c.utilisateur_id = (select auth.uid()))
+            """, as: caller)
+        return try rows.first.map { (AccountID(try $0.decode(0)), OrderKey(try $0.decode(1, as: String.self))) }
+    }
+
     static let statuses = [
         "execute": "executed", "refuse": "refused", "en_attente": "pending", "annule": "cancelled",
     ]
@@ -52,9 +63,35 @@ struct TransferStore: Sendable {
             .init("business_date", .nullable(.date)), .init("value_date", .nullable(.date)),
         ]))
 
-    /// Orders of one client in one call, each judged as the client's own.
-    func batch(_ orders: [TransferOrder], _ mode: BatchMode, _ caller: BankCaller) async throws -> [BatchItem] {
-        try await LedgerStore(CallerExecutor(store: core.store, caller: caller)).transfer(batch: orders, mode: mode)
+    /// Orders of one client in one call, each judged as the client's own: the bank orders for them, as it does single orders.
+    func batch(_ orders: [TransferOrder], _ mode: BatchMode) async throws -> [BatchItem] {
+        guard mode == .allOrNothing else {
+            return try await LedgerStore(BankExecutor(store: core.store)).transfer(
+                batch: orders, mode: .continue, channel: orders.first?.channel ?? "api")
+        }
+        return try await core.store.transactionAsBank { tx in
+            let items = try await LedgerStore(tx).transfer(
+                batch: orders, mode: .continue, channel: orders.first?.channel ?? "api")
+            // The error undoes those that were executed.
+            if let refusal = Self.refusal(of: items) { throw refusal }
+            return items
+        }
+    }
+
+    private static func refusal(of items: [BatchItem]) -> BankProblem? {
+        let details: [JSON] = items.enumerated().compactMap { index, item in
+            guard case .refused(let error) = item.outcome else { return nil }
+            return [
+                "rang": .integer(index + 1), "cle": .string(item.key.rawValue), "code": .string(error.sqlState),
+                "raison": .string(error.message),
+            ]
+        }
+        guard !details.isEmpty else { return nil }
+        return BankProblem(
+            422, code: "ledger_batch_refused",
+            message: "\(details.count) of \(items.count) orders cannot be executed, so none was",
+            hint: "Correct the orders that the detail names, or send them in the mode continue.",
+            details: .array(details))
     }
 
     /// What would become of an order whose giver proved who they are: done and taken back.
@@ -109,17 +146,4 @@ struct TransferStore: Sendable {
             .init("id", .uuid), .init("debit_account", .id), .init("payee_account", .id), .init("amount", .money),
             .init("expires_at", .time, "five minutes after it was given"),
         ]))
-}
-
-/// The caller's session as an executor: the database's functions see who calls.
-struct CallerExecutor: SQLExecutor {
-    let store: BankStore
-    let caller: BankCaller
-
-    func run(_ statement: Statement) async throws -> QueryResult { try await store.write(statement, as: caller) }
-
-    func pipeline(_ statements: [Statement]) async throws -> [QueryResult] {
-        let settings = BankStore.settings(caller, isReadOnly: false)
-        return Array(try await store.database.pipeline([settings] + statements).dropFirst())
-    }
 }

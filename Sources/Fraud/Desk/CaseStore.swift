@@ -40,25 +40,75 @@ struct CaseStore: Sendable {
         var status: String
         var largestMinor: Int64
         var proposedBy: String?
+        var proposedFraud: Bool?
         var payments: [Int64]
     }
 
     func hold(_ id: Int64) async throws -> Hold? {
         guard
             let row = try await database.run(
-                "select statut, montant_max_minor, propose_par from fraud.dossiers where id = \(id) for update"
+                """
+                select statut, montant_max_minor, propose_par, propose_fraude from fraud.dossiers where id = \(id)
+                for update
+                """
             ).first
         else { return nil }
         let payments = try await database.all(
             "select paiement from fraud.dossiers_paiements where dossier_id = \(id) order by paiement", as: Int64.self)
         return Hold(
             status: try row.decode(0), largestMinor: try row.decode(1), proposedBy: try row.decodeIfPresent(2),
-            payments: payments)
+            proposedFraud: try row.decodeIfPresent(3), payments: payments)
     }
 
-    func assign(_ id: Int64, to analyst: String) async throws -> Bool {
-        try await database.execute(
-            "update fraud.dossiers set confie_a = \(analyst) where id = \(id) and statut <> 'clos'") == 1
+    enum Assignment: Sendable, Hashable {
+        case done
+        case unknown
+        case taken(by: String)
+    }
+
+    /// An open case that is nobody's, or the analyst's own already; with `isForced` anybody's.
+    func assign(_ id: Int64, to analyst: String, isForced: Bool) async throws -> Assignment {
+        let row = try await database.run(
+            """
+            with avant as (
+                select id, confie_a from fraud.dossiers where id = \(id) and statut <> 'clos' for update
+            ), pris as (
+                update fraud.dossiers d set confie_a = \(analyst) from avant a
+                where d.id = a.id and (\(isForced) or coalesce(a.confie_a, \(analyst)) = \(analyst)) returning d.id
+            )
+            select a.confie_a, exists (select from pris) from avant a
+            """
+        ).first
+        guard let row else { return .unknown }
+        return try row.decode(1) ? .done : .taken(by: row.decodeIfPresent(0) ?? "")
+    }
+
+    /// What somebody proposes to say of a payment, until another says the same.
+    func proposal(_ payment: Int64) async throws -> (author: String, isFraud: Bool)? {
+        try await database.run(
+            "select auteur, fraude from fraud.etiquettes_proposees where paiement = \(payment) for update"
+        ).first.map { (try $0.decode(0), try $0.decode(1)) }
+    }
+
+    func propose(payment: Int64, isFraud: Bool, by analyst: String) async throws {
+        try await database.run(
+            """
+            insert into fraud.etiquettes_proposees (paiement, fraude, auteur) values (\(payment), \(isFraud), \(analyst))
+            on conflict (paiement) do update
+            set fraude = excluded.fraude, auteur = excluded.auteur, dit_le = clock_timestamp()
+            """)
+    }
+
+    func withdraw(payment: Int64) async throws {
+        try await database.run("delete from fraud.etiquettes_proposees where paiement = \(payment)")
+    }
+
+    /// The amount of a payment that was decided on, held until the transaction ends.
+    func amount(of payment: Int64) async throws -> Int64? {
+        try await database.run(
+            "select montant_minor from fraud.decisions where paiement = \(payment) for no key update"
+        )
+        .first?.decode(0)
     }
 
     func note(_ id: Int64, author: String, text: String) async throws {
@@ -117,12 +167,15 @@ struct CaseStore: Sendable {
         ).map { try $0.decode(0) }
     }
 
-    /// Control payments with a known end, and how many of them were genuine: those a client would have been held for.
-    func controlGroup() async throws -> (judged: Int, genuine: Int) {
+    /// Control payments with a known end, said by somebody or by the delay that passed in silence, and how many of them were
+    /// genuine: those a client would have been held for.
+    func controlGroup(labelDelaySeconds: Int64) async throws -> (judged: Int, genuine: Int) {
         let row = try await database.run(
             """
-            select count(*), count(*) filter (where not e.fraude) from fraud.decisions d
-            join fraud.etiquettes e on e.paiement = d.paiement where d.temoin
+            select count(*), count(*) filter (where not coalesce(e.fraude, false)) from fraud.decisions d
+            left join fraud.etiquettes e on e.paiement = d.paiement
+            where d.temoin and (e.paiement is not null
+                or d.decide_le < clock_timestamp() - make_interval(secs => \(Double(labelDelaySeconds))))
             """
         ).first
         return (try row?.decode(0) ?? 0, try row?.decode(1) ?? 0)

@@ -11,8 +11,16 @@ extension FraudDesk {
 
     public func caseText(_ id: Int64) async throws -> String? { try await CaseStore(database: database).show(id) }
 
-    public func assign(_ id: Int64, to analyst: String) async throws {
-        guard try await CaseStore(database: database).assign(id, to: analyst) else { throw Self.unknownCase(id) }
+    /// Takes a case that is nobody's; one that is another analyst's only with `isForced`.
+    public func assign(_ id: Int64, to analyst: String, isForced: Bool = false) async throws {
+        switch try await CaseStore(database: database).assign(id, to: analyst, isForced: isForced) {
+        case .done: return
+        case .unknown: throw Self.unknownCase(id)
+        case .taken(let owner):
+            throw FraudError(
+                code: "fraud_case_taken", message: "case \(id) is \(owner)'s",
+                hint: "Take another case, or have an admin take this one over.")
+        }
     }
 
     public func note(_ id: Int64, author: String, text: String) async throws {
@@ -26,7 +34,8 @@ extension FraudDesk {
         case proposed
     }
 
-    /// An analyst's verdict on a case labels its payments at once. Above an amount a second analyst has to confirm.
+    /// An analyst's verdict on a case labels its payments at once. Above an amount a second analyst has to say the same;
+    /// one who says otherwise proposes that instead, for another to confirm.
     public func decide(
         case id: Int64, isFraud: Bool, reason: String, analyst: String
     ) async throws -> CaseEnd {
@@ -40,16 +49,12 @@ extension FraudDesk {
                     hint: "Say what is new of a single payment by its feedback.")
             }
             if hold.largestMinor >= self.settings.fourEyesMinor {
-                guard let proposer = hold.proposedBy else {
+                guard let proposer = hold.proposedBy, hold.proposedFraud == isFraud else {
                     try await store.propose(id, isFraud: isFraud, by: analyst)
                     try await store.note(id, author: analyst, text: reason)
                     return .proposed
                 }
-                guard proposer != analyst else {
-                    throw FraudError(
-                        code: "fraud_four_eyes", message: "case \(id) was proposed by \(analyst) already",
-                        hint: "Another analyst has to confirm a verdict on this amount.")
-                }
+                guard proposer != analyst else { throw Self.ownProposal("case \(id)", analyst) }
             }
             try await store.close(id, isFraud: isFraud, reason: reason, by: analyst)
             for payment in hold.payments {
@@ -61,6 +66,38 @@ extension FraudDesk {
                     fields: ["fraude": "\(isFraud)", "paiements": "\(hold.payments.count)"], actor: analyst), in: tx)
             return .closed
         }
+    }
+
+    public enum LabelEnd: String, Sendable {
+        case counted
+        /// A second person has to say the same.
+        case proposed
+        /// Another word stands above it.
+        case overruled
+    }
+
+    /// An analyst's word on a single payment. Above an amount it counts when a second analyst says the same.
+    public func judge(_ payment: Int64, isFraud: Bool, analyst: String) async throws -> LabelEnd {
+        try await database.transaction { tx in
+            let store = CaseStore(database: tx)
+            if let minor = try await store.amount(of: payment), minor >= self.settings.fourEyesMinor {
+                guard let earlier = try await store.proposal(payment), earlier.isFraud == isFraud else {
+                    try await store.propose(payment: payment, isFraud: isFraud, by: analyst)
+                    return .proposed
+                }
+                guard earlier.author != analyst else { throw Self.ownProposal("payment \(payment)", analyst) }
+                try await store.withdraw(payment: payment)
+            }
+            let counts = try await self.label(
+                payment, isFraud: isFraud, source: .analyst, author: analyst, in: tx)
+            return counts ? .counted : .overruled
+        }
+    }
+
+    private static func ownProposal(_ what: String, _ analyst: String) -> FraudError {
+        FraudError(
+            code: "fraud_four_eyes", message: "\(what) was proposed by \(analyst) already",
+            hint: "Another analyst has to confirm a verdict on this amount.")
     }
 
     static func unknownCase(_ id: Int64) -> FraudError {
@@ -131,6 +168,6 @@ extension FraudDesk {
     }
 
     public func controlGroup() async throws -> (judged: Int, genuine: Int) {
-        try await CaseStore(database: database).controlGroup()
+        try await CaseStore(database: database).controlGroup(labelDelaySeconds: plan.labelDelaySeconds)
     }
 }

@@ -1,5 +1,5 @@
 internal import Evidence
-internal import Postgres
+public import Postgres
 
 /// Where a label comes from.
 public enum LabelSource: String, Sendable, CaseIterable {
@@ -55,23 +55,63 @@ extension FraudDesk {
         return true
     }
 
-    /// Payments that were decided on without their features enter the states now; says how many.
+    /// A client says that a payment which went on was not theirs: a label at once, and a case for an analyst.
+    public func deny(_ payment: Int64, author: String) async throws {
+        try await database.transaction { tx in
+            _ = try await self.label(payment, isFraud: true, source: .client, author: author, in: tx)
+            let store = FraudStore(database: tx)
+            guard let client = try await store.keys(of: payment)?[self.plan.habitKey],
+                let minor = try await CaseStore(database: tx).amount(of: payment)
+            else { return }
+            try await store.deny(client: client, payment: payment, minor: minor)
+        }
+    }
+
+    /// Payments that were decided on without their features enter the states now, with what was said of them since; says how
+    /// many. Of many servers that do so at once each payment enters by one.
     @discardableResult
     public func catchUp(limit: Int = 500) async throws -> Int {
         let waiting = try await FraudStore(database: database).unabsorbed(limit: limit)
-        for event in waiting {
-            try await database.transaction { tx in
-                let store = FraudStore(database: tx)
-                let slots = self.plan.slots(of: event.keys)
-                let held = try await store.take(
-                    names: slots.map(self.plan.stateName),
-                    keys: slots.compactMap { self.plan.key(of: $0, in: event.keys) })
-                let (_, states) = self.features(event, slots: slots, held: held)
-                try await store.put(self.changed(slots, states, event))
-                try await store.absorb(event.id)
+        var count = 0
+        for event in waiting where try await absorb(event) { count += 1 }
+        return count
+    }
+
+    func absorb(_ event: PaymentEvent) async throws -> Bool {
+        try await database.transaction { tx in
+            let store = FraudStore(database: tx)
+            let slots = self.plan.slots(of: event.keys)
+            let held = try await store.take(
+                names: slots.map(self.plan.stateName),
+                keys: slots.compactMap { self.plan.key(of: $0, in: event.keys) })
+            guard let fate = try await store.absorb(event.id) else { return false }
+            let (_, states) = self.features(event, slots: slots, held: held)
+            for (slot, state) in zip(slots, states) where self.plan.isOwn(slot) {
+                if !fate.passed { state.mark(event.id, isStopped: true) }
+                if let isFraud = fate.isFraud { state.learn(PaymentLabel(payment: event.id, isFraud: isFraud)) }
             }
+            try await store.put(self.changed(slots, states, event))
+            return true
         }
-        return waiting.count
+    }
+
+    /// Removes states that were not seen for longer than any window looks back, some at a time; says how many. Nothing
+    /// changes by that: a state of that age counts as new.
+    @discardableResult
+    public func forget(lots: Int = 100, size: Int = 1_000) async throws -> Int64 {
+        let days = plan.retention / Span.day + 1
+        var count: Int64 = 0
+        for _ in 0..<lots {
+            let gone = try await FraudStore(database: database).forget(days: days, limit: size)
+            count += gone
+            if gone < Int64(size) { break }
+        }
+        return count
+    }
+
+    /// The secret of the control group's draw, the same on every server of the bank.
+    public static func controlKey(_ database: Database) async throws -> [UInt8] {
+        try await FraudStore(database: database).secret("control", proposed: FraudSettings.newKey())
     }
 
     /// What was computed from the history of before service began.
@@ -104,24 +144,36 @@ extension FraudDesk {
                 let part = try await store.absorbed(after: order, limit: 5_000)
                 guard let last = part.last else { break }
                 order = last.order
-                for (_, event) in part {
+                for entry in part {
+                    let event = entry.event
                     _ = engine.observe(event)
+                    if !entry.passed { engine.stop(event.id, of: event.keys) }
                     if labelled.contains(event.id) { keys[event.id] = event.keys }
                 }
             }
             for label in labels { if let known = keys[label.payment] { engine.learn(label, of: known) } }
-            let stored = try await store.states()
-            var differing: [String] = []
-            for state in stored {
-                guard let slot = self.plan.entityNames.firstIndex(of: state.name) else { continue }
-                if engine.state(slot, state.key)?.encoded != state.bytes {
-                    differing.append("\(state.name) \(state.key)")
-                }
-            }
-            if stored.count != engine.stateCount {
-                differing.append("\(stored.count) states are stored, \(engine.stateCount) were computed")
-            }
-            return differing
+            return self.differences(stored: try await store.states(), engine)
         }
+    }
+
+    /// What stands in the database and was computed otherwise, and what is missing there although it is not too old.
+    private func differences(stored: [StoredState], _ engine: FeatureEngine) -> [String] {
+        var differing: [String] = []
+        var seen = plan.entities.map { _ in Set<Int64>() }
+        var newest: Int64 = 0
+        for state in stored {
+            guard let slot = plan.entityNames.firstIndex(of: state.name) else { continue }
+            seen[slot].insert(state.key)
+            let computed = engine.state(slot, state.key)
+            newest = max(newest, computed?.lastTime ?? 0)
+            if computed?.encoded != state.bytes { differing.append("\(state.name) \(state.key)") }
+        }
+        for slot in plan.entities.indices where plan.isOwn(slot) {
+            for (key, state) in engine.all(slot).sorted(by: { $0.key < $1.key })
+            where state.count > 0 && !seen[slot].contains(key) && newest - state.lastTime <= plan.retention {
+                differing.append("\(plan.entities[slot].name) \(key) is missing")
+            }
+        }
+        return differing
     }
 }

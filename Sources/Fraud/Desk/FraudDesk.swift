@@ -36,9 +36,32 @@ public final class FraudDesk: Sendable {
     /// How often decisions were made without the model, by the reason.
     public var fallbackCounts: [FraudDecision.Fallback: Int] { fallbacks.withLock { $0 } }
 
-    /// In a transaction of its own.
+    /// In a transaction of its own. Whoever asks is answered in time, whatever a connection, the network or the server does:
+    /// `fraud_late` then says that the caller's own fallback applies.
     public func decide(_ request: PaymentRequest) async throws -> FraudDecision {
-        try await database.transaction { tx in try await self.decide(request, in: tx) }
+        let answer = FirstAnswer<FraudDecision>()
+        // It ends with its transaction or its connection, the clock below with its time: nobody waits for them.
+        let work = Task {
+            do {
+                let decision = try await self.database.transaction { tx in try await self.decide(request, in: tx) }
+                answer.give(.success(decision))
+            } catch {
+                answer.give(.failure(error))
+            }
+        }
+        let clock = Task {
+            try await Task.sleep(for: self.settings.answerMax)
+            if answer.give(.failure(FraudError.late(request.key))) {
+                self.fallbacks.withLock { $0[.late, default: 0] += 1 }
+                work.cancel()
+            }
+        }
+        defer { clock.cancel() }
+        return try await withTaskCancellationHandler {
+            try await answer.value()
+        } onCancel: {
+            work.cancel()
+        }
     }
 
     /// In the payment's transaction: decision and features stand when the payment stands. When PostgreSQL does not answer
@@ -65,7 +88,7 @@ public final class FraudDesk: Sendable {
                 reasons: [], fallback: reason, isControl: false, isReplay: false, lists: [],
                 rulesVersion: nil)
             try await FraudStore(database: tx).keep(
-                [], request, event: event, decision, challenger: nil, columns: [], version: nil, reasons: "[]")
+                [], request, event: event, decision, FraudStore.Trace(aheadMax: settings.aheadMax))
             return decision
         }
     }
@@ -83,22 +106,31 @@ public final class FraudDesk: Sendable {
         let held = try await store.hold(
             names: slots.map(plan.stateName), keys: slots.compactMap { plan.key(of: $0, in: event.keys) },
             listed: event.named(plan), idempotency: request.key)
-        if let earlier = held.earlier { return try replay(earlier, request) }
+        if let earlier = held.earlier {
+            return try await replay(earlier, request, event, slots: slots, held: held, in: tx)
+        }
+        let event = try believed(event, request, now: held.now)
         let (row, states) = features(event, slots: slots, held: held.states)
         let bench = current
         let opinion = Judge(bench: bench, settings: settings).opinion(
-            row, payment: request.payment, minor: request.minor, lists: held.lists)
+            row, minor: request.minor, lists: held.lists,
+            isDrawn: {
+                settings.isControl(request.entities, day: event.time.floorDivided(by: Span.day), minor: request.minor)
+            })
         if let reason = opinion.fallback { fallbacks.withLock { $0[reason, default: 0] += 1 } }
         var decision = FraudDecision(
             payment: request.payment, verdict: opinion.verdict, probability: opinion.probability,
             model: bench.champion?.id, rules: opinion.rules.active, shadowRules: opinion.rules.shadow,
             reasons: opinion.reasons, fallback: opinion.fallback, isControl: opinion.isControl, isReplay: false,
             lists: held.lists, rulesVersion: bench.rules.version)
+        if !request.passes(decision.verdict) {
+            for state in states { state.mark(event.id, isStopped: true) }
+        }
         try await store.keep(
-            changed(slots, states, event),
-            request, event: event, decision, challenger: opinion.challenger, columns: Self.bytes(row),
-            version: version,
-            reasons: DecisionJSON.reasons(decision.reasons).text)
+            changed(slots, states, event), request, event: event, decision,
+            FraudStore.Trace(
+                challenger: opinion.challenger, columns: Self.bytes(row), version: version,
+                reasons: DecisionJSON.reasons(decision.reasons).text, aheadMax: settings.aheadMax))
         // Without labels each odd payment is a case too: what analysts say of them are the first labels.
         let isOdd = bench.champion?.scorer.model.isUnsupervised == true && decision.verdict == .stepUp
         if decision.verdict >= .review || isOdd {
@@ -119,26 +151,60 @@ public final class FraudDesk: Sendable {
     }
 
     /// A state that can not be read counts as new: a payment is never refused for that.
-    func features(_ event: PaymentEvent, slots: [Int], held: [[UInt8]]) -> ([Float], [EntityState]) {
-        var reader = FeatureReader(plan)
+    private func decoded(slots: [Int], held: [[UInt8]]) -> (bySlot: [EntityState?], states: [EntityState]) {
         var all = [EntityState?](repeating: nil, count: plan.entities.count)
         for (slot, bytes) in zip(slots, held) {
             let halfLives = plan.entities[slot].halfLives.count
             all[slot] = EntityState.decode(bytes, halfLives: halfLives) ?? EntityState(halfLives: halfLives)
         }
-        var row = [Float](repeating: .nan, count: plan.columns.count)
-        row.withUnsafeMutableBufferPointer { reader.observe(event, states: all, into: $0) }
-        return (row, slots.compactMap { all[$0] })
+        return (all, slots.compactMap { all[$0] })
     }
 
-    private func replay(_ earlier: FraudStore.Earlier, _ request: PaymentRequest) throws -> FraudDecision {
+    func features(_ event: PaymentEvent, slots: [Int], held: [[UInt8]]) -> ([Float], [EntityState]) {
+        var reader = FeatureReader(plan)
+        let (all, states) = decoded(slots: slots, held: held)
+        var row = [Float](repeating: .nan, count: plan.columns.count)
+        row.withUnsafeMutableBufferPointer { reader.observe(event, states: all, into: $0) }
+        return (row, states)
+    }
+
+    /// A clock that has jumped ahead must not make everything before it look old: a time that a caller gave is refused, the
+    /// server's own is brought back.
+    private func believed(_ event: PaymentEvent, _ request: PaymentRequest, now: Int64) throws -> PaymentEvent {
+        let latest = now + settings.aheadMax.components.seconds * Span.second
+        guard event.time > latest else { return event }
+        guard !request.keepsTime else {
+            throw FraudError.request(
+                "the time \(event.time) is \((event.time - now) / Span.second) seconds ahead of the bank's clock")
+        }
+        var event = event
+        event.time = now
+        return event
+    }
+
+    /// The first answer again, unless an analyst has judged since: what they call genuine is let through, what they call
+    /// fraud is refused. A blocked entity stays blocked.
+    private func replay(
+        _ earlier: FraudStore.Earlier, _ request: PaymentRequest, _ event: PaymentEvent, slots: [Int],
+        held: FraudStore.Held, in tx: Transaction
+    ) async throws -> FraudDecision {
         guard earlier.fingerprint == request.fingerprint else {
             throw FraudError(
                 code: "fraud_key_reused", message: "the key \(request.key) stands for another payment",
                 hint: "Use a new key for a new payment.")
         }
+        var verdict = Verdict(rawValue: earlier.verdict) ?? .review
+        if let isFraud = earlier.analystSaysFraud { verdict = isFraud ? .block : .allow }
+        if !earlier.passed, held.lists.contains("block") { verdict = .block }
+        if !earlier.passed, request.passes(verdict) {
+            let store = FraudStore(database: tx)
+            let (_, states) = decoded(slots: slots, held: held.states)
+            for state in states { state.mark(event.id, isStopped: false) }
+            try await store.put(changed(slots, states, event))
+            try await store.pass(request.payment)
+        }
         return FraudDecision(
-            payment: earlier.payment, verdict: Verdict(rawValue: earlier.verdict) ?? .review,
+            payment: earlier.payment, verdict: verdict,
             probability: earlier.probability.map { Float($0) }, model: earlier.model,
             rules: earlier.rules.split(separator: ",").map(String.init), shadowRules: [], reasons: [],
             fallback: earlier.fallback.flatMap(FraudDecision.Fallback.init), isControl: false, isReplay: true,

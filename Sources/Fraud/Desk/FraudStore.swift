@@ -6,7 +6,9 @@ struct StoredState: Sendable, Hashable {
     var key: Int64
     var bytes: [UInt8]
 
-    var update: Statement { "update fraud.etats set etat = \(bytes) where entite = \(name) and cle = \(key)" }
+    var update: Statement {
+        "update fraud.etats set etat = \(bytes), vu_le = current_date where entite = \(name) and cle = \(key)"
+    }
 }
 
 /// The SQL of payments, states and labels in schema `fraud`. The caller owns the transaction.
@@ -36,6 +38,8 @@ struct FraudStore: Sendable {
         var states: [[UInt8]]
         var lists: [String]
         var earlier: Earlier?
+        /// The database's clock, in microseconds.
+        var now: Int64
     }
 
     /// The answer that an idempotency key already stands for.
@@ -48,6 +52,19 @@ struct FraudStore: Sendable {
         var rules: String
         var fallback: String?
         var rulesVersion: String?
+        /// Money may have moved on it.
+        var passed: Bool
+        var analystSaysFraud: Bool?
+    }
+
+    /// What is kept beside a decision, to learn from.
+    struct Trace: Sendable {
+        var challenger: (probability: Float, verdict: Verdict)?
+        var columns: [UInt8] = []
+        var version: String?
+        var reasons = "[]"
+        /// No time further ahead of the database's clock is kept.
+        var aheadMax: Duration
     }
 
     /// Takes the states of a payment's entities, in one flight with what else is to know of it.
@@ -62,12 +79,14 @@ struct FraudStore: Sendable {
             "select place, etat from fraud.prendre(\(entities)::text[], \(numbers)::bigint[])",
             """
             select array_to_string(
-                fraud.sur_listes(\(SQLArray(listed.map(\.name)))::text[], \(SQLArray(listed.map(\.key)))::bigint[]), ',')
+                fraud.sur_listes(\(SQLArray(listed.map(\.name)))::text[], \(SQLArray(listed.map(\.key)))::bigint[]), ','),
+                (extract(epoch from clock_timestamp()) * 1000000)::bigint
             """,
             """
-            select paiement, empreinte, verdict, probabilite::float8, modele_id, array_to_string(regles, ','), secours,
-                regles_version
-            from fraud.decisions where cle = \(key)
+            select d.paiement, d.empreinte, d.verdict, d.probabilite::float8, d.modele_id,
+                array_to_string(d.regles, ','), d.secours, d.regles_version, coalesce(d.passe, d.verdict = 'allow'),
+                (select e.fraude from fraud.etiquettes e where e.paiement = d.paiement and e.source = 'analyste')
+            from fraud.decisions d where d.cle = \(key)
             """,
         ])
         guard answers.count == 3 else {
@@ -84,15 +103,18 @@ struct FraudStore: Sendable {
             Earlier(
                 payment: try row.decode(0), fingerprint: try row.decode(1), verdict: try row.decode(2),
                 probability: try row.decodeIfPresent(3), model: try row.decodeIfPresent(4), rules: try row.decode(5),
-                fallback: try row.decodeIfPresent(6), rulesVersion: try row.decodeIfPresent(7))
+                fallback: try row.decodeIfPresent(6), rulesVersion: try row.decodeIfPresent(7),
+                passed: try row.decode(8), analystSaysFraud: try row.decodeIfPresent(9))
         }
-        return Held(states: states, lists: lists.split(separator: ",").map(String.init), earlier: earlier)
+        return Held(
+            states: states, lists: lists.split(separator: ",").map(String.init), earlier: earlier,
+            now: try answers[1].first?.decode(1) ?? 0)
     }
 
     /// Puts the states back and keeps the decision, in one flight.
     func keep(
         _ states: [StoredState], _ request: PaymentRequest, event: PaymentEvent, _ decision: FraudDecision,
-        challenger: (probability: Float, verdict: Verdict)?, columns: [UInt8], version: String?, reasons: String
+        _ trace: Trace
     ) async throws {
         var statements = states.map(\.update)
         let keys = SQLArray((0..<8).map { event.keys[$0] == PaymentEvent.absent ? nil : String(event.keys[$0]) })
@@ -100,21 +122,39 @@ struct FraudStore: Sendable {
             """
             insert into fraud.decisions (paiement, cle, empreinte, horodatage, montant_minor, cles, modele_id,
                 probabilite, rivale, verdict, verdict_rival, regles, fantomes, raisons, colonnes, secours, temoin,
-                regles_version, colonnes_version, ordre)
-            values (\(request.payment), \(request.key), \(request.fingerprint), \(request.time), \(request.minor),
+                regles_version, colonnes_version, passe, ordre)
+            values (\(request.payment), \(request.key), \(request.fingerprint),
+                least(\(event.time), (extract(epoch from clock_timestamp()) * 1000000)::bigint
+                    + \(trace.aheadMax.components.seconds * Span.second)), \(request.minor),
                 \(keys)::bigint[], \(decision.model), \(decision.probability.map(Double.init))::float8::real,
-                \(challenger.map { Double($0.probability) })::float8::real, \(decision.verdict.rawValue),
-                \(challenger?.verdict.rawValue), \(SQLArray(decision.rules))::text[],
-                \(SQLArray(decision.shadowRules))::text[], \(reasons), \(columns), \(decision.fallback?.rawValue),
-                \(decision.isControl), \(decision.rulesVersion), \(version),
-                case when \(!states.isEmpty) then nextval('fraud.ordres') end)
+                \(trace.challenger.map { Double($0.probability) })::float8::real, \(decision.verdict.rawValue),
+                \(trace.challenger?.verdict.rawValue), \(SQLArray(decision.rules))::text[],
+                \(SQLArray(decision.shadowRules))::text[], \(trace.reasons), \(trace.columns),
+                \(decision.fallback?.rawValue), \(decision.isControl), \(decision.rulesVersion), \(trace.version),
+                \(request.passes(decision.verdict)), case when \(!states.isEmpty) then nextval('fraud.ordres') end)
             """)
         _ = try await database.pipeline(statements)
+    }
+
+    /// Money may move on a payment that was held up before.
+    func pass(_ payment: Int64) async throws {
+        try await database.run("update fraud.decisions set passe = true where paiement = \(payment)")
     }
 
     func alert(client: Int64, payment: Int64, loss: Double, minor: Int64) async throws -> Int64 {
         try await database.one(
             "select fraud.alerter(\(client), \(payment), \(loss / 100)::float8::numeric, \(minor))", as: Int64.self)
+    }
+
+    /// The alert of a payment that its client denies; one that stands in an open case already raises none.
+    func deny(client: Int64, payment: Int64, minor: Int64) async throws {
+        try await database.run(
+            """
+            select fraud.alerter(\(client), \(payment), \(Double(minor) / 100)::float8::numeric, \(minor))
+            where not exists (
+                select from fraud.dossiers_paiements p join fraud.dossiers d on d.id = p.dossier_id
+                where p.paiement = \(payment) and d.statut <> 'clos')
+            """)
     }
 
     /// The entities of a payment that was decided on; nil when it is not known.
@@ -163,19 +203,57 @@ struct FraudStore: Sendable {
     }
 
     /// All decisions in the order in which they entered the states.
-    func absorbed(after order: Int64, limit: Int) async throws -> [(order: Int64, event: PaymentEvent)] {
+    func absorbed(after order: Int64, limit: Int) async throws -> [Absorbed] {
         try await database.run(
             """
             select paiement, horodatage, montant_minor, cles[1], cles[2], cles[3], cles[4], cles[5], cles[6], cles[7],
-                cles[8], ordre
+                cles[8], ordre, coalesce(passe, verdict = 'allow')
             from fraud.decisions where ordre > \(order) order by ordre limit \(limit)
             """
-        ).map { (try $0.decode(11, as: Int64.self), try Self.event($0)) }
+        ).map { Absorbed(order: try $0.decode(11), event: try Self.event($0), passed: try $0.decode(12)) }
     }
 
-    func absorb(_ payment: Int64) async throws {
+    struct Absorbed: Sendable {
+        var order: Int64
+        var event: PaymentEvent
+        var passed: Bool
+    }
+
+    /// Gives a payment its place in the order; nil when another server was faster. Asked while its states are held.
+    func absorb(_ payment: Int64) async throws -> (passed: Bool, isFraud: Bool?)? {
         try await database.run(
-            "update fraud.decisions set ordre = nextval('fraud.ordres') where paiement = \(payment) and ordre is null")
+            """
+            update fraud.decisions d set ordre = nextval('fraud.ordres')
+            where d.paiement = \(payment) and d.ordre is null
+            returning coalesce(d.passe, d.verdict = 'allow'),
+                (select e.fraude from fraud.etiquettes e where e.paiement = d.paiement)
+            """
+        ).first.map { (try $0.decode(0), try $0.decodeIfPresent(1)) }
+    }
+
+    /// Removes states that nobody has touched for so many days; says how many.
+    func forget(days: Int64, limit: Int) async throws -> Int64 {
+        try await database.one(
+            """
+            with vieux as (
+                select entite, cle from fraud.etats where vu_le < current_date - \(days)::integer
+                order by vu_le limit \(limit) for update skip locked
+            ), partis as (
+                delete from fraud.etats e using vieux v where e.entite = v.entite and e.cle = v.cle
+                returning e.entite, e.cle
+            ), repris as (
+                delete from fraud.etats_repris r using partis p where r.entite = p.entite and r.cle = p.cle
+            )
+            select count(*) from partis
+            """, as: Int64.self)
+    }
+
+    /// A secret of the desk's, which all servers share: made once.
+    func secret(_ name: String, proposed: [UInt8]) async throws -> [UInt8] {
+        try await database.run(
+            "insert into fraud.secrets (nom, valeur) values (\(name), \(proposed)) on conflict do nothing")
+        return try await database.run("select valeur from fraud.secrets where nom = \(name)").first?.decode(0)
+            ?? proposed
     }
 
     func states() async throws -> [StoredState] {

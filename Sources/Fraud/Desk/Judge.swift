@@ -31,21 +31,21 @@ struct Judge: Sendable {
 
     /// A blocked entity is refused, an allowed one let through; rules come next, then the model; a watched entity is at
     /// least looked at.
-    func opinion(_ row: [Float], payment: Int64, minor: Int64, lists: [String]) -> Opinion {
+    ///
+    /// - Parameter isDrawn: whether the payment is one of the control group, when it comes to that: only where the model alone
+    ///   would hold it up, and not refuse it.
+    func opinion(
+        _ row: [Float], minor: Int64, lists: [String], isDrawn: () -> Bool
+    ) -> Opinion {
         let scorer = bench.champion?.scorer
         let probability = scorer?.probability(row)
         let oddity = scorer?.oddity(row) ?? 0.5
         let hits = bench.rules.hits(row, probability: probability ?? .nan, oddity: oddity)
         var opinion = Opinion(verdict: .allow, probability: probability, rules: hits)
+        var modelled = Verdict.allow
         if let scorer, let probability {
-            opinion.verdict = scorer.model.policy.verdict(probability, minor: minor)
-            if opinion.verdict != .allow {
-                opinion.reasons = scorer.reasons(row, count: settings.reasonsMax)
-                if opinion.verdict < .block, settings.isControl(payment, minor: minor) {
-                    opinion.isControl = true
-                    opinion.verdict = .allow
-                }
-            }
+            modelled = scorer.model.policy.verdict(probability, minor: minor)
+            if modelled != .allow { opinion.reasons = scorer.reasons(row, count: settings.reasonsMax) }
         } else {
             opinion.fallback = .noModel
         }
@@ -53,10 +53,20 @@ struct Judge: Sendable {
             let other = challenger.probability(row)
             opinion.challenger = (other, challenger.model.policy.verdict(other, minor: minor))
         }
-        if let ruled = hits.verdict { opinion.verdict = ruled == .allow ? .allow : max(ruled, opinion.verdict) }
-        if lists.contains("watch") { opinion.verdict = max(opinion.verdict, .review) }
-        if lists.contains("allow") { opinion.verdict = .allow }
-        if lists.contains("block") { opinion.verdict = .block }
+        opinion.verdict = Self.joined(modelled, ruled: hits.verdict, lists)
+        let isModelAlone = opinion.verdict == modelled && Self.joined(.allow, ruled: hits.verdict, lists) == .allow
+        if modelled != .allow, modelled < .block, isModelAlone, isDrawn() {
+            opinion.isControl = true
+            opinion.verdict = .allow
+        }
         return opinion
+    }
+
+    private static func joined(_ modelled: Verdict, ruled: Verdict?, _ lists: [String]) -> Verdict {
+        var verdict = modelled
+        if let ruled { verdict = ruled == .allow ? .allow : max(ruled, verdict) }
+        if lists.contains("watch") { verdict = max(verdict, .review) }
+        if lists.contains("allow") { verdict = .allow }
+        return lists.contains("block") ? .block : verdict
     }
 }

@@ -16,6 +16,8 @@ public struct PaymentRequest: Sendable, Hashable {
     public var context: [String: Int64] = [:]
     /// Whether the time was given: of two requests with one key it then has to be the same.
     public var keepsTime: Bool
+    /// Who pays has proved who they are once more: a verdict that asks for a proof lets the payment pass.
+    public var isProved = false
 
     public init(
         payment: Int64, key: String, time: Int64, minor: Int64, entities: [String: Int64], keepsTime: Bool = true
@@ -53,6 +55,9 @@ public struct PaymentRequest: Sendable, Hashable {
         }
         return PaymentEvent(id: payment, time: time, minor: minor, keys: keys)
     }
+
+    /// Whether money moves on this verdict.
+    func passes(_ verdict: Verdict) -> Bool { verdict == .allow || (verdict == .stepUp && isProved) }
 
     /// What makes two requests the same.
     var fingerprint: [UInt8] {

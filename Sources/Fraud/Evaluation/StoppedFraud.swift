@@ -27,7 +27,7 @@ public struct StoppedFraud: Sendable {
         var (genuine, asked, held) = (0, 0, 0)
         for row in rows {
             let opinion = judge.opinion(
-                Array(features.picking([row]).values), payment: table.id[row], minor: table.minor[row], lists: [])
+                Array(features.picking([row]).values), minor: table.minor[row], lists: [], isDrawn: { false })
             guard let kind = FraudKind(rawValue: table.scenario[row]) else {
                 genuine += 1
                 if opinion.verdict != .allow { asked += 1 }

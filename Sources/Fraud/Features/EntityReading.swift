@@ -2,6 +2,7 @@
 private let genuineFlag: UInt8 = 1
 private let fraudFlag: UInt8 = 2
 private let bigFlag: UInt8 = 4
+private let stoppedFlag: UInt8 = 8
 
 /// What one walk over an entity's kept payments, newest first, says at the moment of a payment.
 struct EntityReading {
@@ -120,7 +121,8 @@ struct EntityReading {
         window += 1
     }
 
-    /// What is known of a payment of this age: said by somebody, or genuine because the delay passed in silence.
+    /// What is known of a payment of this age: said by somebody, or genuine because the delay passed in silence
+    /// after money moved.
     @inline(__always)
     private mutating func judge(_ item: EntityState.Item, age: Int64, delay: Int64, _ labelled: inout Labels) {
         if item.flags & fraudFlag != 0 {
@@ -134,7 +136,7 @@ struct EntityReading {
                 if item.flags & bigFlag == 0 { runSmall += 1 }
                 runAge = age
             }
-        } else if item.flags & genuineFlag != 0 || age >= delay {
+        } else if item.flags & genuineFlag != 0 || (age >= delay && item.flags & stoppedFlag == 0) {
             labelled.known += 1
             if sinceGenuine < 0 {
                 sinceGenuine = age

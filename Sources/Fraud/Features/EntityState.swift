@@ -5,6 +5,8 @@ public final class EntityState {
         static let genuine: UInt8 = 1
         static let fraud: UInt8 = 2
         static let big: UInt8 = 4
+        /// Held or refused: no money moved, so that silence says nothing of it.
+        static let stopped: UInt8 = 8
 
         var time: Int64
         var id: Int64
@@ -62,12 +64,31 @@ public final class EntityState {
         var index = storage.count - 1
         while index >= head {
             if storage[index].id == label.payment {
-                let kept = storage[index].flags & Item.big
+                let kept = storage[index].flags & (Item.big | Item.stopped)
                 storage[index].flags = kept | (label.isFraud ? Item.fraud : Item.genuine)
                 return true
             }
             index -= 1
         }
         return false
+    }
+
+    /// Whether money moved is known from now on; false when the payment is no longer kept.
+    @discardableResult
+    func mark(_ payment: Int64, isStopped: Bool) -> Bool {
+        guard let index = storage[head...].lastIndex(where: { $0.id == payment }) else { return false }
+        if isStopped {
+            storage[index].flags |= Item.stopped
+        } else {
+            storage[index].flags &= ~Item.stopped
+        }
+        return true
+    }
+
+    /// As new: nothing was seen for so long that the state may have left the database.
+    func forget() {
+        storage.removeAll()
+        head = 0
+        for index in decays.indices { decays[index] = Decay(time: 0, count: 0, sum: 0) }
     }
 }

@@ -45,6 +45,13 @@ public final class FeatureEngine {
         }
     }
 
+    /// No money moved on a payment that was observed.
+    func stop(_ payment: Int64, of keys: SIMD8<Int64>) {
+        for slot in plan.entities.indices where plan.isOwn(slot) {
+            if let key = plan.key(of: slot, in: keys) { states[slot][key]?.mark(payment, isStopped: true) }
+        }
+    }
+
     /// Goes on from a state that was computed before.
     func adopt(_ state: EntityState, slot: Int, key: Int64) { states[slot][key] = state }
 
@@ -58,6 +65,9 @@ public final class FeatureEngine {
     }
 
     var stateCount: Int { states.reduce(0) { $0 + $1.count } }
+
+    /// The own states of a slot, by their keys.
+    func all(_ slot: Int) -> [Int64: EntityState] { states[slot] }
 
     func state(_ slot: Int, _ key: Int64) -> EntityState? { states[slot][key] }
 }

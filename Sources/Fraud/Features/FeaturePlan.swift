@@ -46,6 +46,8 @@ public struct FeaturePlan: Sendable {
     let habitSlot: Int
     let labelDelay: Int64
 
+    /// How long a state is kept behind its last payment: longer than any window looks back.
+    let retention: Int64
     /// How long after a payment silence means that it was genuine.
     public var labelDelaySeconds: Int64 { labelDelay / Span.second }
     public var names: [String] { columns.map(\.name) }
@@ -107,6 +109,7 @@ public struct FeaturePlan: Sendable {
                 index: Self.index(of: column, in: entities[max(slot, 0)], delay: delay), current: column.current)
         }
         self.entities = entities
+        retention = max(400 * Span.day, entities.map(\.history).max() ?? 0)
     }
 
     /// Notes what a column needs of its entity; returns the entity's slot.

@@ -18,6 +18,7 @@ struct FeatureReader {
     ) {
         var now = min(max(event.time, 0), Int64.max / 4)
         for case let state? in states where state.lastTime > now { now = state.lastTime }
+        let states = remembered(states, now: now)
         let minor = min(max(event.minor, 0), 1_000_000_000_000_000)
         for slot in plan.entities.indices {
             guard let state = states[slot], plan.entities[slot].needsScan else {
@@ -41,6 +42,20 @@ struct FeatureReader {
                 flags: isBig ? EntityState.Item.big : 0)
             state.append(item, history: entity.history, events: entity.events, halfLives: entity.halfLives)
         }
+    }
+
+    /// What was not seen for longer than a state is kept counts as new, whether it is still kept or not.
+    private func remembered(_ states: [EntityState?], now: Int64) -> [EntityState?] {
+        var states = states
+        for (slot, entity) in plan.entities.enumerated() {
+            guard let state = states[slot], state.count > 0, now - state.lastTime > plan.retention else { continue }
+            if entity.source == nil {
+                state.forget()
+            } else {
+                states[slot] = EntityState(halfLives: entity.halfLives.count)
+            }
+        }
+        return states
     }
 
     private func value(

@@ -13,7 +13,7 @@ struct DriftStore: Sendable {
         var alertShareBefore: Double?
     }
 
-    /// Labels count when somebody spoke, or when the delay has passed in silence.
+    /// Labels count when somebody spoke, or when the delay has passed in silence after money moved.
     func outcome(model: Int64, labelDelaySeconds: Int64) async throws -> Outcome {
         let row = try await database.run(
             """
@@ -21,6 +21,7 @@ struct DriftStore: Sendable {
                 select d.probabilite, coalesce(e.fraude, false) as fraude
                 from fraud.decisions d left join fraud.etiquettes e on e.paiement = d.paiement
                 where d.modele_id = \(model) and d.probabilite is not null
+                    and (e.paiement is not null or coalesce(d.passe, d.verdict = 'allow'))
                     and d.decide_le between clock_timestamp() - interval '60 days'
                         and clock_timestamp() - make_interval(secs => \(Double(labelDelaySeconds)))
             ), jour as (

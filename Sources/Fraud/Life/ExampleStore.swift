@@ -9,7 +9,8 @@ struct ExampleStore: Sendable {
         var last: Int64?
     }
 
-    /// Decisions of one definition of columns whose end is known, in the order in which they were made.
+    /// Decisions of one definition of columns whose end is known, in the order in which they were made. Silence tells of those
+    /// only that money moved on.
     func page(after rank: Int64, version: String, fromDay: Int, labelDelaySeconds: Int64, size: Int) async throws
         -> Page
     {
@@ -20,7 +21,8 @@ struct ExampleStore: Sendable {
             where d.rang > \(rank) and d.colonnes_version = \(version) and d.colonnes <> ''
                 and d.horodatage >= \(Int64(fromDay) * Span.day)
                 and (e.paiement is not null
-                    or d.decide_le < clock_timestamp() - make_interval(secs => \(Double(labelDelaySeconds))))
+                    or (coalesce(d.passe, d.verdict = 'allow')
+                        and d.decide_le < clock_timestamp() - make_interval(secs => \(Double(labelDelaySeconds)))))
             order by d.rang limit \(size)
             """)
         var page = Page()
@@ -29,6 +31,17 @@ struct ExampleStore: Sendable {
             page.last = try row.decode(0)
         }
         return page
+    }
+
+    /// Where the newest `count` decisions begin: behind this rank.
+    func rank(before count: Int, version: String, fromDay: Int) async throws -> Int64 {
+        try await database.run(
+            """
+            select rang from fraud.decisions
+            where colonnes_version = \(version) and colonnes <> '' and horodatage >= \(Int64(fromDay) * Span.day)
+            order by rang desc offset \(count) limit 1
+            """
+        ).first?.decode(0) ?? 0
     }
 
     /// The newest day with a decision; nil before the first.

@@ -17,15 +17,21 @@ public struct Retraining: Sendable {
 
     /// Days at the end of what is known that decide.
     public static let gateDays = 7
-    static let rowsMax = 2_000_000
+    public static let rowsMax = 2_000_000
     private static let pageSize = 20_000
 
     private let desk: FraudDesk
     private let key: Ed25519.PrivateKey
     private let trainDays: Int
     private let trainer: ModelTrainer
+    private let rowsMax: Int
 
-    public init(desk: FraudDesk, key: Ed25519.PrivateKey, trainDays: Int = 28, trainer: ModelTrainer = ModelTrainer()) {
+    /// - Parameter rowsMax: of more decisions the newest are taken: the last days decide.
+    public init(
+        desk: FraudDesk, key: Ed25519.PrivateKey, trainDays: Int = 28, trainer: ModelTrainer = ModelTrainer(),
+        rowsMax: Int = Retraining.rowsMax
+    ) {
+        self.rowsMax = rowsMax
         self.desk = desk
         self.key = key
         self.trainDays = trainDays
@@ -61,8 +67,8 @@ public struct Retraining: Sendable {
 
     private func load(_ store: ExampleStore, from: Int, to: Int) async throws -> Examples {
         var examples = Examples(columns: desk.plan.columns.count)
-        var rank: Int64 = 0
-        while examples.days.count < Self.rowsMax {
+        var rank = try await store.rank(before: rowsMax, version: desk.version, fromDay: from)
+        while examples.days.count < rowsMax {
             let page = try await store.page(
                 after: rank, version: desk.version, fromDay: from,
                 labelDelaySeconds: desk.plan.labelDelay / Span.second, size: Self.pageSize)

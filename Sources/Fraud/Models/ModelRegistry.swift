@@ -104,24 +104,35 @@ extension FraudDesk {
     public var registry: ModelRegistry { ModelRegistry(database: database, plan: plan, trusted: trusted) }
 
     /// Takes champion and challenger from the registry when they have changed. A model that is refused leaves the one
-    /// before in service, and is the error thrown.
+    /// before in service, keeps the other from nothing, and is the error thrown.
     public func reloadModels() async throws {
         let store = ModelStore(database: database)
         let bench = current
         if try await store.inServiceIDs() == [bench.champion?.id, bench.challenger?.id].compactMap(\.self) { return }
-        var champion: (id: Int64, scorer: Scorer)?
-        var challenger: (id: Int64, scorer: Scorer)?
-        if let found = try await store.inService("champion") {
-            champion = (found.id, try ModelFile.open(found.file, trusted: trusted, plan: plan))
+        var refusal: (any Error)?
+        let found = (
+            champion: try await store.inService("champion"), challenger: try await store.inService("challenger")
+        )
+        func opened(_ model: (id: Int64, file: [UInt8])?, _ before: (id: Int64, scorer: Scorer)?) -> (
+            id: Int64, scorer: Scorer
+        )? {
+            guard let model else { return nil }
+            if let before, before.id == model.id { return before }
+            do {
+                return (model.id, try ModelFile.open(model.file, trusted: trusted, plan: plan))
+            } catch {
+                refusal = refusal ?? error
+                return before
+            }
         }
-        if let found = try await store.inService("challenger") {
-            challenger = (found.id, try ModelFile.open(found.file, trusted: trusted, plan: plan))
-        }
-        let (one, other) = (champion, challenger)
+        let champion = opened(found.champion, bench.champion)
+        // A champion that was the challenger before stands in one place only.
+        let challenger = opened(found.challenger, bench.challenger).flatMap { $0.id == champion?.id ? nil : $0 }
         replace {
-            $0.champion = one
-            $0.challenger = other
+            $0.champion = champion
+            $0.challenger = challenger
         }
+        if let refusal { throw refusal }
     }
 
     /// Reads the rules again when the file has changed; rules that are wrong or fail their tests leave the ones before in

@@ -85,8 +85,9 @@ enum FraudRefusal {
 
     private static let statuses = [
         "fraud_request_invalid": 400, "fraud_key_reused": 409, "fraud_payment_unknown": 404, "fraud_case_unknown": 404,
-        "fraud_model_unknown": 404, "fraud_case_closed": 409, "fraud_four_eyes": 409, "fraud_model_refused": 422,
-        "fraud_rules_invalid": 422,
+        "fraud_model_unknown": 404, "fraud_case_closed": 409, "fraud_case_taken": 409, "fraud_four_eyes": 409,
+        "fraud_model_refused": 422,
+        "fraud_rules_invalid": 422, "fraud_late": 503,
     ]
 
     static func response(_ error: any Error) -> ApiResponse {

@@ -39,7 +39,8 @@ struct FraudRoute: Sendable {
             method: .get, path: "/explain/{id}", summary: "All reasons of a decision that was made", roles: desk
         ) { try await $0.explain($1) },
         FraudRoute(
-            method: .post, path: "/feedback", summary: "Says what became of a payment: the next one sees it",
+            method: .post, path: "/feedback",
+            summary: "Says what became of a payment: the next one sees it; of large ones a second analyst has to agree",
             roles: desk
         ) { try await $0.feedback($1) },
     ]
@@ -89,8 +90,11 @@ struct FraudRoute: Sendable {
             guard let text = try await routes.desk.caseText(call.numbers[0]) else { throw FraudRefusal.notFound }
             return text
         },
-        FraudRoute(method: .post, path: "/cases/{id}/assign", summary: "Takes a case", roles: people) { routes, call in
-            try await routes.desk.assign(call.numbers[0], to: call.author)
+        FraudRoute(
+            method: .post, path: "/cases/{id}/assign",
+            summary: "Takes a case that is nobody's; an admin also another's", roles: people
+        ) { routes, call in
+            try await routes.desk.assign(call.numbers[0], to: call.author, isForced: call.role == "admin")
             return try await routes.desk.caseText(call.numbers[0]) ?? "null"
         },
         FraudRoute(method: .post, path: "/cases/{id}/notes", summary: "Adds a note", roles: people) { routes, call in

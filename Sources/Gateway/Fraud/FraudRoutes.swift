@@ -124,8 +124,17 @@ public struct FraudRoutes: Sendable {
         case "analyst"? where call.role != "service_role": source = .analyst
         default: throw FraudRefusal.invalid("this source is not yours to speak for")
         }
-        let counts = try await desk.label(payment, isFraud: isFraud, source: source, author: call.author)
-        let answer: JSON = ["payment": .integer(payment), "counts": .bool(counts)]
+        guard source == .analyst else {
+            let counts = try await desk.label(payment, isFraud: isFraud, source: source, author: call.author)
+            return Self.feedback(payment, counts ? .counted : .overruled)
+        }
+        return Self.feedback(payment, try await desk.judge(payment, isFraud: isFraud, analyst: call.author))
+    }
+
+    private static func feedback(_ payment: Int64, _ end: FraudDesk.LabelEnd) -> String {
+        let answer: JSON = [
+            "payment": .integer(payment), "counts": .bool(end == .counted), "status": .string(end.rawValue),
+        ]
         return answer.text
     }
 

@@ -89,7 +89,13 @@ enum FraudSchemas {
                 [("model", integer), ("probability", nullable(number)), ("reasons", many("Reason"))],
                 optional: ["reasons"])
         ),
-        ("FeedbackAnswer", object([("payment", integer), ("counts", flag)])),
+        (
+            "FeedbackAnswer",
+            object([
+                ("payment", integer), ("counts", flag),
+                ("status", ["type": "string", "enum": ["counted", "proposed", "overruled"]]),
+            ])
+        ),
     ]
 
     private static let models: [(String, JSON)] = [
