@@ -37,7 +37,9 @@ public enum AnalysisText {
         if findings.count > shownMax {
             lines.append("… \(findings.count - shownMax) autres : --findings FILE les écrit tous")
         }
-        if result.dropped > 0 { lines.append("\(result.dropped) constats de plus ont seulement été comptés") }
+        if result.dropped > 0 {
+            lines.append("\(result.dropped) constats, les moins graves, ont seulement été comptés")
+        }
         return lines
     }
 

@@ -79,6 +79,40 @@ import Testing
         }
     }
 
+    @Test(
+        "judges what stands where columns are named",
+        arguments: ["select", "order", "sort", "columns", "Fields", "x.order"])
+    func structure(_ name: String) throws {
+        let engine = try WebEngine()
+        for value in [
+            "extractvalue(1,concat(0x7e,version()))", "1;drop%20table%20clients", "1;drop+table+clients",
+            "id%20UNION%20SELECT%20usename,passwd%20FROM%20pg_shadow", "id+union+select+usename,passwd+from+pg_shadow",
+            "(case%20when%20(1=1)%20then%20id%20else%20nom%20end)", "pg_sleep(5)", "nom,(select%20version())",
+            "id::text;delete%20from%20clients", "id%2520union%2520select%2520a%2520from%2520b",
+        ] {
+            #expect(Self.target("/x?\(name)=\(value)", engine) != nil, "\(name)=\(value)")
+        }
+        for value in [
+            "id", "*", "id,nom,comptes(id,solde::text)", "id,a:contact-%3E%3Eemail,adresses!inner(ville)", "count()",
+            "montant.sum(),compte_id", "date.desc.nullslast,id.asc", "date%20desc", "date+desc+nulls+last", "-date",
+            "nom:asc", "id;date;montant", "%22nom%22,%22prenom%22", "...agences(ville)", "comptes(id).asc", "tags-%3E0",
+        ] {
+            #expect(Self.target("/x?\(name)=\(value)", engine) == nil, "\(name)=\(value)")
+        }
+    }
+
+    @Test func `judges what stands beside the texts of JSON, and inside of an operator's brackets`() throws {
+        let engine = try WebEngine()
+        for target in [
+            "/x?filter=%7B%22a%22:1%7D%20union%20select%20a,b%20from%20c%20where%20x=%7B%22b%22:2%7D",
+            "/x?filter=%5B%22a%22%5D;%20drop%20table%20clients%20--%20%5B%22b%22%5D",
+            "/x?nom=fts('%20or%201=1--).x", "/x?id'%20or%201=1--=eq.1",
+        ] {
+            #expect(Self.target(target, engine) != nil, "\(target)")
+        }
+        #expect(Self.target("/x?filter=%7B%22a%22:%5B1.5e3,true,null%5D,%22b%22:%20false%7D", engine) == nil)
+    }
+
     /// What a bank's own API is asked, many thousand times a day.
     static func ordinary(_ index: Int) -> String {
         let names = [

@@ -111,14 +111,17 @@ public struct DetectionOptions: Sendable {
     public init() {}
 }
 
-/// Small memory of what was seen, for things that are few.
+/// What was seen lately. When much is new, what was seen longest ago is new again.
 struct Newcomers {
     private var seen: Set<UInt64> = []
-    private static let most = 100_000
+    private var before: Set<UInt64> = []
+    private static let most = 50_000
 
     mutating func isNew(_ key: UInt64) -> Bool {
-        guard seen.count < Self.most else { return false }
-        return seen.insert(key).inserted
+        guard !seen.contains(key) else { return false }
+        if seen.count >= Self.most { (before, seen) = (seen, []) }
+        seen.insert(key)
+        return !before.contains(key)
     }
 }
 
@@ -154,8 +157,14 @@ enum WebLogin {
 final class ExportDetector {
     private let sink: FindingSink
     private let clock: ZoneClock
-    private var objects: [UInt64: (since: Int64, objects: DistinctBits)] = [:]
-    private static let most = 10_000
+    private let users = BoundedTable<Exports>(capacityMax: 1 << 14)
+
+    private struct Exports: TableValue {
+        var lastSeen: UInt32 = 0
+        var since: Int64 = 0
+        var objects = DistinctBits()
+        var weight: Int { objects.estimate }
+    }
 
     init(_ sink: FindingSink, _ clock: ZoneClock) {
         self.sink = sink
@@ -163,19 +172,22 @@ final class ExportDetector {
     }
 
     func take(_ event: LogEvent, _ place: LinePlace) {
-        let key = event.user.hash(4)
-        var entry = objects[key] ?? (event.time, DistinctBits())
-        if event.time > entry.since + 86_400 * Instant.second { entry = (event.time, DistinctBits()) }
-        entry.objects.insert(event.object.hash())
-        if objects.count < Self.most || objects[key] != nil { objects[key] = entry }
+        let now = UInt32(truncatingIfNeeded: max(0, event.time / Instant.second))
+        let entry = users.at(event.user.hash(4), now: now)
+        if event.time > entry.pointee.since + 86_400 * Instant.second {
+            entry.pointee.since = event.time
+            entry.pointee.objects.removeAll()
+        }
+        entry.pointee.objects.insert(event.object.hash())
+        let count = entry.pointee.objects.estimate
         let (hour, weekday) = clock.local(event.time)
         let isNight = hour < 6 || hour >= 22 || weekday == 6
-        guard entry.objects.estimate >= 3 || isNight else { return }
+        guard count >= 3 || isNight else { return }
         var subject = FindingSink.Subject()
         subject.address = event.address
         subject.user = event.user
         subject.target = event.object
-        subject.words = isNight ? "an export at night" : "\(entry.objects.estimate) exports within a day"
+        subject.words = isNight ? "an export at night" : "\(count) exports within a day"
         sink.raise(Rules.massExport, event, place, subject)
     }
 }

@@ -78,6 +78,7 @@ public final class LogFollower {
         if let (policy, journal) = settings.responses {
             desk = try ResponseDesk(policy, journal: journal) { Int64(Date().timeIntervalSince1970 * 1_000_000) }
         }
+        engine.sink.isThrifty = true
         engine.sink.onRaise = { [unowned self] in raised($0) }
         for place in settings.places { watchFolder(place) }
     }

@@ -5,44 +5,28 @@ enum QueryGrammar {
         "eq", "neq", "gt", "gte", "lt", "lte", "like", "ilike", "match", "imatch", "is", "isdistinct", "fts", "plfts",
         "phfts", "wfts", "cs", "cd", "ov", "sl", "sr", "nxr", "nxl", "adj", "in",
     ]
-    private static let structural: [StaticString] = [
-        "select", "order", "columns", "on_conflict", "colonnes", "champs", "fields", "tri", "sort",
-    ]
-
     /// Where the operand begins behind `not.eq.`, `fts(french).`, `like(any).`; nil when there is no operator.
     static func operandStart(_ value: Bytes) -> Int? {
         var at = 0
         if value.has("not.") { at = 4 }
         for name in operators where value.has(name, at: at) {
             var end = at + name.utf8CodeUnitCount
-            if value[end] == 40, let close = value.first(41, from: end), close - end <= 24 { end = close + 1 }
+            if value[end] == 40, let close = value.first(41, from: end), close - end <= 24 {
+                guard isWord(value[end + 1, close]) else { continue }
+                end = close + 1
+            }
             if value[end] == 46 { return end + 1 }
         }
         return nil
     }
 
-    /// `select`, `order`…: names, casts, JSON paths, nesting; anything else makes it an ordinary argument.
-    static func isStructure(name: Bytes, value: Bytes) -> Bool {
-        guard structural.contains(where: { name.equals($0) }) || name.hasSuffix(".order") || name.hasSuffix(".select")
-        else { return false }
-        var depth = 0
-        for index in 0..<value.count {
-            let byte = value[index]
-            switch byte {
-            case 40: depth += 1
-            case 41: depth -= 1
-            case 42, 44, 46, 58, 45, 62, 33, 34, 59, 32, 43, 36: break
-            default: if !Bytes.isWord(byte), byte < 128 { return false }
-            }
-            if depth < 0 { return false }
-        }
-        guard depth == 0 else { return false }
-        return !value.contains(" ") && !value.contains("+") || value.find("select") == nil && value.find("union") == nil
+    private static func isWord(_ text: Bytes) -> Bool {
+        (0..<text.count).allSatisfy { Bytes.isWord(text[$0]) }
     }
 
     /// Calls `body` with each operand of an argument that follows the grammar; false when it does not.
     static func operands(name: Bytes, value: Bytes, _ body: (Bytes) -> Void) -> Bool {
-        if isStructure(name: name, value: value) { return true }
+        if QueryStructure.holds(name: name, value: value) { return true }
         let isLogic =
             name.equals("or") || name.equals("and") || name.equals("not.or") || name.equals("not.and")
             || name.hasSuffix(".or") || name.hasSuffix(".and")
@@ -135,18 +119,30 @@ enum QueryGrammar {
         if start < text.count { body(text.from(start)) }
     }
 
-    /// The strings of a JSON argument, each judged alone; false when it is no JSON.
+    /// The strings of a JSON argument, each judged alone; false when anything else in it is no JSON.
     static func strings(_ value: Bytes, _ body: (Bytes) -> Void) -> Bool {
         let (first, last) = (value[0], value[value.count - 1])
         guard first == 123 && last == 125 || first == 91 && last == 93, value.first(34) != nil else { return false }
         var index = 0
-        var outside = 0
         while let open = value.first(34, from: index) {
             let close = AccessReader.quoteEnd(value, open + 1)
-            guard close < value.count else { return false }
+            guard close < value.count, isBare(value[index, open]) else { return false }
             body(value[open + 1, close])
-            outside += open - index
             index = close + 1
+        }
+        return isBare(value.from(index))
+    }
+
+    /// What stands between the strings of JSON: its signs, numbers, `true`, `false` and `null`.
+    private static func isBare(_ text: Bytes) -> Bool {
+        var index = 0
+        while index < text.count {
+            switch text[index] {
+            case 9, 10, 13, 32, 43, 44, 45, 46, 48...58, 69, 91, 93, 101, 123, 125: index += 1
+            case 116 where text.has("true", at: index), 110 where text.has("null", at: index): index += 4
+            case 102 where text.has("false", at: index): index += 5
+            default: return false
+            }
         }
         return true
     }

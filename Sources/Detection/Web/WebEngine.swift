@@ -119,7 +119,9 @@ final class WebEngine {
             decoded.withUnsafeBytes { isTaken = addGrammar(name: name, value: Bytes($0), isForm: false) }
         }
         if !isTaken { addPair(name: name, value: value, isForm: isForm, .argument) }
-        if name.first(37) != nil || name.first(36) != nil { text.add(name, .argument, isForm: isForm) }
+        if name.first(37) != nil || name.first(36) != nil || isTaken && !Self.isPlain(name) {
+            text.add(name, .argument, isForm: isForm)
+        }
     }
 
     private func addGrammar(name: Bytes, value: Bytes, isForm: Bool) -> Bool {
@@ -135,6 +137,14 @@ final class WebEngine {
             return value.first(36) == nil && value.find("@type") == nil
         }
         return false
+    }
+
+    /// What names of arguments and their paths are made of.
+    private static func isPlain(_ name: Bytes) -> Bool {
+        (0..<name.count).allSatisfy { index in
+            let byte = name[index]
+            return Bytes.isWord(byte) || byte == 46 || byte == 45 || byte == 62 || byte == 58
+        }
     }
 
     private var pair: [UInt8] = []

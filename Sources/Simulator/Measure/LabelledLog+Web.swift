@@ -35,6 +35,8 @@ extension LabelledLog {
     private static let carriers = [
         "/api/recherche?q=", "/rest/v1/clients?nom=eq.", "/api/comptes?id=", "/rest/v1/comptes?libelle=ilike.*",
         "/aide?page=2&sujet=", "/api/virements?motif=loyer&reference=", "/connexion?suite=",
+        // Where columns are named, which is no reason to look away.
+        "/rest/v1/clients?select=id,", "/rest/v1/comptes?order=", "/api/operations?sort=", "/export?colonnes=id;",
     ]
 
     private static func ordinaryStatus(_ random: inout SeededRandom) -> String {
