@@ -151,8 +151,10 @@ import Web
             let done = try await stage.desk.file(clientID(8), kind: "access", reason: "", by: admin)
             try await stage.desk.answer(done, isDone: true, note: "remis au guichet", by: admin)
             try await stage.database.run(
-                "update privacy.requests set received_at = now() - interval '2 months', due_at = now() - interval '26 hours' where id = \(late)"
-            )
+                """
+                update privacy.requests set received_at = now() - interval '2 months', extended_because = 'dossier complexe',
+                    due_at = now() - interval '26 hours' where id = \(late)
+                """)
             let waiting = try await stage.desk.requestLines(all: false)
             #expect(waiting.map(\.id) == [late, early] && waiting.map(\.client) == [7, 2])
             #expect(waiting.map(\.isOverdue) == [true, false])
