@@ -47,8 +47,8 @@ import Web
             try await stage.database.run("insert into public.caches (n, mots) values (1501, 'carte 4111111111111111')")
             let found = try await stage.desk.scanCards(folders: [])
             // Keys of many digits are no cards because one in forty looks like one.
-            #expect(Set(found.findings.map(\.place)) == ["public.caches.mots", "public.caches.nombre"])
-            #expect(found.findings.count { $0.place == "public.caches.mots" } == 1)
+            #expect(Set(found.findings.map(\.place)) == ["caches.mots", "caches.nombre"])
+            #expect(found.findings.count { $0.place == "caches.mots" } == 1)
 
             await expectRefused("privacy_request_invalid") {
                 _ = try await stage.desk.scanCards(folders: [stage.folder + "/absent"])

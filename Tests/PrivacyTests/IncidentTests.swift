@@ -124,6 +124,13 @@ import Web
         }
     }
 
+    @Test("a report of a kind that there is not can not be said to be sent") func unknownKind() async {
+        await #expect(throws: RecoveryError.self) {
+            _ = try await PrivacyIncidentService.sent(
+                reference: "INC-1", kind: "dora_premier", dataDirectory: "/nulle/part")
+        }
+    }
+
     @Test("facts that are none are refused") func facts() throws {
         for text in [
             "{}", #"{"occurred_at":"hier","detected_at":"x","aware_at":"y"}"#,

@@ -142,6 +142,27 @@ import Web
         }
     }
 
+    @Test("requests that wait are listed, the most urgent first, with the day on which each is due") func listed()
+        async throws
+    {
+        try await PrivacyStage.run { stage in
+            let early = try await stage.desk.file(clientID(2), kind: "access", reason: "", by: admin)
+            let late = try await stage.desk.file(clientID(7), kind: "erasure", reason: "", by: admin)
+            let done = try await stage.desk.file(clientID(8), kind: "access", reason: "", by: admin)
+            try await stage.desk.answer(done, isDone: true, note: "remis au guichet", by: admin)
+            try await stage.database.run(
+                """
+                update privacy.requests set received_at = now() - interval '2 months', extended_because = 'dossier complexe',
+                    due_at = now() - interval '26 hours' where id = \(late)
+                """)
+            let waiting = try await stage.desk.requestLines(all: false)
+            #expect(waiting.map(\.id) == [late, early] && waiting.map(\.client) == [7, 2])
+            #expect(waiting.map(\.isOverdue) == [true, false])
+            #expect(waiting[0].daysLeft == -2 && (27...31).contains(waiting[1].daysLeft))
+            #expect(try await stage.desk.requestLines(all: true).map(\.status) == ["received", "received", "done"])
+        }
+    }
+
     @Test("a rectification keeps what was, sealed, and finds the client by the new address") func rectify() async throws
     {
         try await PrivacyStage.run { stage in

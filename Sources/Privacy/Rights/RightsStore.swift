@@ -198,8 +198,8 @@ struct RightsStore: Sendable {
     func approveGlass(_ id: UUID, by name: String) async throws {
         try await database.run(
             """
-            update privacy.glass set approved_by = \(name), approved_at = clock_timestamp(),
-                expires_at = clock_timestamp() + interval '15 minutes'
+            update privacy.glass set approved_by = \(name), approved_at = statement_timestamp(),
+                expires_at = statement_timestamp() + interval '15 minutes'
             where id = \(id) and approved_by is null
             """)
     }
