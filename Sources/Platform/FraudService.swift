@@ -48,8 +48,8 @@ public enum FraudService {
         return (try FeatureTable(plan, over: table, held: held), days)
     }
 
-    /// Every payment of a file, or of a folder in the handbook's form, with its score, as JSON lines or as CSV with a header;
-    /// in the order of the file. The columns come from the file's own earlier payments.
+    /// Every payment of a file, or of a folder in the handbook's form, with its score, the verdict of model and rules, and the
+    /// rules that were met, as JSON lines or as CSV with a header; in the order of the file. The columns come from the file's own earlier payments.
     public static func score(
         path: String, model: String, asCSV: Bool, dataDirectory: String, line: (String) -> Void
     ) throws {
@@ -69,17 +69,24 @@ public enum FraudService {
             rows = payments.rows
         }
         let features = try FeatureTable(scorer.plan, over: table, held: 0..<table.count)
-        let policy = scorer.model.policy
-        if asCSV { line("transaction,probability,verdict") }
+        let bench = Bench(
+            champion: (0, scorer), rules: try Rulebook.read(path: Rulebook.shippedPath(), plan: scorer.plan))
+        if asCSV { line("transaction,probability,verdict,rules") }
         for start in stride(from: 0, to: table.count, by: 10_000) {
             let places = start..<min(start + 10_000, table.count)
             let part = rows.map { rows in places.map { rows[$0] } } ?? Array(places)
-            for (row, probability) in zip(part, scorer.probabilities(features.picking(part))) {
-                let verdict = policy.verdict(probability, minor: table.minor[row]).rawValue
+            let matrix = features.picking(part)
+            for (index, probability) in scorer.probabilities(matrix).enumerated() {
+                let row = part[index]
+                let opinion = bench.opinion(
+                    Array(matrix.row(index)), probability: probability, minor: table.minor[row])
+                let (id, verdict) = (table.id[row], opinion.verdict.rawValue)
+                let rules = opinion.rules.joined(separator: " ").replacingOccurrences(of: "\"", with: "\"\"")
+                let list = JSON.array(opinion.rules.map { .string($0) }).text
                 line(
                     asCSV
-                        ? "\(table.id[row]),\(probability),\(verdict)"
-                        : "{\"transaction\":\(table.id[row]),\"probability\":\(probability),\"verdict\":\"\(verdict)\"}"
+                        ? "\(id),\(probability),\(verdict),\"\(rules)\""
+                        : "{\"transaction\":\(id),\"probability\":\(probability),\"verdict\":\"\(verdict)\",\"rules\":\(list)}"
                 )
             }
         }

@@ -36,6 +36,21 @@ import Testing
         #expect(throws: FraudError.self) { _ = try holds(condition, [1, 1, 1, 1]) }
     }
 
+    @Test("a file's payments are judged by rules too: the names of those that were met stand beside the verdict")
+    func fileOpinion() throws {
+        let book = try Rulebook.parse(
+            """
+            rules:
+              - { name: big, when: amount >= 100, then: review, fr: "gros", en: "big" }
+              - { name: seen, when: count >= 1, then: block, shadow: true, fr: "vu", en: "seen" }
+            """, columns: ["amount", "count", "probability", "oddity"])
+        let bench = Bench(rules: book)
+        let big = bench.opinion([150, 2], probability: .nan, minor: 15_000)
+        #expect(big.verdict == .review && big.rules == ["big"])
+        let small = bench.opinion([15, 2], probability: .nan, minor: 1_500)
+        #expect(small.verdict == .allow && small.rules.isEmpty)
+    }
+
     @Test("the shipped rules pass the tests that stand beside them, and each rule has both kinds")
     func shippedRules() throws {
         let plan = try FeaturePlan(Handbook.definition(), set: "own")

@@ -62,11 +62,21 @@ struct Judge: Sendable {
         return opinion
     }
 
-    private static func joined(_ modelled: Verdict, ruled: Verdict?, _ lists: [String]) -> Verdict {
+    static func joined(_ modelled: Verdict, ruled: Verdict?, _ lists: [String]) -> Verdict {
         var verdict = modelled
         if let ruled { verdict = ruled == .allow ? .allow : max(ruled, verdict) }
         if lists.contains("watch") { verdict = max(verdict, .review) }
         if lists.contains("allow") { verdict = .allow }
         return lists.contains("block") ? .block : verdict
+    }
+}
+
+extension Bench {
+    /// What model and rules say of a payment of a file: no lists stand there, and no control group is drawn.
+    public func opinion(_ row: [Float], probability: Float, minor: Int64) -> (verdict: Verdict, rules: [String]) {
+        let scorer = champion?.scorer
+        let hits = rules.hits(row, probability: probability, oddity: scorer?.oddity(row) ?? 0.5)
+        let modelled = scorer?.model.policy.verdict(probability, minor: minor) ?? .allow
+        return (Judge.joined(modelled, ruled: hits.verdict, []), hits.active)
     }
 }
