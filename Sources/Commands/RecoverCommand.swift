@@ -59,6 +59,9 @@ struct RecoverCommand: AsyncParsableCommand {
         @Flag(help: "Do not typeset the report as PDF.")
         var noPdf = false
 
+        @Flag(help: "Keep the clean room, with the dump's rows in clear, after the report.")
+        var keepRoom = false
+
         @Flag(help: "Progress as JSON lines and the report as a last JSON object, on standard output.")
         var json = false
 
@@ -80,6 +83,7 @@ struct RecoverCommand: AsyncParsableCommand {
                 request.makesBackup = !noBackup
                 request.typesetsReport = !noPdf
                 request.restarts = restart
+                request.keepsRoom = keepRoom
                 return try await RecoverOutput.follow(json: json) { progress in
                     try await RecoverService.recover(request, progress: progress)
                 }

@@ -23,6 +23,7 @@ public struct RecoverRequest: Sendable {
     public var makesBackup = true
     public var typesetsReport = true
     public var restarts = false
+    public var keepsRoom = false
 
     public init(dump: String, dataDirectory: String) {
         self.dump = dump
@@ -69,9 +70,8 @@ public enum RecoverService {
 
     private static func run(_ engine: RecoveryEngine, _ data: DataDirectory) async throws -> RecoverOutcome {
         let (report, files) = try await engine.recover()
-        if case .server(let target) = engine.options.target {
-            try await PrivacyDeskService.replayErasures(
-                data, in: DatabaseConfiguration(target, password: ServerPassword.fromEnvironment))
+        if let server = engine.serverConfiguration {
+            try await PrivacyDeskService.replayErasures(data, in: server)
         } else {
             try await PrivacyDeskService.replayErasures(data)
         }
@@ -91,6 +91,7 @@ public enum RecoverService {
         options.appliesRepairs = request.appliesRepairs
         options.makesBackup = request.makesBackup
         if !request.typesetsReport { options.typesetsReport = false }
+        if request.keepsRoom { options.keepsRoom = true }
         if let into = request.into { options.target = .server(connectionString: into) }
         return options
     }

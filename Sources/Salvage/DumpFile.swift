@@ -7,9 +7,11 @@ final class DumpFile: @unchecked Sendable {
     let path: String
     let size: Int
 
-    init(path: String) throws(SalvageError) {
+    /// - Parameter isMember: of a folder that somebody else has filled: a link in it would lead out of the dump.
+    init(path: String, isMember: Bool = false) throws(SalvageError) {
         self.path = path
-        descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // Without waiting: a pipe that nobody writes to would hold the open up for ever.
+        descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (isMember ? O_NOFOLLOW : 0))
         guard descriptor >= 0 else { throw .unreadable(path, String(cString: strerror(errno))) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {

@@ -166,6 +166,8 @@ public struct TableSummary: Sendable {
     public var lost: Int?
     /// True when a checksum covers the whole stream and holds: the rows sent as `intact` are proven then.
     public var isProven = false
+    /// In how many parts the dump brings these rows.
+    public var parts = 1
 
     public init(table: String) { self.table = table }
 }

@@ -7,7 +7,7 @@ internal import Foundation
 /// stream, by that stream. Every row of every intact table comes out; of a broken one every row that can be told.
 public struct DumpReader: Sendable {
     public let path: String
-    public let inspection: Inspection
+    public private(set) var inspection: Inspection
     private let shapes: [TableShape]
     private let catalog: StreamCatalog
     private let manifest: DumpManifest?
@@ -40,6 +40,7 @@ public struct DumpReader: Sendable {
             inspection = reader.inspection
             catalog = reader.catalog
         }
+        inspection.damage += catalog.differences
     }
 
     /// Throws when nothing of a dump is found at `path`; reads as little as that takes.
@@ -57,11 +58,26 @@ public struct DumpReader: Sendable {
         let step: (Int) -> Void = { done in
             progress(ProgressUpdate(stage: "salvage", subject: path, done: Int64(done), total: size, unit: "bytes"))
         }
-        guard let manifest else { return try read(step, emit) }
+        guard let manifest else { return settled(try read(step, emit)) }
         let isChecked = inspection.format != .tar && inspection.compression != nil
         let prover = ManifestProver(manifest, isChecked: isChecked, emit: emit)
         var report = try read(step) { try prover.take($0) }
         prover.finish(&report)
+        return settled(report)
+    }
+
+    /// With what the definitions contradict, and the streams that bear another's id.
+    private func settled(_ read: ReadReport) -> ReadReport {
+        var report = read
+        report.damage += catalog.differences.filter { !report.damage.contains($0) }
+        for summary in report.tables where summary.table.hasPrefix(StreamCatalog.twinPrefix) {
+            report.damage.append(
+                Damage(
+                    kind: .framing, range: 0..<0, table: summary.table,
+                    explanation: .init(
+                        fr: "un second flux porte le numéro d’une table déjà lue : ses lignes sont gardées à part",
+                        en: "a second stream bears the id of a table that was read before: its rows are kept apart")))
+        }
         return report
     }
 
@@ -132,6 +148,6 @@ enum DumpFormat {
     static func size(of path: String) -> Int {
         if let file = try? DumpFile(path: path) { return file.size }
         let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        return names.reduce(0) { $0 + ((try? DumpFile(path: "\(path)/\($1)").size) ?? 0) }
+        return names.reduce(0) { $0 + ((try? DumpFile(path: "\(path)/\($1)", isMember: true).size) ?? 0) }
     }
 }

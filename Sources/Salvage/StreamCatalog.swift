@@ -8,31 +8,56 @@ struct StreamCatalog: Sendable {
 
     /// How much of a stream is decoded to recognise it.
     static let headBytes = 64 << 10
+    /// Begins the names of streams whose id another one bears.
+    static let twinPrefix = "inconnu.double_"
+    /// Contradictions are looked for in no more COPY statements than this.
+    private static let copiesMax = 10_000
 
     /// The dump's own tables first, then those the caller knows.
     let shapes: [TableShape]
+    /// Where the dump's definitions contradict what is known of its tables, or themselves.
+    private(set) var differences: [Damage] = []
     private let byID: [Int: ArchiveEntry]
     private let keys: TableKeys
+    /// The tables that the dump has data of, by their names in it.
+    private var copied: Set<String> = []
 
     init(entries: [ArchiveEntry], shapes known: [TableShape]) {
         let own = entries.filter { $0.kind == "TABLE" }.compactMap { CreateTableParser.shape(of: $0.definition) }
-        let names = Set(own.map(\.name))
-        shapes = own + known.filter { !names.contains($0.name) }
+        let settled = ShapeSettler.settle(own: own, known: known)
+        shapes = settled.shapes
         byID = Dictionary(
             entries.filter { $0.kind == "TABLE DATA" }.map { ($0.dumpID, $0) }, uniquingKeysWith: { first, _ in first })
         keys = TableKeys(statements: entries.lazy.map(\.definition))
+        differences = settled.differences
+        let copies = entries.filter { $0.kind == "TABLE DATA" }.compactMap { entry in
+            CreateTableParser.copy(entry.copyStatement).map { (table: tableName(of: entry), columns: $0.columns) }
+        }
+        settle(copies)
     }
 
-    init(shapes: [TableShape], keys: TableKeys) {
-        self.shapes = shapes
+    init(
+        own: [TableShape], known: [TableShape], keys: TableKeys, copied: [(table: String, columns: [String])] = []
+    ) {
+        let settled = ShapeSettler.settle(own: own, known: known)
+        shapes = settled.shapes
         self.keys = keys
         byID = [:]
+        differences = settled.differences
+        settle(copied)
+    }
+
+    private mutating func settle(_ copies: [(table: String, columns: [String])]) {
+        copied = Set(copies.map(\.table))
+        for copy in copies.prefix(Self.copiesMax) {
+            differences += ShapeSettler.settle(copy.table, copy.columns, among: shapes, copied: copied).differences
+        }
     }
 
     func shape(of table: String) -> TableShape? { shapes.first { $0.name == table } }
 
     func tableName(of entry: ArchiveEntry) -> String {
-        let tagged = "\(entry.schema.isEmpty ? "public" : entry.schema).\(entry.tag)"
+        let tagged = TableName.joined(entry.schema.isEmpty ? "public" : entry.schema, entry.tag)
         guard let copied = CreateTableParser.copy(entry.copyStatement)?.table else { return tagged }
         // The name stands in several places: when one of them is damaged, the one that a definition bears is right.
         return shape(of: copied) == nil && shape(of: tagged) != nil ? tagged : copied
@@ -51,15 +76,18 @@ struct StreamCatalog: Sendable {
     /// The table of each stream: by its id, or by the form of its rows.
     ///
     /// Several tables of the same form are told by their order, because pg_dump writes the data of tables in the order of
-    /// their names; only when there are as many streams as such tables. No table is given to two streams.
+    /// their names; only when there are as many streams as such tables. A table that was dumped partition by partition has
+    /// a stream under each partition's id; of two streams that bear one id, the second is nobody's.
     func streams(of heads: [Head]) -> [Stream] {
         var named: [Stream?] = heads.map { head in byID[head.id].map { stream(of: $0) } }
         var taken = Set<String>()
+        var ids = Set<Int>()
         for index in named.indices {
             guard let stream = named[index] else { continue }
-            if !taken.insert(stream.table).inserted {
+            taken.insert(stream.table)
+            if !ids.insert(heads[index].id).inserted {
                 named[index] = Stream(
-                    table: "inconnu.double_\(heads[index].id)_\(heads[index].place)", columns: stream.columns,
+                    table: "\(Self.twinPrefix)\(heads[index].id)_\(heads[index].place)", columns: stream.columns,
                     grammar: stream.grammar)
             }
         }
@@ -104,7 +132,8 @@ struct StreamCatalog: Sendable {
     }
 
     /// The stream of `table`, whose COPY statement lists `listed` (empty: all columns in the table's order).
-    func stream(table: String, listed: [String]) -> Stream {
+    func stream(table named: String, listed names: [String]) -> Stream {
+        let (table, listed, _) = ShapeSettler.settle(named, names, among: shapes, copied: copied)
         guard let shape = shape(of: table) else { return Stream(table: table, columns: listed, grammar: nil) }
         let names = listed.isEmpty ? shape.columns.map(\.name) : listed
         let byName = Dictionary(shape.columns.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })

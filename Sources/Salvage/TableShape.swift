@@ -47,13 +47,13 @@ public enum ColumnType: Sendable, Hashable, Codable {
     /// Anything else: an array, a domain, an enumeration.
     case other(String)
 
-    /// The type of a raw table's column. Only types of PostgreSQL's own, so that nothing of the dump's is needed.
+    /// The type of a raw table's column. Only types of PostgreSQL's own, so that nothing of the dump's is needed, and
+    /// without lengths or scales: a broken one would round amounts, cut texts or stop the table from being made.
     public var safeSQL: String {
         switch self {
         case .smallint: "smallint"
         case .integer: "integer"
         case .bigint: "bigint"
-        case .numeric(let precision?, let scale): "numeric(\(precision),\(scale))"
         case .numeric: "numeric"
         case .real: "double precision"
         case .boolean: "boolean"
@@ -66,8 +66,7 @@ public enum ColumnType: Sendable, Hashable, Codable {
         case .bytea: "bytea"
         case .inet: "inet"
         case .json: "jsonb"
-        case .text(let limit?): "varchar(\(limit))"
-        case .character(let length): "character(\(length))"
+        case .character: "bpchar"
         case .text, .other: "text"
         }
     }

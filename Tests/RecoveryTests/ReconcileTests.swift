@@ -152,6 +152,7 @@ import Testing
         try await withTemporaryDirectory { folder in
             let bank = try await RecoveredBank.make(in: folder, clients: 60, days: 40, seed: 9) { options, _ in
                 options.appliesRepairs = true
+                options.keepsRoom = true
             }
             let first = try #require(bank.reconciled)
             #expect(first.appliedRepairs > 0)
@@ -165,6 +166,10 @@ import Testing
             #expect(try again.plan().repairs == plan.repairs)
             #expect(try again.findings() == findings)
             #expect(again.report.restored?.rows == bank.report.restored?.rows)
+            // Each repair is journaled once, however often the run went on.
+            let journal = try String(contentsOfFile: bank.run.journalFile, encoding: .utf8)
+            #expect(
+                journal.components(separatedBy: "\"recovery.repair.applied\"").count - 1 == Int(first.appliedRepairs))
         }
     }
 

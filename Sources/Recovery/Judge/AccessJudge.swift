@@ -15,7 +15,8 @@ enum AccessJudge {
         guard tokens.first == .word("grant") || isDefault,
             let to = tokens.lastIndex(of: .word("to")), let start = tokens.firstIndex(of: .word("grant"))
         else { return isDefault && tokens.contains(.word("revoke")) ? [] : [.undecidable] }
-        guard let on = tokens.firstIndex(of: .word("on")) else { return [.role] }
+        // A role may be called "on": the right word stands behind the rights.
+        guard let on = tokens[start...].firstIndex(of: .word("on")) else { return [.role] }
         let grantees = tokens[(to + 1)...].prefix { $0 != .word("with") && $0 != .word("granted") }
             .compactMap { token in if case .word(let word) = token { word } else { nil } }
         var rules: [JudgementRule] = []
@@ -70,7 +71,31 @@ enum AccessJudge {
         guard !scanned.isUnclear, scanned.statements.count == 1, words.count >= 2, words[0] == "set" else {
             return false
         }
+        if ["client_encoding", "standard_conforming_strings"].contains(words[1]) {
+            return isPlainSetting(sql, words[1])
+        }
         return harmless.contains(words[1])
+    }
+
+    /// What is written otherwise than PostgreSQL's own encodings are may hide a quote in a letter's second byte.
+    private static let plainEncodings: Set<String> = [
+        "utf8", "utf-8", "unicode", "sql_ascii", "latin1", "latin9", "iso88591", "iso885915", "iso_8859_1", "win1252",
+    ]
+
+    /// `SET client_encoding = 'UTF8';` of a known encoding, and `SET standard_conforming_strings = 'on';`.
+    static func isPlainSetting(_ sql: String, _ name: String) -> Bool {
+        let scanned = SQLTokens(sql)
+        guard !scanned.isUnclear, scanned.statements.count <= 1 else { return false }
+        guard let tokens = scanned.statements.first else { return true }
+        guard tokens.count == 4, tokens[0] == .word("set"), tokens[1] == .word(name) else { return false }
+        guard tokens[2] == .symbol("=") || tokens[2] == .word("to") else { return false }
+        let value =
+            switch tokens[3] {
+            case .word(let word): word
+            case .string(let text): text.lowercased()
+            case .symbol: ""
+            }
+        return name == "client_encoding" ? plainEncodings.contains(value) : value == "on"
     }
 
     private static let harmlessOfDatabase: Set<String> = [
@@ -106,6 +131,34 @@ enum KindForm {
         "DATABASE PROPERTIES": ["alter database"], "STATISTICS": ["create statistics", "alter statistics"],
     ]
 
+    /// What pg_dump alters of tables, indexes and sequences beside their own definitions.
+    private static let alterations = [
+        "add constraint", "set default", "attach partition", "owned by", "owner to", "add generated", "set storage",
+        "set statistics", "set compression", "replica identity", "cluster on", "set without cluster",
+        "force row level security", "set not null",
+    ]
+
+    private static let otherAlterations = [
+        "disable", "enable", "no force", "rename", "detach", "drop", "set schema", "set logged", "set unlogged",
+        "set tablespace", "no inherit", "set data type",
+    ]
+
+    /// Whether a statement alters what a dump never alters, or more than one thing of which one is that.
+    static func altersOtherwise(_ statement: [SQLTokens.Token]) -> Bool {
+        guard
+            ["table", "index", "sequence", "view", "statistics"].contains(where: {
+                statement.begins(with: "alter \($0)")
+            })
+        else { return false }
+        let isKnown = alterations.contains { statement.contains(words: $0) } || setsOptions(statement)
+        return !isKnown || otherAlterations.contains { statement.contains(words: $0) }
+    }
+
+    /// `SET (n_distinct = …)`, of a column or a table.
+    private static func setsOptions(_ statement: [SQLTokens.Token]) -> Bool {
+        zip(statement, statement.dropFirst()).contains { $0 == .word("set") && $1 == .symbol("(") }
+    }
+
     /// Calls that the entries of these kinds hold, and no other.
     private static let calls: [String: String] = [
         "SEARCHPATH": "set_config", "SEQUENCE SET": "setval",
@@ -120,7 +173,9 @@ enum KindForm {
         guard let allowed = beginnings[object.kind] else { return false }
         let scanned = SQLTokens(object.sql)
         if scanned.isUnclear { return true }
-        let isWell = scanned.statements.allSatisfy { statement in allowed.contains { statement.begins(with: $0) } }
+        let isWell = scanned.statements.allSatisfy { statement in
+            allowed.contains { statement.begins(with: $0) } && !altersOtherwise(statement)
+        }
         guard isWell, let call = calls[object.kind] else { return !isWell }
         return scanned.statements.contains { statement in
             statement.indices.dropFirst().contains { index in

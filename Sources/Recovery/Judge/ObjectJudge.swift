@@ -68,6 +68,11 @@ struct ObjectJudge {
         if object.name.contains(where: \.isNewline) || object.schema.contains(where: \.isNewline) {
             rules.append(.nameWithNewline)
         }
+        if object.kind != "META-COMMAND",
+            [object.sql, object.copyStatement, object.dropStatement].contains(where: { SQLTokens($0).holdsMetaCommand })
+        {
+            rules.append(.metaCommand)
+        }
         if baseline?.holds(object) != true, !AccessJudge.onlySetsOwner(object.sql) {
             if KindForm.hides(object) { rules.append(.hiddenStatement) }
             rules += kindRules(object)
@@ -83,7 +88,10 @@ struct ObjectJudge {
     private func kindRules(_ object: DumpObject) -> [JudgementRule] {
         let sql = object.sql
         switch object.kind {
-        case "ENCODING", "STDSTRINGS", "SEARCHPATH", "TABLE DATA", "SEQUENCE", "SEQUENCE OWNED BY", "SEQUENCE SET",
+        case "ENCODING": return AccessJudge.isPlainSetting(sql, "client_encoding") ? [] : [.dangerousSetting]
+        case "STDSTRINGS":
+            return AccessJudge.isPlainSetting(sql, "standard_conforming_strings") ? [] : [.dangerousSetting]
+        case "SEARCHPATH", "TABLE DATA", "SEQUENCE", "SEQUENCE OWNED BY", "SEQUENCE SET",
             "FK CONSTRAINT", "COMMENT", "TABLE ATTACH", "INDEX ATTACH", "DATABASE":
             return []
         case "TABLE": return tableRules(object)
@@ -99,8 +107,7 @@ struct ObjectJudge {
         case "ACL", "DEFAULT ACL": return AccessJudge.rules(on: sql, owner: object.owner)
         case "SET": return AccessJudge.isHarmlessSetting(sql) ? [] : [.dangerousSetting]
         case "META-COMMAND":
-            let isRestrict = sql.hasPrefix("\\restrict ") || sql.hasPrefix("\\unrestrict ")
-            return isRestrict && !sql.contains("`") ? [] : [.metaCommand]
+            return Self.isRestrict(sql) ? [] : [.metaCommand]
         case "ALTER": return alterRules(sql)
         case "FUNCTION": return CodeJudge.isInnocentFunction(sql) ? [] : [.function]
         case "TRIGGER": return isInnocentTrigger(sql) ? [] : [.trigger]
@@ -110,6 +117,13 @@ struct ObjectJudge {
         case "TYPE", "DOMAIN": return isInnocentType(sql) ? [] : [.domain]
         default: return [JudgementRule.byKind[object.kind] ?? .undecidable]
         }
+    }
+
+    /// `\restrict KEY` or `\unrestrict KEY`, as pg_dump writes it, and nothing behind the key.
+    private static func isRestrict(_ line: String) -> Bool {
+        guard let prefix = ["\\restrict ", "\\unrestrict "].first(where: { line.hasPrefix($0) }) else { return false }
+        let key = line.utf8.dropFirst(prefix.utf8.count)
+        return !key.isEmpty && key.allSatisfy { (48...57).contains($0) || (97...122).contains($0 | 32) }
     }
 
     private func tableRules(_ object: DumpObject) -> [JudgementRule] {
@@ -124,7 +138,8 @@ struct ObjectJudge {
             rules.append(tokens.contains(.word("check")) ? .constraintCallsFunction : .defaultCallsFunction)
         }
         if tokens.contains(.word("inherits")) { rules.append(.inheritance) }
-        let name = "\(object.schema.isEmpty ? "public" : object.schema).\(object.name)"
+        let name = Self.name(ofTable: object)
+        if !object.name.isEmpty, name != Self.label(object) { rules.append(.hiddenStatement) }
         if !tables.contains(name) {
             if written.contains(name) { rules.append(.lootTable) }
             if let baseline, !baseline.knowsTable(object) { rules.append(.unknownTable) }
@@ -133,11 +148,21 @@ struct ObjectJudge {
         return rules
     }
 
+    private static func label(_ object: DumpObject) -> String {
+        TableName.joined(object.schema.isEmpty ? "public" : object.schema, object.name)
+    }
+
+    /// As its own statement has it: a label or a comment may say anything.
+    private static func name(ofTable object: DumpObject) -> String {
+        TableName.created(by: object.sql) ?? label(object)
+    }
+
     /// A plain dump gives owners, defaults and keys by ALTER.
     private func alterRules(_ sql: String) -> [JudgementRule] {
         let tokens = SQLTokens(sql).tokens
         if tokens.begins(with: "alter sequence"), tokens.contains(words: "owned by") { return [] }
         if tokens.begins(with: "alter table"),
+            !KindForm.altersOtherwise(tokens),
             tokens.contains(words: "primary key") || tokens.contains(words: "foreign key")
                 || tokens.contains(words: "set default") || tokens.contains(.word("unique")),
             !CodeJudge.callsUnknownFunction(sql)
@@ -182,7 +207,8 @@ struct ObjectJudge {
     }
 
     private static func finding(_ rule: JudgementRule, _ object: DumpObject) -> ObjectFinding {
-        let name = object.schema.isEmpty ? object.name : "\(object.schema).\(object.name)"
+        var name = object.schema.isEmpty ? object.name : "\(object.schema).\(object.name)"
+        if object.kind == "TABLE", let created = TableName.created(by: object.sql) { name = created }
         let text = [object.sql, object.copyStatement, object.dropStatement].filter { !$0.isEmpty }.joined(
             separator: "\n")
         return ObjectFinding(

@@ -40,9 +40,10 @@ enum CleanRoomStore {
 
     /// The raw table of a source table: `public.clients` is `brut.clients`, `audit.t` is `brut."audit.t"`.
     static func relation(_ table: String, schema: String = schema) -> Statement {
-        let name = table.hasPrefix("public.") ? String(table.dropFirst(7)) : table
-        return "\(identifier: schema).\(identifier: name)"
+        "\(identifier: schema).\(identifier: RoomName.table(table))"
     }
+
+    static func countRows(_ relation: Statement) -> Statement { "select count(*) from \(fragment: relation)" }
 
     static func copy(into relation: Statement, columns: [String]) -> Statement {
         "copy \(fragment: relation) (\(fragment: list(columns))) from stdin"

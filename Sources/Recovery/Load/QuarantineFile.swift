@@ -35,15 +35,11 @@ final class QuarantineFile: Sendable {
         handle = Mutex(FileHandle(fileDescriptor: descriptor, closeOnDealloc: true))
     }
 
-    /// Marks that the lines of `table` so far do not count: the table is being read anew.
-    func forget(table: String) throws {
-        let data = Data("{\"forget\":\(try Self.quoted(table))}\n".utf8)
-        try handle.withLock { try $0.write(contentsOf: data) }
-    }
+    /// Where the next line will stand.
+    func end() throws -> UInt64 { try handle.withLock { try $0.offset() } }
 
-    private static func quoted(_ text: String) throws -> String {
-        String(decoding: try encoder.encode(text), as: UTF8.self)
-    }
+    /// Takes back the lines since `end` was this: the rows are read anew.
+    func cut(to end: UInt64) throws { try handle.withLock { try $0.truncate(atOffset: end) } }
 
     /// Moves the lines of another file to the end of this one.
     func take(_ other: QuarantineFile) throws {
@@ -51,6 +47,26 @@ final class QuarantineFile: Sendable {
             _ = try FileBytes.read(other.path) { try handle.write(contentsOf: Data($0)) }
         }
         guard unlink(other.path) == 0 else { throw DurableFile.failure("remove", other.path) }
+    }
+
+    /// Reads the first lines of a quarantine, one after the other.
+    static func lines(of path: String, max: Int, _ receive: (Data) -> Void) throws {
+        struct Enough: Error {}
+        var pending: [UInt8] = []
+        var count = 0
+        do {
+            _ = try FileBytes.read(path) { chunk in
+                pending.append(contentsOf: chunk)
+                var start = 0
+                while let end = pending[start...].firstIndex(of: UInt8(ascii: "\n")) {
+                    receive(Data(pending[start..<end]))
+                    start = end + 1
+                    count += 1
+                    if count >= max { throw Enough() }
+                }
+                pending.removeFirst(start)
+            }
+        } catch is Enough {}
     }
 
     func add(_ batch: RowBatch, kind: Kind, reason: String) throws {

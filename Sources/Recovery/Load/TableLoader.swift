@@ -14,6 +14,8 @@ struct TableLoader: ~Copyable {
     let table: String
     private let connection: Connection
     private let copy: Statement
+    /// Why no row of the table can be taken; nil when rows can.
+    private let refusal: String?
     private let quarantine: QuarantineFile
     private var pending: [RowBatch] = []
     private var pendingBytes = 0
@@ -28,6 +30,18 @@ struct TableLoader: ~Copyable {
         self.connection = connection
         self.quarantine = quarantine
         copy = CleanRoomStore.copy(into: relation, columns: columns)
+        refusal = columns.isEmpty ? "a row of a table without columns" : nil
+        outcome = TableOutcome(name: table)
+        hash = try SHA256()
+    }
+
+    /// For a table that can not be made: its rows are set aside.
+    init(table: String, refusing reason: String, connection: Connection, quarantine: QuarantineFile) throws {
+        self.table = table
+        self.connection = connection
+        self.quarantine = quarantine
+        copy = CleanRoomStore.begin
+        refusal = reason
         outcome = TableOutcome(name: table)
         hash = try SHA256()
     }
@@ -43,6 +57,10 @@ struct TableLoader: ~Copyable {
         case .suspect(let reason):
             outcome.suspect += Int64(batch.rowCount)
             return try quarantine.add(batch, kind: .suspect, reason: reason)
+        }
+        if let refusal {
+            outcome.refused += Int64(batch.rowCount)
+            return try quarantine.add(batch, kind: .refused, reason: refusal)
         }
         pending.append(batch)
         pendingBytes += batch.text.count
@@ -99,10 +117,11 @@ struct TableLoader: ~Copyable {
 }
 
 extension PostgresError {
-    /// True when the server refused data (class 22, 23) or a malformed COPY line (22P04), not the statement or itself.
+    /// True when the server refused data (class 22, 23), a malformed COPY line (22P04) or a value beyond its limits (class
+    /// 54: too long for an index, nested too deeply), not the statement or itself.
     var isAboutTheRow: Bool {
         guard kind == .server, let sqlState else { return false }
-        return sqlState.hasPrefix("22") || sqlState.hasPrefix("23")
+        return sqlState.hasPrefix("22") || sqlState.hasPrefix("23") || sqlState.hasPrefix("54")
     }
 
     /// The line of the COPY that the server stopped at, from `COPY clients, line 12, column email: …`.

@@ -33,6 +33,8 @@ enum RebuildStore {
         "drop schema if exists archive cascade", "drop schema if exists meta cascade",
         "drop schema if exists vault cascade", "drop schema if exists evidence cascade",
         "drop schema if exists pseudonymes cascade", "drop schema if exists public cascade", "create schema public",
+        // Last: until then the database bears the mark that allows all this.
+        "drop schema if exists recovery cascade",
     ]
 
     static let makeArchive: [Statement] = [
@@ -66,8 +68,15 @@ enum RebuildStore {
         "select distinct coalesce(devise, 'EUR') from (\(fragment: query)) lignes where devise is null or devise ~ '^[A-Z]{3}$'"
     }
 
-    static func periods(_ query: Statement) -> Statement {
-        "select min(booked_at)::date::text, max(booked_at)::date::text from (\(fragment: query)) periode"
+    /// The days on which an operation of a living bank may have been booked. Bounded, because partitions are made for them.
+    static let plausibleDays: Statement =
+        "select (current_date - interval '60 years')::date::text, (current_date + 366)::text"
+
+    static func periods(_ query: Statement, within days: PlausibleDays) -> Statement {
+        """
+        select min(booked_at)::date::text, max(booked_at)::date::text from (\(fragment: query)) periode
+        where booked_at::date between \(days.first)::date and \(days.last)::date
+        """
     }
 
     static func makePartitions(from first: String, to last: String) -> Statement {

@@ -8,22 +8,54 @@ struct RebuildTarget: Sendable {
     let connectionLine: String
     let cluster: Cluster?
 
-    /// Makes sure that the target is empty; what an interrupted rebuild of this run left there is removed.
-    func empty(hasBegun: Bool) async throws {
+    /// Makes the target empty and marks it as this run's; what an interrupted rebuild of this run left there is removed.
+    func prepare(_ run: RunDirectory) async throws {
+        let mark = try run.rebuildMark()
         if let cluster {
-            if hasBegun { try await cluster.dropDatabase(databaseName) }
-            let exists = try await cluster.withSuperuser { connection in
-                try await connection.first(RebuildTargetStore.exists(databaseName), as: Int.self) != nil
+            if try await exists(in: cluster) {
+                guard try await isOurs(mark) else { throw Self.notEmpty(databaseName) }
+                try await cluster.dropDatabase(databaseName)
             }
-            if exists { throw Self.notEmpty(databaseName) }
-            return try await cluster.createDatabase(databaseName)
+            try await cluster.createDatabase(databaseName)
+        } else {
+            try await withDatabase { database in
+                let place = try await database.one(RebuildTargetStore.identity, as: DatabaseIdentity.self)
+                guard mark?.matches(place) == true else { return }
+                for statement in RebuildStore.wipe { try await database.run(statement) }
+            }
         }
+        try await withDatabase { database in
+            let place = try await database.one(RebuildTargetStore.identity, as: DatabaseIdentity.self)
+            guard place.occupants == 0 else { throw Self.notEmpty(databaseName) }
+            let new = try RebuildMark.make(for: place)
+            // The file first: the mark in the database means nothing without it.
+            try run.keep(new)
+            for statement in RebuildTargetStore.mark(new.words) { try await database.run(statement) }
+        }
+    }
+
+    /// Whether what stands in the target may be removed: this run's own rebuild, or nothing at all.
+    private func isOurs(_ mark: RebuildMark?) async throws -> Bool {
+        try await withDatabase { database in
+            let place = try await database.one(RebuildTargetStore.identity, as: DatabaseIdentity.self)
+            return place.occupants == 0 || mark?.matches(place) == true
+        }
+    }
+
+    private func exists(in cluster: Cluster) async throws -> Bool {
+        try await cluster.withSuperuser { connection in
+            try await connection.first(RebuildTargetStore.exists(databaseName), as: Int.self) != nil
+        }
+    }
+
+    private func withDatabase<Answer: Sendable>(
+        _ work: (Database) async throws -> Answer
+    ) async throws -> Answer {
         let database = Database(configuration)
         do {
-            if hasBegun { for statement in RebuildStore.wipe { try await database.run(statement) } }
-            let count = try await database.one(RebuildStore.occupants, as: Int64.self)
-            guard count == 0 else { throw Self.notEmpty(databaseName) }
+            let answer = try await work(database)
             await database.close()
+            return answer
         } catch {
             await database.close()
             throw error
@@ -38,24 +70,24 @@ struct RebuildTarget: Sendable {
 }
 
 extension RebuildTarget {
-    /// Before anything is done: a target that holds data is refused, and stays as it is.
-    func refuseUnlessEmpty() async throws {
-        if let cluster {
-            let exists = try await cluster.withSuperuser { connection in
-                try await connection.first(RebuildTargetStore.exists(databaseName), as: Int.self) != nil
-            }
-            if exists { throw Self.notEmpty(databaseName) }
-            return
+    /// Before anything is done: a target that holds data is refused, unless this run has put it there; it stays as it is.
+    func refuseUnlessOurs(_ run: RunDirectory) async throws {
+        if let cluster, try await !exists(in: cluster) { return }
+        guard try await isOurs(try run.rebuildMark()) else { throw Self.notEmpty(databaseName) }
+    }
+
+    /// Once the bank is rebuilt: the rest of the recovery must see that bank.
+    func refuseUnlessRebuilt(_ run: RunDirectory) async throws {
+        guard let mark = try run.rebuildMark() else { return }
+        let place = try await withDatabase { database in
+            try await database.one(RebuildTargetStore.identity, as: DatabaseIdentity.self)
         }
-        let database = Database(configuration)
-        do {
-            let count = try await database.one(RebuildStore.occupants, as: Int64.self)
-            await database.close()
-            guard count == 0 else { throw Self.notEmpty(databaseName) }
-        } catch {
-            await database.close()
-            throw error
-        }
+        guard !mark.matches(place) else { return }
+        throw RecoveryError(
+            code: "target_changed",
+            message: "\(place.database) is not the database that this recovery has rebuilt the bank in",
+            hint: "Let --into lead to the same server and database again, then: digitalbank recover resume",
+            exitStatus: .conflict)
     }
 }
 

@@ -15,5 +15,19 @@ enum RebuildTargetStore {
 
     static func reset(_ name: String) -> Statement { "alter system reset \(identifier: name)" }
 
+    /// The mark is the comment on a schema that a rebuild makes first.
+    static let identity: Statement = """
+        select (select system_identifier::text from pg_control_system()), d.oid::bigint, d.datname::text,
+            (\(fragment: RebuildStore.occupants)), obj_description(to_regnamespace('recovery')::oid, 'pg_namespace')
+        from pg_database d where d.datname = current_database()
+        """
+
+    static func mark(_ words: String) -> [Statement] {
+        [
+            "create schema if not exists recovery", "revoke all on schema recovery from public",
+            Statement(unchecked: "comment on schema recovery is \(Statement.literal(words))"),
+        ]
+    }
+
     static let currentDatabase: Statement = "select current_database()::text"
 }

@@ -27,7 +27,7 @@ extension Rebuilder {
             }
             let code = line.string(3) ?? Self.defaultCurrency
             guard let currency = Currency.known[code], let balance = line.money(6, currency),
-                let overdraft = line.money(7, currency) ?? 0 as Int64?, overdraft >= 0
+                let overdraft = line.money(7, currency) ?? 0 as Int64?, overdraft >= 0, takesPlace(balance)
             else {
                 try refuse("comptes", line, "the currency, the balance or the overdraft can not be read")
                 return false

@@ -7,7 +7,7 @@ extension Rebuilder {
     func archive(_ tables: [String], types: (String) -> [(name: String, type: String)]) async throws {
         for statement in RebuildStore.makeArchive { try await target.run(statement) }
         for table in tables {
-            let name = table.hasPrefix("public.") ? String(table.dropFirst(7)) : table
+            let name = RoomName.table(table)
             guard mapping.targets.values.allSatisfy({ $0.from != name }), mapping.discarded[name] == nil,
                 !isSource(name)
             else { continue }
@@ -16,8 +16,8 @@ extension Rebuilder {
             let relation = CleanRoomStore.relation(table)
             let copy = CleanRoomStore.copy(into: "archive.\(identifier: name)", columns: columns.map(\.name))
             let pump = Pump(source: room, target: target, copy: copy) { [self] in try refuse(name, $0, $1.message) }
-            let count = try await pump.run(CleanRoomStore.everything(of: relation)) { line, out in
-                for field in 0..<line.fieldCount { if let raw = line.raw(field) { out.raw(raw) } }
+            let count = try await pump.run(CleanRoomStore.everything(of: relation)) { [self] line, out in
+                if Self.copyMasked(line, columns, to: &out) { try withhold("archive." + name, line) }
                 return true
             }
             state.withLock { $0.rows["archive." + name] = count }

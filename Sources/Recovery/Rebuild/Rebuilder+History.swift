@@ -9,24 +9,18 @@ extension Rebuilder {
     /// Operations, in the order and with the dates they had; the bank's own account "historique" is their other side.
     func copyOperations() async throws {
         guard let source = mapping.targets["transactions"] else { return }
-        try await makePartitions(source)
-        var internalAccounts: [String: Int64] = [:]
-        for currency in try await room.all(
-            RebuildStore.currencies(SourceQuery(target: source).statement(["devise"])), as: String.self)
-        {
-            internalAccounts[currency] = try await target.one(
-                RebuildStore.internalAccount("historique", currency), as: Int64.self)
-        }
-        let others = internalAccounts
+        let columns = [
+            "id", "compte_id", "booked_at", "date_valeur", "date_comptable", "montant", "devise", "type", "libelle",
+            "reference", "carte_id", "contrepartie_iban",
+        ]
+        let window = try await target.one(RebuildStore.plausibleDays, as: PlausibleDays.self)
+        try await makePartitions(source, columns, window)
+        let others = try await internalAccounts(source, columns)
         let index = BlindIndex(root: keys.indexing, purpose: "iban")
         let codes = CodeCache { index.code(Normaliser.iban(String(decoding: $0, as: UTF8.self))) }
         let accounts = state.withLock { $0.accounts }
         try await copy(
-            "transactions",
-            columns: [
-                "id", "compte_id", "booked_at", "date_valeur", "date_comptable", "montant", "devise", "type", "libelle",
-                "reference", "carte_id", "contrepartie_iban",
-            ],
+            "transactions", columns: columns,
             into: [
                 "id", "booked_at", "date_valeur", "date_comptable", "type", "montant_minor", "devise",
                 "compte_debit_id",
@@ -47,6 +41,14 @@ extension Rebuilder {
                 try refuse("transactions", line, "the amount, the currency or a date can not be read")
                 return false
             }
+            guard window.holds(booked), PlausibleDays.isDay(value), PlausibleDays.isDay(day) else {
+                try refuse("transactions", line, "its date is impossible: outside \(window.first) to \(window.last)")
+                return false
+            }
+            guard takesPlace(amount) else {
+                try refuse("transactions", line, "the amount is beyond what a ledger can hold")
+                return false
+            }
             out.raw(id)
             out.raw(booked)
             out.raw(value)
@@ -65,13 +67,30 @@ extension Rebuilder {
         }
     }
 
-    private func makePartitions(_ source: Mapping.TargetTable) async throws {
-        let query = SourceQuery(target: source).statement(["booked_at"])
-        guard let row = try await room.run(RebuildStore.periods(query)).first,
-            let first = try row.decodeIfPresent(0, as: String.self),
+    /// Partitions for the months of all plausible days; rows of other days have no place in the bank.
+    private func makePartitions(
+        _ source: Mapping.TargetTable, _ columns: [String], _ window: PlausibleDays
+    ) async throws {
+        let query = RebuildStore.periods(SourceQuery(target: source).statement(["booked_at"]), within: window)
+        let found = try await readable("transactions", source, columns) { try await room.run(query).first }
+        guard let row = found, let first = try row.decodeIfPresent(0, as: String.self),
             let last = try row.decodeIfPresent(1, as: String.self)
         else { return }
         try await target.run(RebuildStore.makePartitions(from: first, to: last))
+    }
+
+    /// The other side of past operations, by currency.
+    private func internalAccounts(
+        _ source: Mapping.TargetTable, _ columns: [String]
+    ) async throws -> [String: Int64] {
+        let query = RebuildStore.currencies(SourceQuery(target: source).statement(["devise"]))
+        let found = try await readable("transactions", source, columns) { try await room.all(query, as: String.self) }
+        var accounts: [String: Int64] = [:]
+        for currency in found where Currency.known[currency] != nil {
+            accounts[currency] = try await target.one(
+                RebuildStore.internalAccount("historique", currency), as: Int64.self)
+        }
+        return accounts
     }
 
     /// Past orders, under keys of their own so that none is executed again.

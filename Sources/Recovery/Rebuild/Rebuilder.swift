@@ -34,6 +34,10 @@ final class Rebuilder: Sendable {
         var rows: [String: Int64] = [:]
         var refused: [String: Int64] = [:]
         var notes: [String: Int64] = [:]
+        /// Archived rows with card data in them, by table.
+        var masked: [String: Int64] = [:]
+        /// Sum of all amounts that went in, in minor units: what the ledger adds up must fit its numbers.
+        var bookedMinor: Int64 = 0
         /// Rows whose legacy encrypted column did not open.
         var closed: [ClosedColumn: Set<String>] = [:]
     }
@@ -59,7 +63,11 @@ final class Rebuilder: Sendable {
         guard let source = mapping.targets[table] else { return }
         progress(ProgressUpdate(stage: Stage.rebuild.rawValue, subject: table, done: 0, total: nil, unit: "rows"))
         let query = SourceQuery(target: source)
-        let opened = opening(legacyFields(of: source, columns), of: table, before: transform)
+        let opened = opening(legacyFields(of: source, columns), of: table) { [self] line, out in
+            guard let key = line.integer(0), key > Self.keyMax else { return try transform(line, &out) }
+            try refuse(table, line, "its key leaves no room for others behind it")
+            return false
+        }
         let pump = Pump(
             source: room, target: target, emptying: RebuildStore.empty(table),
             copy: RebuildStore.copy(table, targetColumns)
@@ -67,18 +75,33 @@ final class Rebuilder: Sendable {
             withdraw(table, $0)
             try refuse(table, $0, $1.message)
         }
+        let quarantineStart = try quarantine.end()
+        let bad = BadRows(source: room, target: source, table: table, columns: columns)
         let count: Int64
         do {
             count = try await pump.run(query.statement(columns), transform: opened)
         } catch let failure as Pump.SourceRefused {
-            forget(table)
-            let bad = try await BadKeys(source: room, query: query, columns: columns).find(because: failure.error)
-            for row in bad {
-                try refuse(table, Array("\(row.key)\n".utf8), "its values do not fit the mapping: \(row.reason)")
-            }
-            count = try await pump.run(query.statement(columns, excluding: bad.map(\.key)), transform: opened)
+            try forget(table, quarantineStart)
+            try await bad.setAside(because: failure.error)
+            count = try await pump.run(query.statement(columns), transform: opened)
+        }
+        try await bad.each { [self] row, reason in
+            try refuse(table, row, "its values do not fit the mapping: \(reason)")
         }
         state.withLock { $0.rows[table] = count }
+    }
+
+    /// Asks the clean room about a canonical table's rows; rows that can not be read are set aside, and it is asked again.
+    func readable<Answer: Sendable>(
+        _ table: String, _ source: Mapping.TargetTable, _ columns: [String],
+        _ ask: () async throws -> Answer
+    ) async throws -> Answer {
+        do {
+            return try await ask()
+        } catch let error as PostgresError where error.isAboutTheRow {
+            try await BadRows(source: room, target: source, table: table, columns: columns).setAside(because: error)
+            return try await ask()
+        }
     }
 
     /// Sets a row aside that can not stand in the canonical bank, with the reason.
@@ -110,7 +133,8 @@ final class Rebuilder: Sendable {
     }
 
     /// A table is copied anew: what was noted of its rows comes again.
-    private func forget(_ table: String) {
+    private func forget(_ table: String, _ quarantineStart: UInt64) throws {
+        try quarantine.cut(to: quarantineStart)
         state.withLock { state in
             state.refused[table] = nil
             state.closed = state.closed.filter { $0.key.table != table }
@@ -136,6 +160,7 @@ final class Rebuilder: Sendable {
             state.rows.merge(theirs.rows) { $0 + $1 }
             state.refused.merge(theirs.refused) { $0 + $1 }
             state.notes.merge(theirs.notes) { $0 + $1 }
+            state.masked.merge(theirs.masked) { $0 + $1 }
             state.closed.merge(theirs.closed) { $0.union($1) }
         }
         try quarantine.take(other.quarantine)

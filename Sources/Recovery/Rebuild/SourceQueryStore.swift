@@ -16,29 +16,10 @@ struct SourceQuery {
         return Statement(unchecked: "select \(list.joined(separator: ", ")) from \(target.from)")
     }
 
-    /// The same without the rows of some keys, values of the first column.
-    func statement(_ columns: [String], excluding keys: [Int64]) -> Statement {
-        guard !keys.isEmpty else { return statement(columns) }
-        let list = Statement(unchecked: keys.map(String.init).joined(separator: ", "))
-        return """
-            select * from (\(fragment: statement(columns))) lignes
-            where \(identifier: columns.first ?? "id") is null or \(identifier: columns.first ?? "id") not in (\(fragment: list))
-            """
-    }
-
-    func keyRange(_ columns: [String]) -> Statement {
-        """
-        select min(\(identifier: columns.first ?? "id"))::bigint, max(\(identifier: columns.first ?? "id"))::bigint
-        from (\(fragment: statement(columns))) lignes
-        """
-    }
-
-    /// Computes every column of the rows in a range of keys, and returns one number.
-    func evaluation(_ columns: [String], keys: ClosedRange<Int64>) -> Statement {
-        """
-        select coalesce(sum(length(lignes::text)), 0) from (\(fragment: statement(columns))) lignes
-        where \(identifier: columns.first ?? "id") between \(keys.lowerBound) and \(keys.upperBound)
-        """
+    /// The same with the place of each row of the first relation.
+    func statement(_ columns: [String], with alias: String) -> Statement {
+        let plain = statement(columns).sql
+        return Statement(unchecked: "select \(alias).ctid as \"~ligne\", " + plain.dropFirst("select ".count))
     }
 
     func has(_ column: String) -> Bool { target.columns[column] != nil }

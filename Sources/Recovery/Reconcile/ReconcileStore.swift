@@ -27,7 +27,23 @@ enum ReconcileStore {
         """,
         "create table if not exists rapprochement.a_verifier (role text not null, cle text not null)",
         "create table if not exists rapprochement.resultat (contenu text not null)",
+        """
+        create table if not exists rapprochement.a_journaliser (
+            numero bigint generated always as identity primary key, sujet text not null, corps text not null
+        )
+        """,
     ]
+
+    /// What the journal is to say of the repairs, kept with them: it is told once they stand.
+    static func keepEntries(_ entries: [(subject: String, body: String)]) -> Statement {
+        """
+        insert into rapprochement.a_journaliser (sujet, corps)
+        select * from unnest(\(SQLArray(entries.map { Optional.some($0.subject) }))::text[],
+            \(SQLArray(entries.map { Optional.some($0.body) }))::text[])
+        """
+    }
+
+    static let entries: Statement = "select sujet, corps from rapprochement.a_journaliser order by numero"
 
     static let result: Statement = "select contenu from rapprochement.resultat"
 
@@ -96,7 +112,7 @@ enum ReconcileStore {
                                 - interval '5 minutes' as est_tardive
                         from (select ligne, id, \(time) as moment from travail.rapp_\(role.rawValue)) lignes
                         window suite as (order by id, ligne)
-                    ) suite where est_tardive or id > id_avant + 1
+                    ) suite where est_tardive or case when id > id_avant then id - 1 > id_avant end
                     """),
             Statement(
                 unchecked: """
@@ -156,7 +172,7 @@ enum ReconcileStore {
         Statement(
             unchecked: """
                 select id_avant + 1, id - 1, moment_avant::text, moment::text from travail.rapp_suite_\(role.rawValue)
-                where id > id_avant + 1 order by id limit \(RuleLimits.rowsMax)
+                where case when id > id_avant then id - 1 > id_avant end order by id limit \(RuleLimits.rowsMax)
                 """)
     }
 
@@ -171,7 +187,7 @@ enum ReconcileStore {
                         select \(role.key) as cle, \(moment) as moment from travail.rapp_\(role.rawValue) group by 1
                     ) cles
                     window suite as (order by cle)
-                ) trous where suivant > cle + 1 order by cle limit \(RuleLimits.rowsMax)
+                ) trous where case when suivant > cle then suivant - 1 > cle end order by cle limit \(RuleLimits.rowsMax)
                 """)
     }
 }

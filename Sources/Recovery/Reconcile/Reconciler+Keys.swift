@@ -89,7 +89,7 @@ extension Reconciler {
             gaps.insert(Gap(first: 1, last: profile.first - 1), at: 0)
         }
         if let next = lastIDs[role], next > profile.last,
-            !isWhole || next - profile.last <= max(20, profile.ids / 50)
+            !isWhole || Gap(first: profile.last + 1, last: next).count <= max(20, profile.ids / 50)
         {
             gaps.append(Gap(first: profile.last + 1, last: next))
         }
@@ -103,7 +103,14 @@ extension Reconciler {
                 add(.lostRow, nil, role.rawValue, gap.key, at: gap.times)
                 if role == .transactions { facts.lostOperations.append(gap.first...gap.last) }
             }
+            var left = Int64(RuleLimits.rowsMax)
             for gap in missing {
+                guard gap.count <= left else {
+                    // A key that was set far away from the others: nobody deleted that many rows.
+                    add(.lostRow, nil, role.rawValue, gap.key, at: gap.times)
+                    continue
+                }
+                left -= gap.count
                 for id in gap.first...gap.last {
                     guard role != .transactions else {
                         facts.missingOperations.insert(id)
@@ -126,7 +133,7 @@ extension Reconciler {
         let aside = setAside[role] ?? SetAside()
         var (lost, deleted): ([Gap], [Gap]) = ([], [])
         for gap in gaps {
-            let isNear = aside.ids.contains { $0 >= gap.first - 1 && $0 <= gap.last + 1 }
+            let isNear = aside.ids.contains(where: gap.touches)
             if gap.isLong || short <= aside.count || isNear { lost.append(gap) } else { deleted.append(gap) }
         }
         return (lost, deleted)
@@ -140,7 +147,18 @@ struct SetAside: Sendable {
 }
 
 extension Reconciler.Gap {
-    var count: Int64 { last - first + 1 }
+    /// At most what a number holds: ids come from the dump, and may stand anywhere.
+    var count: Int64 {
+        guard last >= first else { return 0 }
+        let (distance, isTooFar) = last.subtractingReportingOverflow(first)
+        return isTooFar || distance == .max ? .max : distance + 1
+    }
+
+    /// Whether `id` stands in the gap or right beside it.
+    func touches(_ id: Int64) -> Bool {
+        (id >= first || id.addingReportingOverflow(1) == (first, false))
+            && (id <= last || id.subtractingReportingOverflow(1) == (last, false))
+    }
 
     /// In a damaged table a run this long is the damage's.
     var isLong: Bool { count >= 3 }

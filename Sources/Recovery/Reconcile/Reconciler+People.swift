@@ -61,7 +61,7 @@ extension Reconciler {
             }
             add(
                 .logGap, .logWiped, RoleTable.logs.rawValue, gap.key, .certain, at: gap.times,
-                note: "\(gap.last - gap.first + 1) entries; a pause is rarely over \(Int(min(usual, 1e9))) s")
+                note: "\(gap.count) entries; a pause is rarely over \(Int(min(usual, 1e9))) s")
         }
     }
 

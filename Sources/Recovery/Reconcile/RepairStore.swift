@@ -59,6 +59,14 @@ enum RepairStore {
             """
     }
 
+    /// Rows that repairs added to a relation, less those that they took away.
+    static func balance(_ relation: String) -> Statement {
+        """
+        select count(*) filter (where action = 'insert') - count(*) filter (where action = 'exclude')
+        from rapprochement.reparations where relation = \(relation)
+        """
+    }
+
     /// The excluded rows as COPY text, for the quarantine; `places` come from the server.
     static func rows(_ source: RoleSource, places: [String]) -> Statement {
         let list = places.map { "\(Statement.literal($0))::tid" }.joined(separator: ", ")

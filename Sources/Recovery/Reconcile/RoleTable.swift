@@ -68,14 +68,9 @@ struct RoleSource: Sendable {
         guard let from = evidence?.from ?? target?.from else { return nil }
         self.role = role
         self.from = from
-        let words = from.split(whereSeparator: \.isWhitespace).map(String.init)
-        guard let relation = words.first, relation.allSatisfy({ $0.isLetter || $0.isNumber || $0 == "_" }) else {
-            return nil
-        }
-        self.relation = relation
-        let next = words.dropFirst().first ?? ""
-        let keywords: Set<String> = ["left", "right", "inner", "full", "cross", "join", "natural", "where", "as", ""]
-        alias = keywords.contains(next.lowercased()) ? relation : next
+        guard let clause = SourceClause(from) else { return nil }
+        relation = clause.relation
+        alias = clause.alias
         var expressions: [String: String] = [:]
         for (name, column) in (target?.columns ?? [:]).merging(evidence?.columns ?? [:], uniquingKeysWith: { $1 }) {
             if case .expression(let sql) = column { expressions[name] = sql }

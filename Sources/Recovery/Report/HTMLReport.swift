@@ -25,7 +25,16 @@ struct HTMLReport {
         return """
             <h1>\(l("Rapport de restauration", "Recovery report"))</h1>
             <p class="soft">\(l("Restauration", "Recovery")) <code>\(report.run.id)</code> ·
-            \(l.date(report.run.startedAt)) · DigitalBank \(report.run.version)</p>
+            \(l.date(report.run.startedAt)) · DigitalBank \(report.run.version)</p>\(keptRoom())
+            """
+    }
+
+    private func keptRoom() -> HTML {
+        guard let path = report.run.roomKept else { return "" }
+        let l = language
+        return """
+            <p><b>\(l("La salle blanche a été gardée à la demande de l’opérateur : elle contient les données du dump en clair.", "The clean room was kept as the operator asked: it holds the dump's data in clear."))</b>
+            <code>\(path)</code></p>
             """
     }
 

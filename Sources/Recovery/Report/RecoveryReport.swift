@@ -39,6 +39,8 @@ public struct RunSummary: Codable, Sendable {
     public var finishedAt: Date?
     public var version: String
     public var target: String
+    /// Where the clean room was kept, with the dump's rows in clear; nil when it was removed.
+    public var roomKept: String?
 }
 
 public struct DumpSummary: Codable, Sendable {
@@ -74,7 +76,11 @@ public struct TableOutcome: Codable, Sendable {
     /// Rows of this table in the restored bank, under its canonical name.
     public var restored: Int64?
     public var restoredAs: String?
-    /// Order-independent digest of the loaded rows.
+    /// Loaded rows that have no place of their own in the restored bank: left behind by a judgement or by the mapping.
+    public var excluded: Int64?
+    /// In how many COPY statements or streams the dump brings the table; nil for one.
+    public var parts: Int?
+    /// SHA-256 of the loaded rows as COPY text, in the dump's order; of several parts, of their digests.
     public var digest: String?
     public var seconds: Double = 0
 

@@ -23,23 +23,73 @@ extension RecoveryEngine {
     private func runStages() async throws -> (RecoveryReport, ReportFiles) {
         // Read now, so that a wrong path is told before anything is done.
         _ = try LegacyColumns(keyFile: options.legacyKeyFile)
+        if run.isFinished(.report) { return try await finished() }
         let password = try roomPassword()
         // Two clusters are made side by side; when the target is refused, the room's server ends with its last copy.
         async let opening = CleanRoom.open(in: run, binaries: binaries, password: password)
         let place = try await openTarget()
-        if !run.hasBegunRebuild { try await place.refuseUnlessEmpty() }
+        if run.isFinished(.rebuild) {
+            try await place.refuseUnlessRebuilt(run)
+        } else {
+            try await place.refuseUnlessOurs(run)
+        }
+        let wasTakenIn = run.isFinished(.intake)
         let intake = try await perform(.intake) { try takeIn() }
+        if wasTakenIn, !run.isFinished(.rebuild) { try refuseUnlessSame(intake) }
         let inspected = try await perform(.inspect) { try inspect(intake) }
         let mapping = try Mapping.read(path: inspected.mapping)
         let room = try await opening
+        let outcome: (RecoveryReport, ReportFiles)
         do {
-            let outcome = try await work(intake, inspected, mapping, room, place)
+            outcome = try await work(intake, inspected, mapping, room, place)
             try await room.cluster.stop(.immediate)
-            return outcome
         } catch {
+            let passed = room.cluster.limitPassed
             try? await room.cluster.stop(.fast)
+            if let passed { throw passed }
             throw error
         }
+        try await removeRoom()
+        return outcome
+    }
+
+    /// What an earlier run took in is what this one goes on with.
+    private func refuseUnlessSame(_ intake: Intake) throws {
+        guard try takeIn().sha256 != intake.sha256 else { return }
+        throw RecoveryError(
+            code: "dump_changed", message: "\(options.dump) is not what this recovery took in: its bytes have changed",
+            hint: "Put the file back as it was, or begin anew with --restart.", exitStatus: .conflict)
+    }
+
+    /// A recovery whose report is written: nothing is done again, but for the room that a killed run left.
+    private func finished() async throws -> (RecoveryReport, ReportFiles) {
+        if case .embedded = options.target { _ = try await openTarget() }
+        guard let intake = try earlier(.intake, as: Intake.self),
+            let inspected = try earlier(.inspect, as: Inspected.self),
+            let salvaged = try earlier(.salvage, as: Salvaged.self)
+        else {
+            throw RecoveryError(
+                code: "run_unreadable", message: "results of stages are missing in \(run.path)",
+                hint: "Start a new recovery in another --data-dir.", exitStatus: .conflict)
+        }
+        let outcome = try await report(
+            intake, inspected, salvaged, try earlier(.disinfect, as: Disinfected.self),
+            try earlier(.reconcile, as: Reconciled.self), try earlier(.rebuild, as: Rebuilt.self),
+            try earlier(.protect, as: Protection.self), try Mapping.read(path: inspected.mapping))
+        try await removeRoom()
+        return outcome
+    }
+
+    /// The clean room holds card numbers, passwords' hashes and addresses as the old bank had them: once the report is
+    /// written nothing needs it any more.
+    private func removeRoom() async throws {
+        guard options.keepsRoom != true else { return }
+        try? FileManager.default.removeItem(atPath: run.targetPasswordFile)
+        guard FileManager.default.fileExists(atPath: run.cleanRoomDirectory) else { return }
+        try await CleanRoom.destroy(run.cleanRoomDirectory, binaries)
+        try? FileManager.default.removeItem(atPath: roomPasswordFile)
+        try await journal.append(
+            kind: "recovery.room.destroyed", subject: run.cleanRoomDirectory, body: "{}", at: now())
     }
 
     private func work(
@@ -83,7 +133,7 @@ extension RecoveryEngine {
                 configuration: cluster.configuration(database: Self.databaseName), databaseName: Self.databaseName,
                 connectionLine: cluster.connectionLines(database: Self.databaseName).psql, cluster: cluster)
         case .server(let connectionString):
-            let configuration = DatabaseConfiguration(connectionString, password: ServerPassword.fromEnvironment)
+            let configuration = serverConfiguration ?? DatabaseConfiguration(connectionString)
             let database = Database(configuration)
             do {
                 let name = try await database.one(RebuildTargetStore.currentDatabase, as: String.self)
@@ -98,9 +148,11 @@ extension RecoveryEngine {
         }
     }
 
+    private var roomPasswordFile: String { run.path + "/clean-room.password" }
+
     /// The clean room's loader role has a password that lives as long as the run.
     private func roomPassword() throws -> String {
-        let path = run.path + "/clean-room.password"
+        let path = roomPasswordFile
         if let data = FileManager.default.contents(atPath: path) { return String(decoding: data, as: UTF8.self) }
         let password = try SecureRandom.bytes(24).hex
         try DurableFile.write(Data(password.utf8), to: path)

@@ -1,3 +1,4 @@
+internal import Cryptography
 public import Diagnostics
 public import Evidence
 public import Foundation
@@ -8,9 +9,10 @@ extension RecoveryEngine {
 
     /// Begins a recovery in `options.dataDirectory`, or goes on with the one begun there with the same options.
     public static func begin(
-        _ options: RecoveryOptions, restarts: Bool, binaries: PostgresBinaries, key: SigningKey, vault: VaultKeys,
+        _ given: RecoveryOptions, restarts: Bool, binaries: PostgresBinaries, key: SigningKey, vault: VaultKeys,
         progress: @escaping ProgressSink, now: @escaping @Sendable () -> Date = { Date() }
     ) throws -> RecoveryEngine {
+        let (options, password) = try given.withoutPassword()
         let path = options.dataDirectory + "/" + folderName
         let existing = RunDirectory(path: path)
         if FileManager.default.fileExists(atPath: existing.optionsFile) {
@@ -28,10 +30,12 @@ extension RecoveryEngine {
                     hint: "Go on with it: digitalbank recover resume; or begin anew with --restart.",
                     exitStatus: .conflict)
             } else {
+                if let password { try existing.keepTargetPassword(password) }
                 return try open(existing, binaries: binaries, key: key, vault: vault, progress: progress, now: now)
             }
         }
         let run = try RunDirectory.create(at: path, options: options)
+        if let password { try run.keepTargetPassword(password) }
         return try open(run, binaries: binaries, key: key, vault: vault, progress: progress, now: now)
     }
 
@@ -55,15 +59,34 @@ extension RecoveryEngine {
         progress: @escaping ProgressSink,
         now: @escaping @Sendable () -> Date
     ) throws -> RecoveryEngine {
-        RecoveryEngine(
-            run: run, options: try run.options(), binaries: binaries,
-            journal: try FileJournal.open(path: run.journalFile, key: key), key: key, vault: vault,
+        // Options of an earlier version may hold the password.
+        let written = try run.options()
+        let (options, password) = try written.withoutPassword()
+        if let password { try run.keepTargetPassword(password) }
+        if options != written { try run.write(options, to: run.optionsFile) }
+        let journal = try FileJournal.open(path: run.journalFile, key: key)
+        try verifyJournal(run, key)
+        return RecoveryEngine(
+            run: run, options: options, targetPassword: run.targetPassword, binaries: binaries,
+            journal: journal, key: key, vault: vault,
             progress: progress,
             now: now)
     }
 
+    /// Nothing is added to a journal that does not prove itself.
+    private static func verifyJournal(_ run: RunDirectory, _ key: SigningKey) throws {
+        guard let data = FileManager.default.contents(atPath: run.journalFile), !data.isEmpty else { return }
+        let verdict = try OfflineVerifier.verify(path: run.journalFile, fingerprint: key.publicKey.fingerprint)
+        guard !verdict.isValid else { return }
+        throw RecoveryError(
+            code: "journal_altered",
+            message: "the journal \(run.journalFile) does not prove itself: \(verdict.lines.joined(separator: "; "))",
+            hint: "Keep the folder as evidence, and begin anew with --restart.", exitStatus: .conflict)
+    }
+
     /// Keeps the old run beside the new one; nothing is deleted.
     private static func setAside(_ run: RunDirectory) throws {
+        for path in [run.targetPasswordFile, run.path + "/clean-room.password"] { unlink(path) }
         var number = 1
         while FileManager.default.fileExists(atPath: "\(run.path).\(number)") { number += 1 }
         guard rename(run.path, "\(run.path).\(number)") == 0 else { throw DurableFile.failure("rename", run.path) }

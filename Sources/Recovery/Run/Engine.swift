@@ -1,6 +1,7 @@
 internal import Diagnostics
 internal import Evidence
 internal import Foundation
+public import Postgres
 internal import PostgresServer
 
 /// Runs the stages of one recovery in order, each at most once.
@@ -10,6 +11,8 @@ internal import PostgresServer
 public final class RecoveryEngine: Sendable {
     public let run: RunDirectory
     public let options: RecoveryOptions
+    /// Of the server of `--into`, when it was given with its address.
+    private let targetPassword: String?
     let binaries: PostgresBinaries
     let journal: FileJournal
     let key: SigningKey
@@ -18,11 +21,13 @@ public final class RecoveryEngine: Sendable {
     let now: @Sendable () -> Date
 
     init(
-        run: RunDirectory, options: RecoveryOptions, binaries: PostgresBinaries, journal: FileJournal, key: SigningKey,
+        run: RunDirectory, options: RecoveryOptions, targetPassword: String?, binaries: PostgresBinaries,
+        journal: FileJournal, key: SigningKey,
         vault: VaultKeys, progress: @escaping ProgressSink, now: @escaping @Sendable () -> Date
     ) {
         self.run = run
         self.options = options
+        self.targetPassword = targetPassword
         self.binaries = binaries
         self.journal = journal
         self.key = key
@@ -31,11 +36,22 @@ public final class RecoveryEngine: Sendable {
         self.now = now
     }
 
+    /// The server of `--into`; nil for a cluster of our own.
+    public var serverConfiguration: DatabaseConfiguration? {
+        guard case .server(let connectionString) = options.target else { return nil }
+        return DatabaseConfiguration(connectionString, password: targetPassword ?? ServerPassword.fromEnvironment)
+    }
+
     /// What a finished stage left behind: its findings and how long it took.
     struct Record<Result: Codable & Sendable>: Codable, Sendable {
         var startedAt: Date
         var seconds: Double
         var result: Result
+    }
+
+    /// What a stage that has ended found.
+    func earlier<Result: Codable & Sendable>(_ stage: Stage, as type: Result.Type) throws -> Result? {
+        try run.result(of: stage, as: Record<Result>.self)?.result
     }
 
     static let stageFinished = "recovery.stage.finished"

@@ -25,6 +25,8 @@ public struct RecoveryOptions: Codable, Sendable, Equatable {
     public var makesBackup: Bool
     /// Whether the report is typeset as PDF, too; nil for yes.
     public var typesetsReport: Bool?
+    /// Whether the clean room stays after the report, with everything in it in clear; nil for no.
+    public var keepsRoom: Bool?
 
     public enum Target: Codable, Sendable, Equatable {
         /// A cluster of ours below the data directory.

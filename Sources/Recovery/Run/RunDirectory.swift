@@ -41,10 +41,26 @@ public struct RunDirectory: Sendable {
 
     func save(_ result: some Codable, of stage: Stage) throws { try write(result, to: resultFile(of: stage)) }
 
-    /// Whether this run has written to the target: what stands there is ours to remove.
-    var hasBegunRebuild: Bool { FileManager.default.fileExists(atPath: path + "/rebuild-begun") }
+    /// Readable by the operator only, and there as long as the run may go on.
+    var targetPasswordFile: String { path + "/target.password" }
 
-    func markRebuildBegun() throws { try DurableFile.write(Data(), to: path + "/rebuild-begun") }
+    var targetPassword: String? {
+        FileManager.default.contents(atPath: targetPasswordFile).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    func keepTargetPassword(_ password: String) throws {
+        try DurableFile.write(Data(password.utf8), to: targetPasswordFile)
+    }
+
+    private var rebuildMarkFile: String { path + "/rebuild-begun" }
+
+    /// Which database this run has begun to rebuild in; nil when it has not, or an earlier version did not say.
+    func rebuildMark() throws -> RebuildMark? {
+        guard let data = FileManager.default.contents(atPath: rebuildMarkFile), !data.isEmpty else { return nil }
+        return try read(RebuildMark.self, from: rebuildMarkFile)
+    }
+
+    func keep(_ mark: RebuildMark) throws { try write(mark, to: rebuildMarkFile) }
 
     func read<Value: Decodable>(_ type: Value.Type, from file: String) throws -> Value {
         do {

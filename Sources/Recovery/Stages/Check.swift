@@ -62,7 +62,7 @@ extension RecoveryEngine {
                 [
                     "--install-missing", "--jobs=2", "--heapallindexed", "--no-password",
                     place.configuration.connectionString,
-                ], environment: ["PGPASSWORD": place.configuration.password ?? ""])
+                ], environment: place.configuration.password.map { ["PGPASSWORD": $0] } ?? [:])
             let words = (run.outputText + run.errorText).trimmingCharacters(in: .whitespacesAndNewlines)
             return (run.status == 0, run.status == 0 ? "no corruption" : String(words.prefix(500)))
         }
@@ -79,7 +79,7 @@ extension RecoveryEngine {
         }
     }
 
-    private func timed(_ name: BilingualText, _ work: () async throws -> (Bool, String)) async throws -> CheckResult {
+    func timed(_ name: BilingualText, _ work: () async throws -> (Bool, String)) async throws -> CheckResult {
         progress(ProgressUpdate(stage: Stage.rebuild.rawValue, subject: name.en, done: 0, total: nil, unit: "checks"))
         let start = ContinuousClock.now
         let (passed, detail) = try await work()

@@ -79,7 +79,13 @@ enum DumpPath {
                 code: "dump_not_a_dump", message: "\(path) is a folder without toc.dat or any table's .dat file",
                 hint: "Give the dump's file, or the folder that pg_dump -Fd wrote.", exitStatus: .badInput)
         }
-        return names.filter { !isFolder("\(path)/\($0)") }
+        return names.filter { isMember("\(path)/\($0)") }
+    }
+
+    /// Files of their own only: links lead out of the dump, pipes and devices have no end.
+    private static func isMember(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 
     /// Opens the dump once: what holds nothing of a dump is refused with the reader's own words.
@@ -97,7 +103,7 @@ enum FileBytes {
 
     /// Calls `receive` for each piece; returns the number of bytes read.
     static func read(_ path: String, _ receive: (UnsafeRawBufferPointer) throws -> Void) throws -> Int64 {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             throw RecoveryError(
                 code: "file_not_readable", message: "cannot open \(path): \(String(cString: strerror(errno)))",

@@ -85,7 +85,7 @@ extension RecoveryEngine {
                 "--format=custom", "--compress=1", "--no-password", "--file=\(path)",
                 "--dbname=\(target.connectionString)",
             ],
-            environment: ["PGPASSWORD": target.password ?? ""])
+            environment: target.password.map { ["PGPASSWORD": $0] } ?? [:])
         try run.checked("pg_dump")
     }
 

@@ -18,6 +18,8 @@ struct Rebuilt: Codable, Sendable {
     var notes: [String: Int64]
     /// Legacy encrypted columns that did not open.
     var closed: [ClosedCount]?
+    /// Archived rows whose card data was masked, by table; nil in results of earlier versions.
+    var masked: [String: Int64]?
 }
 
 extension RecoveryEngine {
@@ -27,8 +29,7 @@ extension RecoveryEngine {
     func rebuild(
         _ salvaged: Salvaged, _ mapping: Mapping, from room: CleanRoom, into place: RebuildTarget
     ) async throws -> (Rebuilt, FirstBackup?) {
-        try await place.empty(hasBegun: run.hasBegunRebuild)
-        try run.markRebuildBegun()
+        try await place.prepare(run)
         try setHeadsAside()
         try await place.beginBulkLoad()
         let target = Database(place.configuration)
@@ -67,7 +68,8 @@ extension RecoveryEngine {
         // From here on the bank is only read (amcheck's extension has to be in the backup): it is backed up meanwhile.
         if let cluster = place.cluster { try await installAmcheck(cluster, place.databaseName) }
         async let backup: FirstBackup? = options.makesBackup ? takeBackup(of: place.configuration) : nil
-        let checks = try await analyzeAndCheck(target, place)
+        let checks =
+            try await analyzeAndCheck(target, place) + [conservation(salvaged, mapping, rebuilder, source)]
         let (rows, refused, notes) = rebuilder.state.withLock { ($0.rows, $0.refused, $0.notes) }
         let closed = rebuilder.state.withLock { $0.closed }.sorted { $0.key < $1.key }
             .map { ClosedCount(place: $0.key, count: Int64($0.value.count)) }
@@ -77,7 +79,8 @@ extension RecoveryEngine {
                 database: place.databaseName,
                 serverVersion: try await target.one(RebuildStore.serverVersion, as: String.self),
                 connectionLine: place.connectionLine, mapping: mapping.name, rows: rows, trialBalanceMinor: balance),
-            checks: checks, refused: refused, notes: notes, closed: closed)
+            checks: checks, refused: refused, notes: notes, closed: closed,
+            masked: rebuilder.state.withLock { $0.masked })
         return (rebuilt, try await backup)
     }
 

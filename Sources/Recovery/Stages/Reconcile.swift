@@ -66,6 +66,7 @@ extension RecoveryEngine {
         let connection = sessions[0]
         for statement in ReconcileStore.makeTables { try await connection.run(statement) }
         if let json = try await connection.first(ReconcileStore.result, as: String.self) {
+            try await journalRepairs(connection)
             return try RunDirectory.decoder.decode(Reconciled.self, from: Data(json.utf8))
         }
         for session in sessions {
@@ -92,11 +93,12 @@ extension RecoveryEngine {
                 quarantine: try QuarantineFile(path: run.quarantineDirectory + "/reconcile.jsonl"))
             try await applier.apply(chosen)
             try write(reconciler.findings, plan)
-            try await journalRepairs(applier.applied)
+            try await connection.run(ReconcileStore.keepEntries(try applier.applied.map { try Self.entry(of: $0) }))
             let reconciled = Reconciled(reconciler, applier)
             let json = String(decoding: try RunDirectory.encoder.encode(reconciled), as: UTF8.self)
             try await connection.run(ReconcileStore.keepResult(json))
             try await connection.run(CleanRoomStore.commit)
+            try await journalRepairs(connection)
             return reconciled
         } catch {
             _ = try? await connection.run(CleanRoomStore.rollback)
@@ -117,13 +119,22 @@ extension RecoveryEngine {
     }
 
     /// The journal names each repaired row and binds its values by a hash: the values themselves stay in the plan.
-    private func journalRepairs(_ repairs: [Repair]) async throws {
-        for repair in repairs {
-            let values = try RunDirectory.encoder.encode(repair.changes)
-            let body =
-                "{\"rule\":\"\(repair.rule)\",\"certainty\":\"\(repair.certainty.rawValue)\","
-                + "\"approved\":\(repair.approved),\"changes\":\"\(SHA256.hash(Array(values)).hex)\"}"
-            try await journal.append(kind: "recovery.repair.applied", subject: repair.id, body: body, at: now())
+    private static func entry(of repair: Repair) throws -> (subject: String, body: String) {
+        let values = try RunDirectory.encoder.encode(repair.changes)
+        let body =
+            "{\"rule\":\"\(repair.rule)\",\"certainty\":\"\(repair.certainty.rawValue)\","
+            + "\"approved\":\(repair.approved),\"changes\":\"\(SHA256.hash(Array(values)).hex)\"}"
+        return (repair.id, body)
+    }
+
+    /// Once they are committed, and each once: a run that died in between goes on where it stopped.
+    private func journalRepairs(_ connection: Connection) async throws {
+        let kind = "recovery.repair.applied"
+        for row in try await connection.run(ReconcileStore.entries) {
+            let subject = try row.decode(0, as: String.self)
+            guard await !journal.holds(kind: kind, subject: subject) else { continue }
+            try await journal.append(
+                kind: kind, subject: subject, body: try row.decode(1, as: String.self), at: now())
         }
     }
 
@@ -163,15 +174,16 @@ extension RecoveryEngine {
                 roles[table.name] = (role, column)
             }
         }
-        guard found.values.contains(where: { $0.count > 0 }),
-            let data = FileManager.default.contents(atPath: run.quarantineDirectory + "/rows.jsonl")
-        else { return found }
-        for line in data.split(separator: UInt8(ascii: "\n")).prefix(RuleLimits.rowsMax) {
-            guard let entry = try? JSONDecoder().decode(QuarantineFile.Line.self, from: Data(line)),
+        let path = run.quarantineDirectory + "/rows.jsonl"
+        guard found.values.contains(where: { $0.count > 0 }), FileManager.default.fileExists(atPath: path) else {
+            return found
+        }
+        try QuarantineFile.lines(of: path, max: RuleLimits.rowsMax) { line in
+            guard let entry = try? JSONDecoder().decode(QuarantineFile.Line.self, from: line),
                 let (role, column) = roles[entry.table], let row = entry.row
-            else { continue }
+            else { return }
             let fields = row.split(separator: "\t", omittingEmptySubsequences: false)
-            guard column < fields.count, let id = Int64(fields[column]) else { continue }
+            guard column < fields.count, let id = Int64(fields[column]) else { return }
             found[role, default: SetAside()].ids.insert(id)
         }
         return found

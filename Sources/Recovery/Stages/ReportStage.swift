@@ -14,12 +14,13 @@ extension RecoveryEngine {
         var report = RecoveryReport(
             run: RunSummary(
                 id: String(intake.sha256.prefix(12)), startedAt: try timings().first?.startedAt ?? now(),
-                finishedAt: now(), version: Self.version, target: rebuilt?.bank.database ?? ""),
+                finishedAt: now(), version: Self.version, target: rebuilt?.bank.database ?? "",
+                roomKept: options.keepsRoom == true ? run.cleanRoomDirectory : nil),
             dump: inspected.summary, outcome: .complete, tables: tables(salvaged, rebuilt, mapping),
             damage: salvaged.damage,
             objects: disinfected?.findings ?? [],
             findings: (reconciled?.findings ?? []) + (rebuilt.map(Self.notes) ?? [])
-                + (salvaged.largeObjects?.findings ?? []),
+                + (salvaged.largeObjects?.findings ?? []) + Self.parts(salvaged),
             attack: reconciled?.attack, checks: rebuilt?.checks ?? [],
             restored: rebuilt?.bank, protection: protection, timings: try timings(),
             ruleSeconds: reconciled?.seconds,
@@ -40,13 +41,14 @@ extension RecoveryEngine {
     private func tables(_ salvaged: Salvaged, _ rebuilt: Rebuilt?, _ mapping: Mapping) -> [TableOutcome] {
         salvaged.tables.map { table in
             var table = table
-            let name = table.name.hasPrefix("public.") ? String(table.name.dropFirst(7)) : table.name
+            let name = RoomName.table(table.name)
             for candidate in [mapping.canonicalTable(of: name), name, "archive." + name].compactMap({ $0 }) {
                 if let count = rebuilt?.bank.rows[candidate] {
                     table.restored = count
                     table.restoredAs = candidate
                 }
             }
+            if rebuilt != nil, table.restored == nil, table.loaded > 0 { table.excluded = table.loaded }
             return table
         }
     }
@@ -70,13 +72,36 @@ extension RecoveryEngine {
                 repair: BilingualText(fr: "limite portée au solde", en: "the limit raised to the balance"),
                 repaired: count)
         }
-        return refused + notes + (rebuilt.closed ?? []).map(\.finding)
+        let masked = (rebuilt.masked ?? [:]).sorted { $0.key < $1.key }.map { table, count in
+            DataFinding(
+                rule: "card-data-masked", severity: "high", table: table, rowCount: count, samples: [],
+                reason: BilingualText(
+                    fr:
+                        "numéros ou codes de cartes en clair dans une table archivée : masqués ; les lignes sont en quarantaine",
+                    en: "card numbers or codes in clear in an archived table: masked; the rows are in quarantine"),
+                repair: nil, repaired: count)
+        }
+        return refused + notes + masked + (rebuilt.closed ?? []).map(\.finding)
     }
+
+    /// Tables that the dump brings in parts: told, because a part that nobody expects may be an intruder's.
+    private static func parts(_ salvaged: Salvaged) -> [DataFinding] {
+        salvaged.tables.filter { ($0.parts ?? 1) > 1 }.map { table in
+            DataFinding(
+                rule: partsRule, severity: "low", table: table.name, rowCount: 0, samples: [],
+                reason: BilingualText(
+                    fr: "le dump apporte cette table en \(table.parts ?? 1) parties : toutes sont reprises",
+                    en: "the dump brings this table in \(table.parts ?? 1) parts: all are taken over"),
+                repair: nil, repaired: 0)
+        }
+    }
+
+    private static let partsRule = "table-in-parts"
 
     static func outcome(of report: RecoveryReport) -> RecoveryReport.Outcome {
         guard report.tables.contains(where: { $0.loaded > 0 }) else { return .nothing }
         let isWhole =
-            report.damage.isEmpty && report.objects.isEmpty && report.findings.isEmpty
+            report.damage.isEmpty && report.objects.isEmpty && report.findings.allSatisfy { $0.rule == partsRule }
             && report.tables.allSatisfy { $0.quarantined == 0 && ($0.lost ?? 0) == 0 }
             && report.checks.allSatisfy(\.passed) && report.protection?.isProved != false
         return isWhole ? .complete : .partial

@@ -11,6 +11,8 @@ struct Salvaged: Codable, Sendable {
     var columns: [String: [String]]
     /// Nil in results of earlier versions.
     var largeObjects: LargeObjects?
+    /// Tables whose rows do not add up; nil in results of earlier versions.
+    var imbalances: [Imbalance]?
 }
 
 extension RecoveryEngine {
@@ -22,10 +24,11 @@ extension RecoveryEngine {
         let (report, tables, columns) = try await load(
             reader, schema: CleanRoomStore.schema, database: database, quarantine: quarantine)
         try await completeTables(shapes, in: database)
+        let imbalances = try await imbalances(tables, report, database)
         await database.close()
         return Salvaged(
             tables: Self.merge(tables, with: report), damage: report.damage.map(Self.item), columns: columns,
-            largeObjects: report.largeObjects)
+            largeObjects: report.largeObjects, imbalances: imbalances)
     }
 
     /// The mapping speaks of tables and columns that a damaged dump may have lost: they are there, empty.

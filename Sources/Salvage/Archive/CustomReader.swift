@@ -8,6 +8,10 @@ struct CustomReader {
     private(set) var hasHeader = false
     /// Where each entry's data should begin, as far as the archive says.
     private let anchors: [Int: Int]
+    /// The places of the anchors, in order.
+    private let places: [Int]
+    /// The entries that have data; nil when the contents may not name all of them.
+    let dataIDs: Set<Int>?
 
     /// A block and the table its rows are of.
     private struct Found {
@@ -27,16 +31,17 @@ struct CustomReader {
             contents.entries.compactMap { entry in
                 entry.dataOffset.flatMap { $0 > 0 && $0 < file.size ? ($0, entry.dumpID) : nil }
             }, uniquingKeysWith: { first, _ in first })
+        places = anchors.keys.sorted()
+        let isWhole = read.hasHeader && read.contents.end != nil && read.contents.damage.isEmpty
+        dataIDs =
+            isWhole
+            ? Set(
+                contents.entries.filter { $0.hadData || $0.kind == "TABLE DATA" || $0.kind == "BLOBS" }.map(\.dumpID))
+            : nil
     }
 
     /// Whether the table of contents names every table that has data.
     private var isListWhole: Bool { hasHeader && contents.end != nil && contents.damage.isEmpty }
-
-    var dataIDs: Set<Int>? {
-        guard isListWhole else { return nil }
-        return Set(
-            contents.entries.filter { $0.hadData || $0.kind == "TABLE DATA" || $0.kind == "BLOBS" }.map(\.dumpID))
-    }
 
     func read(progress: (Int) -> Void, emit: @escaping (ReadEvent) throws -> Void) throws -> ReadReport {
         var report = ReadReport()
@@ -154,11 +159,20 @@ struct CustomReader {
         return contents.entries.first { $0.kind == "TABLE DATA" && !seen.contains($0.dumpID) }?.dumpID
     }
 
+    private func firstPlace(behind offset: Int) -> Int {
+        var (low, high) = (0, places.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if places[middle] > offset { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+
     /// No block goes on past the place where another is known to begin.
     private func bounded(_ block: CustomBlocks.BlockStart) -> CustomBlocks.BlockStart {
         var bounded = block
         var probe = CustomBlocks(window: FileWindow(file), header: header, knownIDs: dataIDs, style: .stream)
-        let later = anchors.keys.filter { $0 > block.dataOffset }.sorted()
+        let later = places[firstPlace(behind: block.dataOffset)...]
         bounded.limit = later.first { probe.block(at: $0)?.dumpID == anchors[$0] } ?? file.size
         return bounded
     }

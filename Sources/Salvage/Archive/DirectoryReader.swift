@@ -12,7 +12,7 @@ struct DirectoryReader {
         var contents = TableOfContents()
         let name = path + "/toc.dat"
         if FileManager.default.fileExists(atPath: name) {
-            let file = try DumpFile(path: name)
+            let file = try DumpFile(path: name, isMember: true)
             let read = ArchiveContents.read(FileWindow(file), at: 0, limit: file.size, format: 5)
             contents = read.contents
             inspection.describe(read.header, contents, isKnown: read.hasHeader)
@@ -38,7 +38,7 @@ struct DirectoryReader {
         }
         var members: [(name: String, head: StreamCatalog.Head)] = []
         for name in present where name != "toc.dat" && name.contains(".dat") {
-            guard let file = try? DumpFile(path: path + "/" + name) else { continue }
+            guard let file = try? DumpFile(path: path + "/" + name, isMember: true) else { continue }
             guard !LargeObjects.isFile(name) else {
                 report.largeObjects.add(file.size)
                 continue
@@ -72,7 +72,7 @@ struct DirectoryReader {
         var done = 0
         var unchecked: [UncheckedRun.Source] = []
         for (name, stream) in members {
-            let file = try DumpFile(path: path + "/" + name)
+            let file = try DumpFile(path: path + "/" + name, isMember: true)
             let codec = try Self.codec(of: name, file)
             if codec == .none {
                 let feed: StreamReader.Feed = { receive in

@@ -3,6 +3,21 @@ enum CreateTableParser {
     /// Nil when the statement is no CREATE TABLE with columns.
     static func shape(of statement: String) -> TableShape? {
         var tokens = SQLTokenizer.tokens(of: statement)[...]
+        guard let name = name(&tokens), tokens.popFirst() == .symbol("(") else { return nil }
+        var columns: [ColumnShape] = []
+        for definition in items(&tokens) {
+            if let column = column(definition) { columns.append(column) }
+        }
+        return columns.isEmpty ? nil : TableShape(name: name, columns: columns)
+    }
+
+    /// The table's name; nil when the statement is no CREATE TABLE.
+    static func name(of statement: String) -> String? {
+        var tokens = SQLTokenizer.tokens(of: statement)[...]
+        return name(&tokens)
+    }
+
+    private static func name(_ tokens: inout ArraySlice<SQLToken>) -> String? {
         guard tokens.popFirst() == .word("create") else { return nil }
         while let word = tokens.first,
             ["unlogged", "temporary", "temp", "global", "local", "foreign"].contains(word.name)
@@ -11,12 +26,7 @@ enum CreateTableParser {
         }
         guard tokens.popFirst() == .word("table") else { return nil }
         if tokens.first == .word("if") { tokens = tokens.dropFirst(3) }
-        guard let name = qualifiedName(&tokens), tokens.popFirst() == .symbol("(") else { return nil }
-        var columns: [ColumnShape] = []
-        for definition in items(&tokens) {
-            if let column = column(definition) { columns.append(column) }
-        }
-        return columns.isEmpty ? nil : TableShape(name: name, columns: columns)
+        return qualifiedName(&tokens)
     }
 
     /// The table and the columns of `COPY schema.table (a, b) FROM stdin;`; nil when it is anything else.
@@ -38,10 +48,10 @@ enum CreateTableParser {
     /// `schema.name`; a bare name is of `public`.
     static func qualifiedName(_ tokens: inout ArraySlice<SQLToken>) -> String? {
         guard let first = tokens.popFirst()?.name else { return nil }
-        guard tokens.first == .symbol(".") else { return "public." + first }
+        guard tokens.first == .symbol(".") else { return TableName.joined("public", first) }
         tokens.removeFirst()
         guard let second = tokens.popFirst()?.name else { return nil }
-        return first + "." + second
+        return TableName.joined(first, second)
     }
 
     /// The comma-separated items up to the closing parenthesis, which is consumed.
@@ -104,8 +114,15 @@ enum CreateTableParser {
             tokens = tokens.dropFirst(3)
         }
         if tokens.first == .symbol("[") { return .other(word + "[]") }
+        // A word that nothing of a column begins with belongs to a type that is not known, or broken.
+        if let next = tokens.first?.name, !columnWords.contains(next) { return .other(word + " " + next) }
         return Self.type(word, arguments)
     }
+
+    private static let columnWords: Set<String> = [
+        "not", "null", "default", "constraint", "collate", "primary", "unique", "check", "references", "generated",
+        "deferrable", "initially", "storage", "compression", "options",
+    ]
 
     private static func parenthesised(_ tokens: inout ArraySlice<SQLToken>) -> [Int] {
         guard tokens.first == .symbol("(") else { return [] }
@@ -124,11 +141,12 @@ enum CreateTableParser {
         case "smallint", "int2", "smallserial": .smallint
         case "integer", "int", "int4", "serial": .integer
         case "bigint", "int8", "bigserial": .bigint
-        case "numeric", "decimal": .numeric(precision: arguments.first, scale: arguments.count > 1 ? arguments[1] : 0)
+        case "numeric", "decimal":
+            .numeric(precision: arguments.first.flatMap(positive), scale: arguments.count > 1 ? arguments[1] : 0)
         case "real", "float4", "float8", "double precision", "float": .real
         case "boolean", "bool": .boolean
         case "date": .date
-        case "time", "timetz": .time
+        case "time": .time
         case "timestamp": .timestamp
         case "timestamptz": .timestamptz
         case "interval": .interval
@@ -137,9 +155,11 @@ enum CreateTableParser {
         case "inet", "cidr": .inet
         case "json", "jsonb": .json
         case "text", "citext", "name": .text(limit: nil)
-        case "character varying", "varchar": .text(limit: arguments.first)
-        case "character", "char", "bpchar": .character(length: arguments.first ?? 1)
+        case "character varying", "varchar": .text(limit: arguments.first.flatMap(positive))
+        case "character", "char", "bpchar": .character(length: arguments.first.flatMap(positive) ?? 1)
         default: .other(word)
         }
     }
+
+    private static func positive(_ number: Int) -> Int? { number > 0 ? number : nil }
 }

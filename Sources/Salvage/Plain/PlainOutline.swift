@@ -14,6 +14,8 @@ final class PlainOutline {
     private var quotes = StatementScanner()
     /// Where the COPY statements stand that are no part of a text or a function's body.
     private(set) var copies: Set<Int> = []
+    /// The tables that they name, with their columns.
+    private var copied: [(table: String, columns: [String])] = []
     private var statementOffset = 0
 
     private static let factsMax = 1000
@@ -31,9 +33,8 @@ final class PlainOutline {
 
     var catalog: StreamCatalog {
         let own = objects.compactMap { CreateTableParser.shape(of: $0.sql) }
-        let names = Set(own.map(\.name))
         let keys = TableKeys(statements: objects.lazy.map(\.sql))
-        return StreamCatalog(shapes: own + known.filter { !names.contains($0.name) }, keys: keys)
+        return StreamCatalog(own: own, known: known, keys: keys, copied: copied)
     }
 
     func fact(_ prefix: String) -> String? {
@@ -84,9 +85,10 @@ final class PlainOutline {
         statement = []
         quotes = StatementScanner()
         guard !text.isEmpty else { return }
-        if text.hasPrefix("COPY") || text.hasPrefix("copy"), CreateTableParser.copy(text) != nil {
+        if text.hasPrefix("COPY") || text.hasPrefix("copy"), let copy = CreateTableParser.copy(text) {
             isInData = true
             if copies.count < Self.factsMax * 100 { copies.insert(statementOffset) }
+            if copied.count < Self.factsMax * 10 { copied.append(copy) }
             return
         }
         objects.append(

@@ -7,7 +7,7 @@ struct RowSender {
     private var rowStarts: [Int] = []
     private var confidence = Confidence.intact
     private var batchOffset = 0
-    private(set) var summary: TableSummary
+    var summary: TableSummary
 
     init(_ stream: StreamCatalog.Stream, source: String, emit: @escaping (ReadEvent) throws -> Void) {
         self.stream = stream

@@ -39,8 +39,11 @@ final class UncheckedRun {
         }
         try placeStrays(sources, loose)
         var done: Set<String> = []
-        for (index, source) in sources.enumerated() where done.insert(source.stream.table).inserted {
-            let same = sources.indices.filter { $0 >= index && sources[$0].stream.table == source.stream.table }
+        var sent: Set<[String]> = []
+        for (index, source) in sources.enumerated() where sent.insert(Self.form(source)).inserted {
+            done.insert(source.stream.table)
+            // Parts that list other columns are sent by themselves: their fields mean something else.
+            let same = sources.indices.filter { $0 >= index && Self.form(sources[$0]) == Self.form(source) }
             try send(same.map { (sources[$0], judges[$0]) })
         }
         for table in adopted.keys.sorted() where !done.contains(table) {
@@ -105,18 +108,26 @@ final class UncheckedRun {
         let stream = first.source.stream
         try emit(.begin(table: stream.table, columns: stream.columns))
         var sender = RowSender(stream, source: first.source.name, emit: emit)
+        sender.summary.parts = parts.count
+        // The rows of the parts before this one: within a part, a table without a key may have the same row twice.
         var seen = Set<Int>()
         let isRepeated = parts.count > 1 || adopted[stream.table] != nil
         for (source, judge) in parts {
-            let own = Set(judge.strays.lazy.map(\.offset).filter { judge.condemned[$0] == nil })
+            var own = Set<Int>()
+            defer { seen.formUnion(own) }
+            let strays = Set(judge.strays.lazy.map(\.offset).filter { judge.condemned[$0] == nil })
             let cutter = LineCutter(isBounded: source.endsInTerminator) { line, offset in
-                guard !own.contains(offset), !judge.isHandedOver(offset), !Self.isTerminator(line) else { return }
+                guard !strays.contains(offset), !judge.isHandedOver(offset), !Self.isTerminator(line) else { return }
                 if let reason = judge.condemned[offset] {
                     return try sender.send(line, at: offset, as: .suspect(reason: reason))
                 }
-                if isRepeated, !seen.insert(Self.hash(line)).inserted {
-                    return try sender.send(
-                        line, at: offset, as: .suspect(reason: "the same row stands in the dump before"))
+                if isRepeated {
+                    let hash = Self.hash(line)
+                    guard !seen.contains(hash) else {
+                        return try sender.send(
+                            line, at: offset, as: .suspect(reason: "the same row stands in the dump before"))
+                    }
+                    own.insert(hash)
                 }
                 try sender.send(line, at: offset, as: .intact)
             }
@@ -131,8 +142,11 @@ final class UncheckedRun {
             report(judge, stream.table)
         }
         try sendAdopted(stream.table, &sender, &seen)
+        adopted[stream.table] = nil
         try end(&sender)
     }
+
+    private static func form(_ source: Source) -> [String] { [source.stream.table] + source.stream.columns }
 
     private static func isTerminator(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
         line.count == 2 && line[0] == UInt8(ascii: "\\") && line[1] == UInt8(ascii: ".")
