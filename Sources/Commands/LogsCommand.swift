@@ -21,6 +21,9 @@ struct LogsCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Write each finding as a line of JSON.", valueName: "file"))
         var findings: String?
 
+        @Option(help: ArgumentHelp("Write each line that could not be read as a line of JSON.", valueName: "file"))
+        var unread: String?
+
         @Option(help: ArgumentHelp("Write the incidents as a page.", valueName: "file"))
         var html: String?
 
@@ -55,6 +58,7 @@ struct LogsCommand: AsyncParsableCommand {
                 var request = LogsService.Request()
                 request.places = places
                 request.findings = findings
+                request.unread = unread
                 request.html = html
                 request.stix = stix
                 request.json = json
@@ -116,6 +120,11 @@ struct LogsCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Append each line under keyed pseudonyms.", valueName: "file"))
         var lines: String?
 
+        @Option(
+            help: ArgumentHelp(
+                "Where lines go that could not be read; by default beside the positions.", valueName: "file"))
+        var unread: String?
+
         @Option(help: ArgumentHelp("The key of the pseudonyms.", valueName: "file"))
         var keyFile: String?
 
@@ -167,6 +176,7 @@ struct LogsCommand: AsyncParsableCommand {
                 (request.banSeconds, request.protected) = (banSeconds, protect)
                 request.tuning = tuning.tuning
                 request.recordsInto = record
+                request.unread = unread
                 let count = try await LogsService.follow(request) { Terminal.output($0) }
                 Terminal.output("\(count) lignes suivies (lines followed)")
                 return 0

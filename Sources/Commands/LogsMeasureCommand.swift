@@ -35,7 +35,8 @@ struct MeasureLogs: AsyncParsableCommand {
     @Option(help: "Of the labelled logs.")
     var seed: UInt64 = 7
 
-    @Option(help: ArgumentHelp("Also public sets in this folder.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp("Public sets in this folder; by default ../shared/data/logs where it is.", valueName: "dir"))
     var publicSets: String?
 
     @Option(help: "Simulated attacks that must be one incident each.")

@@ -128,7 +128,9 @@ struct ServeCommand: AsyncParsableCommand {
         guard fraudRetrain.map({ (1...365).contains($0) }) ?? true else {
             throw ValidationError("--fraud-retrain takes 1 to 365 days")
         }
-        guard !respond || !watch.isEmpty else { throw ValidationError("--respond needs --watch") }
+        guard !respond || !watch.isEmpty || waf != "off" else {
+            throw ValidationError("--respond needs --watch or --waf")
+        }
         guard !watch.isEmpty || tuning.suppress == nil && tuning.map.isEmpty else {
             throw ValidationError("--suppress and --map need --watch")
         }
@@ -197,6 +199,7 @@ struct ServeCommand: AsyncParsableCommand {
                 var inspection = ServeRequest.Inspection(refuses: waf == "block", log: wafLog)
                 inspection.routes = wafRoute.compactMap { ServeRequest.Inspection.Route($0) }
                 inspection.secondRules = wafRules
+                (inspection.responds, inspection.protected) = (respond, protect)
                 request.inspection = inspection
             }
             if only == "fraud" {

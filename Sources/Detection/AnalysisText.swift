@@ -85,6 +85,15 @@ public enum AnalysisText {
                             .init("from", .string(Instant.text(source.first))),
                             .init("to", .string(Instant.text(source.last))),
                             .init("damage", .array(source.damage.map { .string($0) })),
+                            .init(
+                                "unread",
+                                .array(
+                                    source.samples.map { sample in
+                                        .object([
+                                            .init("source", .string(sample.file)), .init("line", .integer(sample.line)),
+                                            .init("text", .string(FindingWriter.clean(sample.text))),
+                                        ])
+                                    })),
                             .init("skew_seconds", .integer(source.skew / Instant.second)),
                         ])
                     })), .init("raised", .integer(result.raised)), .init("dropped", .integer(result.dropped)),

@@ -12,6 +12,9 @@ public struct LogAnalysis: Sendable {
     /// What a recovery found tampered with, to be linked with the acts that made it.
     public var tampered: [TamperedRow] = []
 
+    /// A file for each line that could not be read.
+    public var unread: String?
+
     public init() {}
 
     /// What was read of one set of files.
@@ -58,6 +61,7 @@ public struct LogAnalysis: Sendable {
         let files = try LogFiles(places)
         let engine = try DetectionEngine(options)
         engine.sink.onRaise = onFinding
+        let unreadFile = try unread.map { try UnreadFile($0) }
         var sources: [SourceReport] = []
         var pauses: [(source: Int, pause: GapDetector.Pause)] = []
         var anchors: [SignIns] = []
@@ -70,7 +74,7 @@ public struct LogAnalysis: Sendable {
             let reader = LogReader(options.reading, year: try Self.firstYear(set))
             for path in set.files {
                 progress(ProgressUpdate(stage: "logs", subject: path, done: done, total: total, unit: "bytes"))
-                try read(path, reader, engine, &source, &gaps, &signIns)
+                try read(path, reader, engine, &source, &gaps, &signIns, unreadFile)
                 if let problems = checkSeal?(path) { Self.addSeal(problems, path, gaps.last, engine.sink) }
                 done += Self.size(path)
             }
@@ -82,6 +86,7 @@ public struct LogAnalysis: Sendable {
             anchors.append(signIns)
         }
         progress(ProgressUpdate(stage: "logs", done: total, total: total, unit: "bytes"))
+        try unreadFile?.finish()
         Self.addSilences(pauses, sources, engine.sink)
         let seconds = (clock.now - start) / .seconds(1)
         for (index, skew) in ClockSkew.estimate(anchors).enumerated() { sources[index].skew = skew }
@@ -99,11 +104,12 @@ public struct LogAnalysis: Sendable {
 
     private func read(
         _ path: String, _ reader: LogReader, _ engine: DetectionEngine, _ source: inout SourceReport,
-        _ gaps: inout GapDetector, _ signIns: inout SignIns
+        _ gaps: inout GapDetector, _ signIns: inout SignIns, _ unreadFile: UnreadFile?
     ) throws {
         let blocks = try BlockSource(path: path)
         let splitter = RecordSplitter(reader: reader)
         engine.sink.file = path
+        var unwritten: (any Error)?
         func body(_ record: Bytes, _ place: LinePlace) {
             let outcome = reader.read(record) { event in
                 gaps.tick(event.time, place)
@@ -116,6 +122,7 @@ public struct LogAnalysis: Sendable {
             case .blank: source.blanks += 1
             case .broken:
                 source.broken += 1
+                do { try unreadFile?.add(record, place, path) } catch { unwritten = error }
                 if source.samples.count < Self.samplesMax {
                     source.samples.append((path, place.number, record.text(max: 300)))
                 }
@@ -123,6 +130,7 @@ public struct LogAnalysis: Sendable {
         }
         while let block = blocks.next() {
             splitter.take(block, body)
+            if let unwritten { throw unwritten }
             try Task.checkCancellation()
         }
         splitter.finish(body)

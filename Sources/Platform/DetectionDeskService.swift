@@ -14,13 +14,15 @@ struct DetectionDeskService: Sendable {
     private let database: Database
     private let data: DataDirectory
     private let watching: ServeRequest.Watching?
+    /// What the guard in front of the gateway sees; nil: there is no guard.
+    let guardWatch: GuardWatch?
 
     static let lookEvery: Duration = .seconds(1)
 
     /// - Parameter database: owns schema `detection`.
     static func open(_ database: Database, _ request: ServeRequest) async throws -> DetectionDeskService {
         try await Migrator(database).apply([try DetectionMigrations.set()])
-        let protected = try (request.watching?.protected ?? []).map { text in
+        let protected = try ((request.watching?.protected ?? []) + (request.inspection?.protected ?? [])).map { text in
             guard let block = AddressBlock(text) else {
                 throw DetectionError.option("\(text) is no block of addresses", "Write it like 192.0.2.0/24.")
             }
@@ -31,8 +33,24 @@ struct DetectionDeskService: Sendable {
         try request.watching?.tuning.apply(to: &options)
         let desk = DetectionDesk(database: database, protected: protected)
         try await desk.refresh()
+        let data = DataDirectory(request.dataDirectory)
         return DetectionDeskService(
-            desk: desk, database: database, data: DataDirectory(request.dataDirectory), watching: request.watching)
+            desk: desk, database: database, data: data, watching: request.watching,
+            guardWatch: try request.inspection.map { inspection in
+                var policy = ResponseDesk.Policy()
+                policy.isDryRun = !inspection.responds
+                policy.protected = protected
+                return try GuardWatch(policy, journal: try folder(data) + "/guard-responses.jsonl") {
+                    Int64(Date().timeIntervalSince1970 * 1_000_000)
+                }
+            })
+    }
+
+    private static func folder(_ data: DataDirectory) throws -> String {
+        let folder = data.path + "/detection"
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        return folder
     }
 
     /// Orders of accounts that somebody may have taken over need one more proof.
@@ -50,6 +68,16 @@ struct DetectionDeskService: Sendable {
                     try await Task.sleep(for: Self.lookEvery)
                     // The database may be away for a while; bans that are known stay.
                     try? await desk.refresh()
+                }
+            }
+            if let guardWatch {
+                group.addTask { [desk] in
+                    try await guardWatch.run(
+                        perform: { act in
+                            // What is past its time ends in the database.
+                            if case .unban = act { return }
+                            await Self.perform(act, desk)
+                        }, tell: { _ = try await desk.record($0, source: .live) })
                 }
             }
             if let watching {
@@ -79,10 +107,13 @@ struct DetectionDeskService: Sendable {
         var policy = ResponseDesk.Policy()
         policy.isDryRun = !watching.responds
         policy.protected = watching.protected.compactMap { AddressBlock($0) }
-        try FileManager.default.createDirectory(
-            atPath: data.path + "/detection", withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        settings.responses = (policy, data.path + "/detection/responses.jsonl")
+        settings.responses = (policy, try Self.folder(data) + "/responses.jsonl")
         settings.perform = { [desk] act in await Self.perform(act, desk) }
+        settings.unread = data.path + "/detection/unread.jsonl"
+        settings.onUnread = { source, count in
+            FileHandle.standardError.write(Data("watch: \(LogsService.unreadWords(source, count))\n".utf8))
+        }
+        settings.checkSeal = { SealedJournal.problems($0) }
         settings.onIncidents = { [desk] in _ = try await desk.record($0, source: .live) }
         // While the database is away nothing is committed; a new follower begins where the last commit was.
         while !Task.isCancelled {

@@ -9,7 +9,7 @@ public enum LogsMeasureService {
         /// Attacks and ordinary requests of each set.
         public var size = 2_400
         public var seed: UInt64 = 7
-        /// Folder with `httpparams.csv.gz` and `elastic-apache.log.gz`; nil: none.
+        /// Folder with `httpparams.csv.gz`, `csic2010-….txt.gz` and `elastic-apache.log.gz`; nil: `usualSets` where it is.
         public var publicSets: String?
         /// Folder of Sigma rules; nil: the shipped ones.
         public var rules: String?
@@ -21,6 +21,9 @@ public enum LogsMeasureService {
 
         public init() {}
     }
+
+    /// Beside the repository, of which it is no part.
+    public static let usualSets = "../shared/data/logs"
 
     public static func run(_ request: Request) throws -> (lines: [String], isGood: Bool) {
         var options = DetectionOptions()
@@ -38,8 +41,10 @@ public enum LogsMeasureService {
                 log.name, file: log.file, lines: log.lines, truth: log.truth, isByAddress: log.unit == .address,
                 needsKind: log.unit == .address || log.name != "web", options: options)
         }
-        if let folder = request.publicSets {
+        let usual = FileManager.default.fileExists(atPath: usualSets) ? usualSets : nil
+        if let folder = request.publicSets ?? usual {
             try score.measurePublic(folder)
+            try score.measureRequests(folder)
             try score.measureOrdinary("Apache (real)", path: folder + "/elastic-apache.log.gz", options: options)
         }
         var problems: [String] = []

@@ -9,6 +9,8 @@ public enum LogsService {
     public struct Request: Sendable {
         public var places: [String] = []
         public var findings: String?
+        /// Where each line goes that could not be read.
+        public var unread: String?
         /// Where the page of incidents goes.
         public var html: String?
         /// Where the STIX 2.1 bundle goes.
@@ -59,6 +61,7 @@ public enum LogsService {
         analysis.options = try request.options()
         analysis.checkSeal = { SealedJournal.problems($0) }
         analysis.progress = progress
+        analysis.unread = request.unread
         let writer = try request.findings.map { try FindingWriter(path: $0) }
         if let writer { analysis.onFinding = { writer.write($0) } }
         analysis.tampered = try tampered(request)
@@ -117,6 +120,8 @@ public enum LogsService {
         public var findings: String?
         public var lines: String?
         public var keyFile: String?
+        /// Where lines are kept that could not be read; nil: beside the position.
+        public var unread: String?
         public var rules: String?
         public var zone = "Europe/Paris"
         public var untilEnd = false
@@ -151,6 +156,9 @@ public enum LogsService {
         settings.findings = request.findings
         settings.lines = request.lines
         settings.untilEnd = request.untilEnd
+        settings.unread = request.unread ?? request.state + ".unread.jsonl"
+        settings.onUnread = { source, count in show(unreadWords(source, count)) }
+        settings.checkSeal = { SealedJournal.problems($0) }
         settings.options.reading.zone = request.zone
         settings.options.rules = request.rules ?? shippedRules
         try request.tuning.apply(to: &settings.options)
@@ -171,7 +179,12 @@ public enum LogsService {
         let follower = try LogFollower(settings)
         follower.onFinding = { show(AnalysisText.line($0)) }
         try await follower.run()
+        for (source, count) in follower.unreadLines { show(unreadWords(source, count)) }
         return follower.lineCount
+    }
+
+    static func unreadWords(_ source: String, _ count: Int64) -> String {
+        "\(source) : \(count) lignes illisibles, gardées (lines that could not be read, kept)"
     }
 
     private static func policy(_ request: Following) throws -> ResponseDesk.Policy {

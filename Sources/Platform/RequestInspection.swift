@@ -5,7 +5,8 @@ internal import Web
 
 /// Puts the web attack engine in front of the gateway's mounts.
 enum RequestInspection {
-    static func make(_ asked: ServeRequest.Inspection) throws -> GatewaySettings.Inspection {
+    /// - Parameter watch: is told what was seen.
+    static func make(_ asked: ServeRequest.Inspection, _ watch: GuardWatch?) throws -> GatewaySettings.Inspection {
         let guarding = try RequestGuard(log: asked.log, rules: asked.secondRules)
         let modes = InspectionModes(asked)
         return GatewaySettings.Inspection(
@@ -16,6 +17,7 @@ enum RequestInspection {
                 let request = request(of: call)
                 guard let verdict = guarding.judge(request) else { return nil }
                 guarding.note(verdict, request, isRefused: mode == .block)
+                watch?.note(verdict, request, isRefused: mode == .block)
                 return mode == .block ? refusal(call) : nil
             })
     }

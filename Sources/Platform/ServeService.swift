@@ -48,6 +48,10 @@ public struct ServeRequest: Sendable {
         public var log: String?
         /// Paths that are treated otherwise than the rest; the longest that fits counts.
         public var routes: [Route] = []
+        /// Really ban whoever attacks in series, or only write it down.
+        public var responds = false
+        /// Blocks of addresses that are never banned.
+        public var protected: [String] = []
         /// A configuration of libmodsecurity, asked about what our own engine lets pass.
         public var secondRules: String?
 
@@ -194,7 +198,8 @@ public enum ServeService {
         let notices = databases.notices + (try await announcements(cache))
         let metrics = RequestMetrics()
         let watch = ServeWatch(
-            databases: databases, rest: rest, verifier: verifier, hub: realtime.hub, version: request.version)
+            databases: databases, rest: rest, verifier: verifier, hub: realtime.hub, version: request.version,
+            guardWatch: parts.detection.guardWatch)
         let mounts =
             [parts.noting(rest, gate), gate.mount(auth), gate.mount(realtime.hub)]
             + parts.notingPersons(gate.mounts(bank))
@@ -302,7 +307,9 @@ public enum ServeService {
         settings.origins = Set(request.origins)
         settings.trustedProxies = try request.believedProxies()
         settings.isBanned = { [measures = detection.desk.measures] in measures.isBanned($0) }
-        settings.inspection = try request.inspection.map { try RequestInspection.make($0) }
+        settings.inspection = try request.inspection.map {
+            try RequestInspection.make($0, detection.guardWatch)
+        }
         return settings
     }
 

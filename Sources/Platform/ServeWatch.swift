@@ -1,3 +1,4 @@
+internal import Detection
 internal import Foundation
 internal import Gateway
 internal import Monitoring
@@ -13,16 +14,19 @@ struct ServeWatch: Sendable {
     let verifier: TokenVerifier
     let hub: RealtimeHub
     let version: String
+    let guardWatch: GuardWatch?
     private let indicators: IndicatorReader
 
     init(
-        databases: ServeDatabases, rest: RestService, verifier: TokenVerifier, hub: RealtimeHub, version: String
+        databases: ServeDatabases, rest: RestService, verifier: TokenVerifier, hub: RealtimeHub, version: String,
+        guardWatch: GuardWatch?
     ) {
         self.databases = databases
         self.rest = rest
         self.verifier = verifier
         self.hub = hub
         self.version = version
+        self.guardWatch = guardWatch
         indicators = IndicatorReader(database: databases.watching) { Int64(Date().timeIntervalSince1970) }
     }
 
@@ -33,7 +37,7 @@ struct ServeWatch: Sendable {
             Reading(
                 "digitalbank_build_info", .gauge, Int64(1), labels: [.init("version", version)],
                 help: "1; the version is its label.")
-        ] + (await pools()) + caches() + (await hub.readings()) + indicators.readings
+        ] + (await pools()) + caches() + guarded() + (await hub.readings()) + indicators.readings
     }
 
     private func pools() async -> [Reading] {
@@ -64,6 +68,17 @@ struct ServeWatch: Sendable {
             ]
         }
         return readings
+    }
+
+    private func guarded() -> [Reading] {
+        guard let guardWatch else { return [] }
+        return [
+            Reading(
+                "digitalbank_guard_notes_lost_total", .counter, Double(guardWatch.dropped),
+                help:
+                    "Attacks seen at the gateway that came too fast to be looked at; each was refused or noted all the same."
+            )
+        ]
     }
 
     private func caches() -> [Reading] {

@@ -178,6 +178,51 @@ let deskTemplate = TestTemplate("detection_desk") { database in
         }
     }
 
+    @Test func `bans the network of an IPv6 address, and ends the sessions that began in it`() async throws {
+        try await with { desk, database in
+            try await database.run("create schema if not exists auth")
+            try await database.run("create table auth.sessions (id uuid, user_id uuid, ip text)")
+            try await database.run(
+                """
+                insert into auth.sessions select gen_random_uuid(), gen_random_uuid(), ip
+                from unnest(array['2001:db8:7:8::5', '2001:db8:7:8:ffff::1', '2001:db8:7:9::1', '203.0.113.7', 'unknown']) ip
+                """)
+            _ = try await desk.respond(
+                try ResponseOrder(.banAddress, "2001:db8:7:8::1", reason: "guesses"), by: "ana")
+            let revoked = try ResponseOrder(.revokeSessions, "address:2001:db8:7:8::1", reason: "guesses")
+            #expect(revoked.target == "address:2001:db8:7:8::/64")
+            _ = try await desk.respond(revoked, by: "ana")
+            #expect(
+                try await Self.text(
+                    database, "select string_agg(ip, ' ' order by ip) from auth.sessions")
+                    == "2001:db8:7:9::1 203.0.113.7 unknown")
+            try await desk.refresh()
+            #expect(desk.measures.isBanned("2001:db8:7:8:9:9:9:9") && !desk.measures.isBanned("2001:db8:7:9::1"))
+            #expect(try await desk.takeBack(.banAddress, "2001:db8:7:8::77", by: "ana"))
+            #expect(!desk.measures.isBanned("2001:db8:7:8::1"))
+        }
+    }
+
+    @Test func `shows how many lines its followers could not read`() async throws {
+        try await with { desk, database in
+            let folder = FileManager.default.temporaryDirectory.appending(path: "unread-\(UUID().uuidString)").path
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            try Data("\u{1} nothing\n\u{2} nothing\n".utf8).write(to: URL(filePath: folder + "/auth.log"))
+            var settings = LogFollower.Settings()
+            (settings.places, settings.untilEnd) = ([folder], true)
+            settings.keep = desk.intake("serve") { $0 }
+            try await LogFollower(settings).run()
+            let shown = try await Self.text(
+                database,
+                """
+                select value || ' ' || (labels ->> 'follower') || ' ' || (labels ->> 'log') from detection.indicators
+                where name = 'digitalbank_detection_lines_unread'
+                """)
+            #expect(shown == "2 serve \(folder)/auth.log")
+        }
+    }
+
     @Test func `refuses what would hurt the bank itself`() async throws {
         for (target, code) in [
             ("10.0.0.5", "detection_response_refused"), ("203.0.0.0/8", "detection_response_refused"),

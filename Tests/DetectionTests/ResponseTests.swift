@@ -31,7 +31,7 @@ import Testing
             #expect(first.decide(Self.finding("203.0.113.7")).act == nil)
             #expect(first.decide(Self.finding("203.0.113.8")).decision == "banned")
             let again = try Self.desk(folder, now: 3_601_000_000)
-            #expect(again.bans.map(\.address.text) == ["203.0.113.7", "203.0.113.8"])
+            #expect(again.bans.map(\.block.text) == ["203.0.113.7", "203.0.113.8"])
             #expect(again.undo("203.0.113.8") == .unban("203.0.113.8") && again.undo("203.0.113.8") == nil)
             #expect(again.expired() == [.unban("203.0.113.7")])
             #expect(try Self.desk(folder).bans.isEmpty)
@@ -49,6 +49,51 @@ import Testing
             #expect(desk.decide(Self.finding("203.0.113.50", .low)).decision == nil)
             let dry = try Self.desk(folder) { $0.isDryRun = true }
             #expect(dry.decide(Self.finding("203.0.113.99")).decision == "would_ban" && dry.bans.count == 2)
+        }
+    }
+
+    @Test func `ban the network of an IPv6 address, as it is counted, unless one's own stands in it`() throws {
+        try Logs.withFolder([:]) { folder in
+            let desk = try Self.desk(folder) { $0.protected += [AddressBlock("2001:db8:1:2::53")].compactMap { $0 } }
+            #expect(
+                desk.decide(Self.finding("2001:db8:7:8::1")).act
+                    == .ban("2001:db8:7:8::/64", seconds: 3600, rule: "ssh-takeover"))
+            let neighbour = desk.decide(Self.finding("2001:db8:7:8:aaaa::2"))
+            #expect(neighbour.decision == "banned" && neighbour.act == nil)
+            #expect(desk.decide(Self.finding("2001:db8:1:2::9")).decision == "protected")
+            let again = try Self.desk(folder)
+            #expect(again.bans.map(\.block.text) == ["2001:db8:7:8::/64"])
+            #expect(again.undo("2001:db8:7:8::beef") == .unban("2001:db8:7:8::/64"))
+            #expect(again.undo("2001:db8:7:8::/64") == nil)
+        }
+        let measures = ActiveMeasures()
+        measures.set([("ban_address", "2001:db8:7:8::/64"), ("ban_address", "203.0.113.7")])
+        #expect(measures.isBanned("2001:DB8:7:8:1:2:3:4") && !measures.isBanned("2001:db8:7:9::1"))
+        #expect(measures.isBanned("203.0.113.7") && measures.isBanned("::ffff:203.0.113.7") && measures.bans == 2)
+        let order = try ResponseOrder(.banAddress, "2001:db8:7:8::1", reason: "guesses")
+        let narrow = try ResponseOrder(.banAddress, "2001:db8:7:8::1/128", reason: "guesses")
+        #expect(order.target == "2001:db8:7:8::/64" && narrow.target == "2001:db8:7:8::1")
+    }
+
+    @Test func `ban no more than a share of those who were seen`() throws {
+        try Logs.withFolder([:]) { folder in
+            let desk = try Self.desk(folder) { $0.activeFree = 10 }
+            func decisions() -> Int {
+                (0..<60).count { desk.decide(Self.finding("203.0.113.\($0)")).act != nil }
+            }
+            #expect(decisions() == 10)
+            for index in 0..<200 { desk.saw(try #require(NetworkAddress("192.0.2.\(index)"))) }
+            let more = decisions()
+            #expect((25...35).contains(more), "\(more)")
+        }
+    }
+
+    @Test func `write a refusal down once an hour`() throws {
+        try Logs.withFolder([:]) { folder in
+            let desk = try Self.desk(folder)
+            for _ in 0..<500 { _ = desk.decide(Self.finding("198.51.100.9")) }
+            let lines = try String(contentsOfFile: folder + "/responses.jsonl", encoding: .utf8).split(separator: "\n")
+            #expect(lines.count == 1)
         }
     }
 

@@ -5,9 +5,12 @@ import Testing
 @testable import PostgresServer
 
 @Suite struct `The follower of logs` {
-    /// A line of its own for each number, in forms that rotation cuts anywhere.
+    /// A line of its own for each number, in forms that rotation cuts anywhere: a second of its own, which is what is kept
+    /// of it in the clear.
     static func line(_ number: Int) -> String {
-        let time = "20/Oct/2026:13:\(10 + number / 60 % 50):\(10 + number % 50) +0200"
+        func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
+        let clock = "\(two(number / 3_600 % 24)):\(two(number / 60 % 60)):\(two(number % 60))"
+        let time = "\(two(1 + number / 86_400))/Oct/2026:\(clock) +0000"
         let request = "\"GET /n/\(number) HTTP/1.1\" 200 \(number) \"-\" \"x\""
         return "82.64.0.\(number % 250) - - [\(time)] \(request)\n"
     }
@@ -21,12 +24,13 @@ import Testing
         try file.close()
     }
 
-    /// Sizes are the lines' numbers, so that each line can be told from each other in what was written out.
-    static func offsets(_ path: String) throws -> [String] {
-        try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map { line in
+    /// The numbers of the lines that were written out, by their times.
+    static func numbers(_ path: String) throws -> [Int] {
+        let start = try Date("2026-10-01T00:00:00Z", strategy: .iso8601)
+        return try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map { line in
             let record = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
-            let name = (record?["source"] as? String).map { ($0 as NSString).lastPathComponent } ?? ""
-            return "\(name.prefix(10)) \(record?["offset"] as? Int ?? -1) \(record?["line"] as? Int ?? -1)"
+            let time = try Date(try #require(record?["time"] as? String), strategy: .iso8601)
+            return Int(time.timeIntervalSince(start))
         }
     }
 
@@ -96,8 +100,9 @@ import Testing
         try Self.append(rest, to: log)
         let last = try await ToolRun.run(Program.path, arguments + ["--until-end"], timeMax: .seconds(120))
         #expect(last.status == 0, "\(last.errorText)")
-        let seen = try Self.offsets(folder + "/lines.jsonl")
-        let words = "\(seen.count) of \(number) lines after \(rounds) kills and \(rotations) rotations"
-        #expect(seen.count == number, "\(words)")
+        let seen = try Self.numbers(folder + "/lines.jsonl").sorted()
+        let missing = Set(0..<number).subtracting(seen)
+        let words = "\(seen.count) of \(number) lines after \(rounds) kills and \(rotations) rotations, absent: "
+        #expect(seen == Array(0..<number), "\(words)\(missing.sorted().prefix(20))")
     }
 }

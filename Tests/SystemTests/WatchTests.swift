@@ -26,6 +26,7 @@ import Testing
             }
             #expect(try await status(from: "203.0.113.7") == 200)
             try await Self.expectGuarded(bank)
+            try await Self.expectBannedForBodies(bank)
             let text = Self.guesses(from: ["203.0.113.7", "192.0.2.9", "198.51.100.1"])
             let file = URL(filePath: logs + "/auth.log")
             let start = ContinuousClock.now
@@ -55,7 +56,10 @@ import Testing
             try await Self.expectFollowed(bank, database)
             // By hand, from another process: within a second or so.
             let id = try await database.one(
-                "select id from detection.responses where action = 'ban_address' and ended_at is null", as: Int64.self)
+                """
+                select id from detection.responses
+                where action = 'ban_address' and ended_at is null and target = '203.0.113.7'
+                """, as: Int64.self)
             await database.close()
             let undone = try await Program.run("respond", "undo", "\(id)", "--data-dir", bank.data)
             #expect(undone.status == 0, "\(undone.error)")
@@ -72,6 +76,23 @@ import Testing
                 "respond", "do", "ban_address", "10.0.0.1", "--reason", "a mistake", "--data-dir", bank.data)
             #expect(refused.status != 0 && refused.error.contains("bank's own networks"), "\(refused.error)")
         }
+    }
+
+    /// Attacks in bodies show in no access log: the guard's own notes lead to the ban.
+    private static func expectBannedForBodies(_ bank: ServedBank) async throws {
+        let headers = ["X-Forwarded-For": "203.0.113.99"]
+        for _ in 0..<6 {
+            let answer = try await bank.request(
+                "POST", "/rest/v1/messages", body: #"{"texte": "' UNION SELECT iban FROM comptes--"}"#, headers: headers
+            )
+            #expect(answer.status == 403, "\(answer.body)")
+        }
+        var last = ""
+        for _ in 0..<1500 where !last.contains("address_banned") {
+            last = try await bank.request("GET", "/rest/v1/comptes?select=id&limit=1", headers: headers).body
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        #expect(last.contains("address_banned"), "\(last)")
     }
 
     /// A follower of its own keeps what it would do, and the incident, in the bank's journal.

@@ -3,7 +3,9 @@ internal import Synchronization
 /// The bans and proofs that are in force, where each request and each payment can ask without a question to the database.
 public final class ActiveMeasures: Sendable {
     private struct State {
-        var addresses: Set<String> = []
+        var addresses: Set<NetworkAddress> = []
+        /// First halves of IPv6 addresses: each is a /64.
+        var networks: Set<UInt64> = []
         var blocks: [AddressBlock] = []
         var accounts: Set<Int64> = []
     }
@@ -15,8 +17,10 @@ public final class ActiveMeasures: Sendable {
     /// - Parameter address: as the gateway has it, of a peer or of a trusted proxy's header.
     public func isBanned(_ address: String) -> Bool {
         state.withLock { state in
-            if state.addresses.contains(address) { return true }
-            guard !state.blocks.isEmpty, let parsed = NetworkAddress(address) else { return false }
+            guard !state.addresses.isEmpty || !state.networks.isEmpty || !state.blocks.isEmpty,
+                let parsed = NetworkAddress(address)
+            else { return false }
+            if state.addresses.contains(parsed) || !parsed.isV4 && state.networks.contains(parsed.high) { return true }
             return state.blocks.contains { $0.contains(parsed) }
         }
     }
@@ -26,7 +30,7 @@ public final class ActiveMeasures: Sendable {
 
     public var hasProofs: Bool { state.withLock { !$0.accounts.isEmpty } }
 
-    public var bans: Int { state.withLock { $0.addresses.count + $0.blocks.count } }
+    public var bans: Int { state.withLock { $0.addresses.count + $0.networks.count + $0.blocks.count } }
 
     func set(_ measures: [(action: String, target: String)]) {
         var next = State()
@@ -40,7 +44,13 @@ public final class ActiveMeasures: Sendable {
         switch action {
         case ResponseOrder.Action.banAddress.rawValue:
             guard let block = AddressBlock(target) else { return }
-            if block.bits == 128 { state.addresses.insert(block.base.text) } else { state.blocks.append(block) }
+            if block.bits == 128 {
+                state.addresses.insert(block.base)
+            } else if block.bits == 64, !block.base.isV4 {
+                state.networks.insert(block.base.high)
+            } else {
+                state.blocks.append(block)
+            }
         case ResponseOrder.Action.requireStepUp.rawValue:
             if let account = Int64(target) { state.accounts.insert(account) }
         default: break

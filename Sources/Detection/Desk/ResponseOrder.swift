@@ -11,7 +11,8 @@ public struct ResponseOrder: Sendable, Hashable {
     }
 
     public let action: Action
-    /// An address or a block of addresses; a user, a session or `address:ADDRESS`; the number of an account or a card.
+    /// An address or a block of addresses; a user, a session or `address:ADDRESS` or `address:BLOCK`; the number of an
+    /// account or a card. One IPv6 address stands for its /64.
     public let target: String
     public let reason: String
     public let seconds: Int64
@@ -46,23 +47,26 @@ public struct ResponseOrder: Sendable, Hashable {
     ) throws(DetectionError) -> String {
         switch action {
         case .banAddress:
-            guard let block = AddressBlock(text) else {
+            guard let block = AddressBlock(target: text) else {
                 throw .response("\(text.prefix(80)) is neither an address nor a block of addresses")
             }
             guard block.bits >= (block.base.isV4 ? 96 + 16 : 32) else {
                 throw .refused("\(block.text) is wider than what may be banned at once: /16, or /32 of IPv6")
             }
-            guard !block.base.isInside else { throw .refused("\(block.text) is of the bank's own networks") }
-            if let own = protected.first(where: { $0.contains(block.base) || block.contains($0.base) }) {
+            // Of `::/64` nothing is routed, and the machine itself is in it.
+            guard !block.base.isInside, block.base.isV4 || block.base.high != 0 else {
+                throw .refused("\(block.text) is of the bank's own networks")
+            }
+            if let own = protected.first(where: { $0.meets(block) }) {
                 throw .refused("\(block.text) meets the protected block \(own.text)")
             }
             return block.text
         case .revokeSessions:
             if text.hasPrefix("address:") {
-                guard let address = NetworkAddress(String(text.dropFirst(8))) else {
-                    throw .response("\(text.prefix(80)) names no address")
-                }
-                return "address:" + address.text
+                guard let block = AddressBlock(target: String(text.dropFirst(8))),
+                    block.bits >= (block.base.isV4 ? 96 + 16 : 32)
+                else { throw .response("\(text.prefix(80)) names no address") }
+                return "address:" + block.text
             }
             guard UUID(uuidString: text) != nil else {
                 throw .response("\(text.prefix(80)) is neither a user's id, nor a session's, nor address:ADDRESS")

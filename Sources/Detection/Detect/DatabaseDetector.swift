@@ -2,7 +2,12 @@
 final class DatabaseDetector {
     private let sink: FindingSink
     private var shape = SQLShape()
-    private var errors = BoundedTable<ErrorState>(capacityMax: 1 << 14)
+    var errors = BoundedTable<ErrorState>(capacityMax: 1 << 14)
+    /// While what stands in a text is judged: code in code in code is read no deeper.
+    var isInside = false
+    static let statementsMax = 200
+    /// A limit above this is none.
+    static let limitLarge: Int64 = 10_000
 
     struct ErrorState: TableValue {
         var lastSeen: UInt32 = 0
@@ -57,24 +62,27 @@ final class DatabaseDetector {
 
     func statement(_ event: LogEvent, _ place: LinePlace) {
         guard event.statement.count >= 4 else { return }
+        isInside = false
         shape.take(event.statement)
-        shape.with { text in
-            var start = 0
-            var parts = 0
-            // Several statements in one text: each is judged.
-            while start < text.count, parts < 16 {
-                let end = text.first(59, from: start) ?? text.count
-                judge(text[start, end].trimmed, event, place)
-                start = end + 1
-                parts += 1
-            }
-        }
+        shape.with { each(in: $0, event, place) }
         if event.rows >= 1000, event.action.equals("READ") {
             raise(Rules.massRead, event, place, event.object, "\(event.rows) rows read")
         }
     }
 
-    private func judge(_ text: Bytes, _ event: LogEvent, _ place: LinePlace) {
+    /// Several statements in one text: each is judged.
+    func each(in text: Bytes, _ event: LogEvent, _ place: LinePlace) {
+        var start = 0
+        var parts = 0
+        while start < text.count, parts < Self.statementsMax {
+            let end = text.first(59, from: start) ?? text.count
+            judge(unwrapped(text[start, end].trimmed, event, place), event, place)
+            start = end + 1
+            parts += 1
+        }
+    }
+
+    func judge(_ text: Bytes, _ event: LogEvent, _ place: LinePlace) {
         switch text[0] {
         case 99:
             if text.has("create ") { create(text, event, place) } else if text.has("copy ") { copy(text, event, place) }
@@ -86,15 +94,17 @@ final class DatabaseDetector {
             } else if text.has("drop ") {
                 drop(text, event, place)
             }
-        case 116 where text.has("truncate "): truncate(text, event, place)
+        case 116:
+            if text.has("truncate ") {
+                truncate(text, event, place)
+            } else if text.has("table ") {
+                everyRow(table(of: text, behind: "table "), event, place)
+            }
         case 117 where text.has("update "): update(text, event, place)
         case 115:
             if text.has("select ") { select(text, event, place) } else if text.has("set ") { set(text, event, place) }
         case 105 where text.has("insert into "): insert(text, event, place)
-        case 119 where text.has("with "):
-            if text.contains(" delete from ") && !SQLShape.isKeyed(text) {
-                delete(text.from((text.find("delete from ") ?? 0)), event, place)
-            }
+        case 119 where text.has("with "): parts(of: text, event, place)
         default: break
         }
         functions(text, event, place)
@@ -151,6 +161,9 @@ final class DatabaseDetector {
                 "a language or an extension that reaches out")
         } else if text.has("create table ") {
             ransom(text, 13, event, place)
+            if text.contains(" as ") { copies(text, event, place) }
+        } else if text.contains(" table ") || text.contains("materialized view "), text.contains(" as ") {
+            copies(text, event, place)
         }
     }
 
@@ -195,7 +208,7 @@ final class DatabaseDetector {
         }
     }
 
-    private func table(of text: Bytes, behind words: StaticString) -> Bytes {
+    func table(of text: Bytes, behind words: StaticString) -> Bytes {
         var place = words.utf8CodeUnitCount
         for skipped: StaticString in ["if exists ", "only ", "if not exists "] where text.has(skipped, at: place) {
             place += skipped.utf8CodeUnitCount
@@ -251,105 +264,13 @@ final class DatabaseDetector {
     }
 
     /// Backups read everything, every night: by name of the program, and never from outside.
-    private static func isBackup(_ event: LogEvent) -> Bool {
+    static func isBackup(_ event: LogEvent) -> Bool {
         guard event.address.isNone || event.address.isInside else { return false }
         return event.agent.has("pg_dump") || event.agent.has("pg_basebackup") || event.agent.contains("pgbackrest")
             || event.agent.has("pgBackRest") || event.agent.has("barman")
     }
 
-    private func select(_ text: Bytes, _ event: LogEvent, _ place: LinePlace) {
-        guard text.has("select * from ") || text.has("select count(*)") == false else { return }
-        guard let from = text.find(" from ") else { return }
-        let name = SQLShape.name(text, at: from + 6)
-        let isAll =
-            !text.contains(" where ") && !text.contains(" limit ") && !text.contains(" join ")
-            && !text.contains(" group by ")
-        guard isAll, Self.isAsset(name), !text.contains("count("), !text.contains("sum("), !text.contains("max("),
-            !Self.isBackup(event)
-        else { return }
-        raise(Rules.massRead, event, place, name, "every row is read", gravity: .medium)
-    }
-
-    private func delete(_ text: Bytes, _ event: LogEvent, _ place: LinePlace) {
-        let name = table(of: text, behind: "delete from ")
-        if Self.isJournal(name) {
-            raise(Rules.logsDeleted, event, place, name, "rows of a journal are deleted")
-        } else if !SQLShape.isKeyed(text) {
-            raise(
-                Rules.massDelete, event, place, name, "rows are deleted without a key",
-                gravity: Self.isAsset(name) ? .high : .low)
-        }
-    }
-
-    private func update(_ text: Bytes, _ event: LogEvent, _ place: LinePlace) {
-        let name = table(of: text, behind: "update ")
-        guard !SQLShape.isKeyed(text) else { return }
-        if Self.isJournal(name) {
-            raise(Rules.logsDeleted, event, place, name, "rows of a journal are changed")
-        } else {
-            raise(
-                Rules.massWrite, event, place, name, "rows are changed without a key",
-                gravity: Self.isAsset(name) ? .high : .low)
-        }
-    }
-
-    private func truncate(_ text: Bytes, _ event: LogEvent, _ place: LinePlace) {
-        let name = table(of: text, behind: text.has("truncate table ") ? "truncate table " : "truncate ")
-        if Self.isJournal(name) {
-            raise(Rules.logsDeleted, event, place, name, "a journal is emptied")
-        } else {
-            raise(
-                Rules.massDelete, event, place, name, "a table is emptied",
-                gravity: Self.isAsset(name) ? .high : .medium)
-        }
-    }
-
-    private func drop(_ text: Bytes, _ event: LogEvent, _ place: LinePlace) {
-        guard
-            text.has("drop table ") || text.has("drop database ") || text.has("drop schema ") || text.has("drop role ")
-                || text.has("drop policy ")
-        else { return }
-        if text.has("drop policy ") {
-            raise(
-                Rules.guardsOff, event, place, SQLShape.name(text, at: 12), "a policy of row level security is dropped")
-            return
-        }
-        let name = table(
-            of: text,
-            behind: text.has("drop table ")
-                ? "drop table " : text.has("drop schema ") ? "drop schema " : "drop database ")
-        let now = UInt32(truncatingIfNeeded: max(0, event.time / Instant.second))
-        let state = errors.at(event.user.hash(5) ^ event.address.actor, now: now)
-        let count = state.pointee.dropped.add(1, at: now, window: 600)
-        if count >= 3 || text.has("drop database ") {
-            raise(Rules.drops, event, place, name, "\(count) tables, schemas or databases dropped within 10 min")
-        } else {
-            raise(
-                Rules.massDelete, event, place, name, "a table or schema is dropped",
-                gravity: Self.isAsset(name) ? .high : .medium)
-        }
-    }
-
-    private func insert(_ text: Bytes, _ event: LogEvent, _ place: LinePlace) {
-        ransom(text, 12, event, place)
-    }
-
-    /// Tables that extortionists leave.
-    private func ransom(_ text: Bytes, _ at: Int, _ event: LogEvent, _ place: LinePlace) {
-        let name = table(of: text.from(at), behind: "")
-        let marks: [StaticString] = [
-            "readme", "read_me", "ransom", "warning", "please_read", "how_to_rest", "recover_your", "bitcoin",
-            "your_data", "hacked", "pwned", "attention_lire",
-        ]
-        let statement = event.statement
-        let isNote =
-            marks.contains { name.contains($0) }
-            || statement.contains("bitcoin") && (statement.contains("pay") || statement.contains("BTC"))
-            || statement.contains("BTC to ")
-        if isNote { raise(Rules.ransom, event, place, name, "a table or text that asks for money") }
-    }
-
-    private func raise(
+    func raise(
         _ rule: Rule, _ event: LogEvent, _ place: LinePlace, _ target: Bytes, _ words: String,
         gravity: Gravity? = nil
     ) {

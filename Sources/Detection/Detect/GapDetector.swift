@@ -41,6 +41,13 @@ struct GapDetector {
         if pauses.count > Self.keptMax { pauses.removeLast() }
     }
 
+    /// From which length a pause would stand out; nil while too little is known of the log.
+    var limit: Int64? {
+        guard events >= 500 else { return nil }
+        let usual = pauses.count > 3 ? pauses[3].length : Self.least * 2 / 3
+        return max(Self.least, usual / 100 * 180)
+    }
+
     /// Pauses that stand out: over twice as long as the fourth longest, which a steady log's nights and weekends fill.
     /// At most three can stand out.
     var unusual: [Pause] {

@@ -20,6 +20,18 @@ struct PeerState: TableValue {
     var weight: Int { Int(missing) * 4 + Int(refused) * 4 + Int(requests) + (raised != 0 ? 100_000 : 0) }
 }
 
+/// What is known of one account at the portal.
+struct UserReads: TableValue {
+    var lastSeen: UInt32 = 0
+    var reads = PeerState()
+    /// The hour in which its addresses are told apart, the first of them, and whether there are others.
+    var since: UInt32 = 0
+    var first: UInt64 = 0
+    var isMany = false
+
+    var weight: Int { reads.weight }
+}
+
 public struct PeerLimits: Sendable {
     public var window: UInt32 = 300
     public var missing: UInt32 = 20
@@ -35,10 +47,14 @@ public struct PeerLimits: Sendable {
     public init() {}
 }
 
-/// Scanners, floods, enumeration of objects, refusals in series, volumes: each by address.
+/// Scanners, floods, enumeration of objects, refusals in series, volumes: by address; what is read, by account too.
 final class PeerDetector {
     private let limits: PeerLimits
     private let table = BoundedTable<PeerState>(capacityMax: 1 << 19)
+    /// The same by account, for one that works from many addresses.
+    private let users = BoundedTable<UserReads>(capacityMax: 1 << 15)
+    private static let placesWindow: UInt32 = 3_600
+    private static let largeBytes: Int64 = 1_000_000
     private let sink: FindingSink
     private var agents: BoundedAgents
 
@@ -56,8 +72,9 @@ final class PeerDetector {
     private static let toolMark: UInt32 = 32
 
     func take(_ event: LogEvent, _ place: LinePlace) {
-        guard !event.address.isNone else { return }
         let now = UInt32(truncatingIfNeeded: max(0, event.time / Instant.second))
+        if !event.user.isEmpty { takeUser(event, place, now) }
+        guard !event.address.isNone else { return }
         let state = table.at(event.address.actor, now: now)
         if now >= state.pointee.windowStart &+ limits.window || now &+ limits.window < state.pointee.windowStart {
             reset(state, now)
@@ -72,7 +89,33 @@ final class PeerDetector {
         if let tool = agents.tool(event.agent) { knownTool(state, tool, event, place, now) }
         countObject(state, event)
         judge(state, event, place, now)
-        if event.size > 1_000_000 { volume(state, event, place, now) }
+        if event.size > Self.largeBytes { volume(state, event, place, now) }
+    }
+
+    /// What one identity reads, from wherever: objects one by one, refusals, volumes. A finding of an account names no
+    /// address, since no single one is to be banned for it; an account at one address is told of by that one's count.
+    private func takeUser(_ event: LogEvent, _ place: LinePlace, _ now: UInt32) {
+        let user = users.at(event.user.hash(8), now: now)
+        var event = event
+        let actor = event.address.isNone ? 1 : event.address.actor
+        event.address = .none
+        withUnsafeMutablePointer(to: &user.pointee.reads) { state in
+            if now >= state.pointee.windowStart &+ limits.window || now &+ limits.window < state.pointee.windowStart {
+                reset(state, now)
+            }
+            state.pointee.requests &+= 1
+            if event.status == 401 || event.status == 403 { state.pointee.refused &+= 1 }
+            countObject(state, event)
+        }
+        if now >= user.pointee.since &+ Self.placesWindow {
+            (user.pointee.since, user.pointee.first, user.pointee.isMany) = (now, actor, false)
+        }
+        if user.pointee.first != actor { user.pointee.isMany = true }
+        let isMany = user.pointee.isMany
+        withUnsafeMutablePointer(to: &user.pointee.reads) { state in
+            if isMany { judge(state, event, place, now) }
+            if event.size > Self.largeBytes { volume(state, event, place, now, isTold: isMany) }
+        }
     }
 
     private func reset(_ state: UnsafeMutablePointer<PeerState>, _ now: UInt32) {
@@ -159,9 +202,10 @@ final class PeerDetector {
         raise(Rules.tool, Self.toolMark, state, event, place, now, "the client calls itself \(tool)", tool: tool)
     }
 
-    /// What leaves for one address in an hour; files that are meant to be fetched do not count.
+    /// What leaves for one address or account in an hour; files that are meant to be fetched do not count.
     private func volume(
-        _ state: UnsafeMutablePointer<PeerState>, _ event: LogEvent, _ place: LinePlace, _ now: UInt32
+        _ state: UnsafeMutablePointer<PeerState>, _ event: LogEvent, _ place: LinePlace, _ now: UInt32,
+        isTold: Bool = true
     ) {
         guard !Self.isFile(event.path), event.status < 400 else { return }
         if now >= state.pointee.hourStart &+ 3600 {
@@ -169,7 +213,7 @@ final class PeerDetector {
             state.pointee.bytes = 0
         }
         state.pointee.bytes = min(state.pointee.bytes &+ event.size, 1 << 60)
-        guard event.size >= limits.responseBytes || state.pointee.bytes >= limits.hourBytes else { return }
+        guard isTold, event.size >= limits.responseBytes || state.pointee.bytes >= limits.hourBytes else { return }
         raise(
             Rules.volume, Self.volumeMark, state, event, place, now,
             "\(state.pointee.bytes / 1_000_000) MB within an hour, \(event.size / 1_000_000) MB at once")

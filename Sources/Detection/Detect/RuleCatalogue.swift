@@ -156,6 +156,15 @@ enum Rules {
     static let sequenceGap = Rule(
         "log-sequence-gap", "log_gap", .high, .defenseEvasion, "T1070.002", "Numéros absents d'un journal",
         advice: "Comparer aux copies des journaux gardées ailleurs.")
+    static let truncated = Rule(
+        "log-cut-off", "log_tampering", .high, .defenseEvasion, "T1070.002", "Journal coupé ou supprimé sur place",
+        advice: "Comparer aux copies du journal gardées ailleurs ; chercher qui a pu écrire dans ce dossier.")
+    static let attackSeries = Rule(
+        "web-attack-series", "web_attack_series", .medium, .initialAccess, "T1190", "Attaques du portail en série",
+        advice: "Interdire l'adresse ; voir ce qui lui a été répondu.")
+    static let secondOpinion = Rule(
+        "web-modsecurity", "modsecurity", .medium, .initialAccess, "T1190", "Requête que libmodsecurity refuse",
+        advice: "Interdire l'adresse ; voir ce qui lui a été répondu.")
     static let seal = Rule(
         "sealed-journal-broken", "log_tampering", .high, .defenseEvasion, "T1070", "Journal scellé coupé ou modifié",
         advice: "Comparer aux têtes publiées et aux copies du journal ; les actes manquants restent à établir.")

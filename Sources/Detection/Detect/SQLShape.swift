@@ -1,24 +1,43 @@
-/// A statement made comparable: lower case, comments gone, texts as `'s'`, one space between words. At most 2,000 bytes.
+/// A statement made comparable: lower case, comments gone, texts as `'s'` (`'%'` and `''` where they hold no more), one
+/// space between words. At most 32,000 bytes.
 struct SQLShape {
     private(set) var bytes: [UInt8] = []
-    static let lengthMax = 2_000
+    static let lengthMax = 32_000
 
     /// True while the buffer holds the statement last taken.
-    mutating func take(_ statement: Bytes) {
+    ///
+    /// - Parameter opens: texts in dollars are code, as those of `do` are, and are read.
+    mutating func take(_ statement: Bytes, opens: Bool = false) {
         bytes.removeAll(keepingCapacity: true)
         var index = 0
-        let end = min(statement.count, 16_000)
+        let end = min(statement.count, Self.lengthMax)
         while index < end, bytes.count < Self.lengthMax {
             let byte = statement[index]
             switch byte {
             case 45 where statement[index + 1] == 45:
                 index = statement.first(10, from: index) ?? end
             case 47 where statement[index + 1] == 42:
-                index = (statement.find("*/", from: index + 2) ?? end) + 2
+                index = Self.commentEnd(statement, index + 2, end)
                 space()
+            case 36:
+                if let close = Self.dollarEnd(statement, index) {
+                    if opens {
+                        let tag = Self.tagEnd(statement, index) ?? index
+                        take(inside: statement[tag, close - (tag - index)])
+                    } else {
+                        text(.empty)
+                    }
+                    index = close
+                } else {
+                    bytes.append(byte)
+                    index += 1
+                }
             case 39:
-                index = Self.textEnd(statement, index + 1, end)
-                bytes.append(contentsOf: [39, 115, 39])
+                let hasEscapes = bytes.last == 101 && !(bytes.count > 1 && Bytes.isWord(bytes[bytes.count - 2]))
+                if hasEscapes { bytes.removeLast() }
+                let close = Self.textEnd(statement, index + 1, end, hasEscapes: hasEscapes)
+                text(statement[index + 1, close - 1])
+                index = close
             case 34: index += 1
             case 0...32:
                 space()
@@ -30,18 +49,72 @@ struct SQLShape {
         }
     }
 
+    private mutating func take(inside code: Bytes) {
+        var inner = SQLShape()
+        inner.take(code, opens: true)
+        space()
+        bytes += inner.bytes.prefix(max(0, Self.lengthMax - bytes.count))
+        space()
+    }
+
+    /// A text, of which only is told whether it stands for anything, or for nothing.
+    private mutating func text(_ value: Bytes) {
+        let isAny = !value.isEmpty && (0..<value.count).allSatisfy { value[$0] == 37 }
+        bytes += value.isEmpty ? [39, 39] : isAny ? [39, 37, 39] : [39, 115, 39]
+    }
+
+    /// Comments stand in comments.
+    private static func commentEnd(_ text: Bytes, _ from: Int, _ end: Int) -> Int {
+        var (index, depth) = (from, 1)
+        while index < end {
+            if text[index] == 42, text[index + 1] == 47 {
+                depth -= 1
+                index += 2
+                if depth == 0 { return index }
+            } else if text[index] == 47, text[index + 1] == 42 {
+                depth += 1
+                index += 2
+            } else {
+                index += 1
+            }
+        }
+        return end
+    }
+
+    /// Behind `$tag$`; nil where none begins.
+    private static func tagEnd(_ text: Bytes, _ start: Int) -> Int? {
+        guard !Bytes.isWord(text[start - 1]), !Bytes.isDigit(text[start + 1]) else { return nil }
+        var index = start + 1
+        while Bytes.isWord(text[index]) { index += 1 }
+        return text[index] == 36 ? index + 1 : nil
+    }
+
+    /// Behind the end of a text in dollars.
+    private static func dollarEnd(_ text: Bytes, _ start: Int) -> Int? {
+        guard let tag = tagEnd(text, start) else { return nil }
+        var index = tag
+        while let dollar = text.first(36, from: index) {
+            if text[dollar, dollar + tag - start].equals(text[start, tag]) { return dollar + tag - start }
+            index = dollar + 1
+        }
+        return nil
+    }
+
     private mutating func space() {
         if let last = bytes.last, last != 32 { bytes.append(32) }
     }
 
-    private static func textEnd(_ text: Bytes, _ from: Int, _ end: Int) -> Int {
+    private static func textEnd(_ text: Bytes, _ from: Int, _ end: Int, hasEscapes: Bool) -> Int {
         var index = from
-        while let quote = text.first(39, from: index) {
-            if text[quote + 1] == 39 {
-                index = quote + 2
-                continue
+        while index < end {
+            if hasEscapes, text[index] == 92 {
+                index += 2
+            } else if text[index] == 39 {
+                if text[index + 1] != 39 { return index + 1 }
+                index += 2
+            } else {
+                index += 1
             }
-            return quote + 1
         }
         return end
     }
@@ -59,28 +132,5 @@ struct SQLShape {
         let whole = text[start, end]
         guard let dot = whole.last(46) else { return whole }
         return whole.from(dot + 1)
-    }
-
-    /// Whether a condition names rows by a key: `id = $1`, `iban = 's'`, `compte_id in ($1, $2)`.
-    static func isKeyed(_ text: Bytes) -> Bool {
-        guard let place = text.find(" where ") else { return false }
-        let condition = text.from(place + 7)
-        var index = 0
-        while let equals = condition.first(61, from: index) {
-            index = equals + 1
-            var left = equals
-            while left > 0, condition[left - 1] == 32 { left -= 1 }
-            var start = left
-            while start > 0, Bytes.isWord(condition[start - 1]) { start -= 1 }
-            var right = equals + 1
-            while condition[right] == 32 || condition[right] == 40 { right += 1 }
-            let isValue = condition[right] == 36 || condition[right] == 39 || Bytes.isDigit(condition[right])
-            if isValue, left > start, !Bytes.isDigit(condition[start]) { return true }
-        }
-        if let list = condition.find(" in (") {
-            let first = condition[list + 5]
-            return first == 36 || first == 39 || Bytes.isDigit(first)
-        }
-        return condition.contains("any($") || condition.contains("any ($") || condition.contains("current of")
     }
 }

@@ -118,6 +118,13 @@ public struct NetworkAddress: Hashable, Sendable {
         return high >> 57 == 0x7E || high >> 54 == 0x3FA || (high == 0 && low == 1)
     }
 
+    /// The first address of what is counted as this actor.
+    var actorBase: NetworkAddress {
+        var base = self
+        if !isV4 { base.low = 0 }
+        return base
+    }
+
     public var text: String {
         if isV4 { return "\(low >> 24 & 255).\(low >> 16 & 255).\(low >> 8 & 255).\(low & 255)" }
         let groups: [UInt64] = (0..<8).map { (index: Int) -> UInt64 in
@@ -154,6 +161,20 @@ public struct AddressBlock: Hashable, Sendable {
         self.base = base
         bits = base.isV4 ? 96 + length : length
     }
+
+    /// What is banned with an address: itself, or the /64 of an IPv6 one, whose owner may use all of it.
+    init(actor address: NetworkAddress) {
+        base = address.actorBase
+        bits = address.isV4 ? 128 : 64
+    }
+
+    /// As an operator writes it: one IPv6 address stands for its /64, unless its length is written too.
+    init?(target text: String) {
+        guard let block = AddressBlock(text) else { return nil }
+        self = block.bits == 128 && !text.contains("/") ? AddressBlock(actor: block.base) : block
+    }
+
+    func meets(_ other: AddressBlock) -> Bool { contains(other.base) || other.contains(base) }
 
     /// Without the bits that it does not fix; one address without its length.
     public var text: String {

@@ -26,6 +26,8 @@ struct FollowState: Codable {
     var lines: Int64 = 0
     /// By set: the newest file that was read to its end. What is newer has to be read too, however it is packed by then.
     var finished: [String: File]?
+    /// By set: lines that no reader took, or that had no time where one is needed.
+    var unread: [String: Int64]?
     /// Of the file that was begun last.
     var begun: Int?
 
@@ -74,6 +76,13 @@ struct FollowState: Codable {
             fsync(folder)
             close(folder)
         }
+    }
+
+    /// Sets beyond the limit are counted together.
+    mutating func countUnread(_ set: String) {
+        var counts = unread ?? [:]
+        counts[counts[set] != nil || counts.count < 1_000 ? set : "…", default: 0] += 1
+        unread = counts
     }
 
     static func head(of descriptor: Int32, bytes: Int) -> String {

@@ -47,6 +47,7 @@ extension LogFollower {
     private func cut(_ path: String, _ tail: Tail, _ set: LogFiles.LogSet) {
         let known = state.files.first { $0.path == path }
         guard let known, known.headBytes > 0, let place = member(of: set, like: known, but: path) else {
+            noticeCut(path, tail.file.offset)
             return leave(path, isWhole: false)
         }
         close(tail.descriptor)
@@ -118,7 +119,10 @@ extension LogFollower {
         state.files.removeAll { file in waiting.contains { $0.path == file.path } }
         for file in waiting {
             // Cut off in place, and nobody kept a copy: the name's new lines are all there is.
-            guard let place = member(of: set, like: file, but: nil) else { continue }
+            guard let place = member(of: set, like: file, but: nil) else {
+                if file.isHere { noticeCut(file.path, file.offset) }
+                continue
+            }
             var moved = file
             moved.path = place
             moved.inode = FollowState.inode(of: place) ?? file.inode
@@ -172,6 +176,10 @@ extension LogFollower {
             try await commitWhenMuchWaits()
         }
         splitter.finish { take($0, $1, reader, file.path) }
+        if let damage = source.damage {
+            let place = LinePlace(file: 0, number: splitter.lines, offset: splitter.consumed)
+            Array(damage.utf8).withUnsafeBytes { unread(Bytes($0), place, file.path, .damaged) }
+        }
         advance(&file, splitter)
         state.files.removeAll { $0.path == file.path }
         remember(file, of: LogFiles.split(file.path).name)
@@ -252,6 +260,15 @@ extension FollowState.File {
     func isBorn(like descriptor: Int32) -> Bool {
         let other = cre2_birth(descriptor)
         return other == 0 || (born ?? 0) == 0 || born == other
+    }
+
+    /// Whether the file that has the name now is the same one, whatever it holds.
+    var isHere: Bool {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var info = stat()
+        return fstat(descriptor, &info) == 0 && UInt64(info.st_ino) == inode && isBorn(like: descriptor)
     }
 
     /// Whether a plain file is this one, as far as it was read.

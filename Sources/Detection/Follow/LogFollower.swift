@@ -22,6 +22,15 @@ public final class LogFollower {
         /// Stops when everything was read; for tests and for catching up.
         public var untilEnd = false
 
+        /// Where lines that could not be read are kept, as JSON lines; nil: they are only counted.
+        public var unread: String?
+        /// Beyond this that file is renamed to `.1`, whose forerunner goes.
+        public var unreadBytesMax: Int64 = 16 << 20
+        /// Told when lines of a log could not be read: the log, and how many so far; seldom.
+        public var onUnread: (@Sendable (String, Int64) -> Void)?
+        /// What is wrong with a sealed journal; nil for a file that is none (`SealedJournal.problems`).
+        public var checkSeal: (@Sendable (String) -> [String]?)?
+
         /// What findings lead to; nil: nothing.
         public var responses: (policy: ResponseDesk.Policy, journal: String)?
         /// Does what was decided: bans and takes back.
@@ -47,6 +56,14 @@ public final class LogFollower {
     var state: FollowState
     var tails: [String: Tail] = [:]
     private var memory = TouchMemory()
+    var silences = LiveSilences()
+    var seals = SealLook()
+    var lostFiles: Set<UInt64> = []
+    var lookAfter = ContinuousClock.now
+    var spool: AppendFile?
+    var pendingUnread: [UInt8] = []
+    /// When a log's unread lines are told of next.
+    var unreadNotice: [String: Int64] = [:]
     private var findings: AppendFile?
     private var lines: AppendFile?
     private var pendingFindings: [UInt8] = []
@@ -111,6 +128,7 @@ public final class LogFollower {
             for act in acts { await settings.perform(act) }
             acts.removeAll()
             if hasNewFindings, ContinuousClock.now >= tellAfter || settings.untilEnd { await tellIncidents() }
+            if isIdle || !settings.untilEnd { try await lookAround() }
             if isIdle {
                 if settings.untilEnd { break }
                 waitForChange()
@@ -136,6 +154,7 @@ public final class LogFollower {
         if let text = try await settings.keep?.load() { state = try FollowState.read(text: text) }
         if let path = settings.findings { findings = try AppendFile(path, length: state.outputs[path] ?? 0) }
         if let path = settings.lines { lines = try AppendFile(path, length: state.outputs[path] ?? 0) }
+        try openSpool()
     }
 
     private func watchFolder(_ place: String) {
@@ -165,7 +184,10 @@ public final class LogFollower {
         // The newest file of each set.
         let named = sets.compactMap(\.files.last).filter { !Self.isPacked($0) }
         for path in tails.keys where !named.contains(path) && tails[path]?.turnedAt == nil {
-            guard FileManager.default.fileExists(atPath: path) else { continue }
+            guard FileManager.default.fileExists(atPath: path) else {
+                lost(path, sets)
+                continue
+            }
             tails[path]?.turnedAt = .now
             if let set = sets.first(where: { $0.files.contains(path) }) { enqueue(set, behind: path) }
         }
@@ -187,7 +209,8 @@ public final class LogFollower {
                 isIdle = false
             }
         }
-        if !pendingLines.isEmpty || !pendingRows.isEmpty || !pendingFindings.isEmpty || !isIdle { try await commit() }
+        let waiting = pendingLines.count + pendingRows.count + pendingFindings.count + pendingUnread.count
+        if waiting > 0 || !isIdle { try await commit() }
         return isIdle
     }
 
@@ -231,6 +254,7 @@ public final class LogFollower {
         guard offset > 0 else { return }
         isWarming = true
         defer { isWarming = false }
+        engine.sink.file = path
         var at = max(0, offset - Self.warmBytes)
         let splitter = RecordSplitter(reader: reader)
         var isFirst = at > 0
@@ -272,6 +296,7 @@ public final class LogFollower {
             tail.file.line = tail.splitter.consumedLines
             heldBytes[path] = Int(at - tail.file.offset)
             tails[path] = tail
+            silences.arrived(path, at: .now)
             try await commitWhenMuchWaits()
         }
         if !isNew, heldBytes[path] ?? 0 > 0 {
@@ -287,7 +312,8 @@ public final class LogFollower {
     }
 
     func commitWhenMuchWaits() async throws {
-        let waiting = pendingLines.count + pendingFindings.count + pendingRows.count * Self.rowBytes
+        let waiting =
+            pendingLines.count + pendingFindings.count + pendingUnread.count + pendingRows.count * Self.rowBytes
         if waiting > Self.commitBytes { try await commit() }
     }
 
@@ -295,18 +321,28 @@ public final class LogFollower {
     var heldBytes: [String: Int] = [:]
 
     func learn(_ event: inout LogEvent, _ place: LinePlace) {
+        desk?.saw(event.address)
         engine.take(&event, place)
+        for finding in silences.tick(engine.sink.file, event.time, place) where !isWarming { engine.sink.add(finding) }
         if settings.onIncidents != nil { memory.take(event, file: engine.sink.file, line: place.number) }
     }
 
     func take(_ record: Bytes, _ place: LinePlace, _ reader: LogReader, _ path: String) {
         state.lines += 1
-        _ = reader.read(record) { event in
+        let outcome = reader.read(record) { event in
             learn(&event, place)
-            if let keep = settings.keep { pendingRows.append(AnonymousLine(event, token: keep.token)) }
+            if let keep = settings.keep {
+                // The bank's table holds no line without a time.
+                if event.time > 0 {
+                    pendingRows.append(AnonymousLine(event, token: keep.token))
+                } else {
+                    unread(record, place, path, .noTime)
+                }
+            }
             guard settings.lines != nil else { return }
             pendingLines += (names.line(event, source: path, place: place).text + "\n").utf8
         }
+        if outcome == .broken { unread(record, place, path, .noForm) }
     }
 
     /// - Parameter isWhole: false when what it held is gone, so that nothing can be known by it.
@@ -322,7 +358,7 @@ public final class LogFollower {
     }
 
     /// Outputs first, then the position that makes them count.
-    private func commit() async throws {
+    func commit() async throws {
         if let findings, !pendingFindings.isEmpty {
             try findings.append(pendingFindings)
             try findings.sync()
@@ -331,6 +367,7 @@ public final class LogFollower {
             try lines.append(pendingLines)
             try lines.sync()
         }
+        try writeSpool()
         pendingFindings.removeAll(keepingCapacity: true)
         pendingLines.removeAll(keepingCapacity: true)
         for (path, tail) in tails {
@@ -339,6 +376,13 @@ public final class LogFollower {
         }
         if let path = settings.findings, let findings { state.outputs[path] = findings.length }
         if let path = settings.lines, let lines { state.outputs[path] = lines.length }
+        try await keepPosition()
+        tellUnread()
+        // The position does not know the new file's length until it is kept again: what is longer is cut then.
+        if try turnSpool() { try await keepPosition() }
+    }
+
+    private func keepPosition() async throws {
         guard let keep = settings.keep else { return try state.write(settings.state) }
         try await keep.commit(pendingRows, try state.text())
         pendingRows.removeAll(keepingCapacity: true)

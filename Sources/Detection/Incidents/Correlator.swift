@@ -52,7 +52,7 @@ public struct Correlator: Sendable {
             table[key] = index
         }
         for (index, finding) in findings.enumerated() {
-            if let address = finding.address, !address.isInside { join(address, index, &byAddress) }
+            if let address = finding.address, !address.isInside { join(address.actorBase, index, &byAddress) }
             // Whose password is guessed has done nothing: only those who act are actors.
             if let user = finding.user, finding.rule.phase != .credentialAccess, !Self.shared.contains(user) {
                 join(user, index, &byUser)

@@ -19,6 +19,8 @@ final class BlockSource {
     private var stream = z_stream()
     private var zstd: OpaquePointer?
     private var isEnded = false
+    /// What zstd said last: 0 when a frame is complete and handed on.
+    private var zstdWaits = 0
     private var wide: UInt8 = 0
     private var carry: UInt8?
     private var isFirst = true
@@ -111,7 +113,15 @@ final class BlockSource {
             if status == Z_STREAM_END {
                 // Members may follow one another: rotation by appending.
                 if position == available { fill() }
-                if available == 0 || input[position] != 0x1F { isEnded = true } else { inflateReset(&stream) }
+                if available > 0, input[position] == 0x1F {
+                    inflateReset(&stream)
+                } else {
+                    // Some writers pad with zeros.
+                    if (position..<available).contains(where: { input[$0] != 0 }) {
+                        damage = "something else follows the compressed data"
+                    }
+                    isEnded = true
+                }
             } else if status != Z_OK, status != Z_BUF_ERROR {
                 damage = "the compressed data are damaged"
                 isEnded = true
@@ -124,14 +134,17 @@ final class BlockSource {
     private func zstdNext() -> Bytes? {
         while !isEnded {
             if position == available { fill() }
-            guard available > 0 else {
-                isEnded = true
-                return nil
-            }
+            // At the end of the file what was read may still wait to be handed on.
+            if available == 0, zstdWaits == 0 { return nil }
             var from = ZSTD_inBuffer(src: input, size: available, pos: position)
             var to = ZSTD_outBuffer(dst: output, size: Self.blockBytes, pos: 0)
             let status = ZSTD_decompressStream(zstd, &to, &from)
             position = from.pos
+            zstdWaits = status
+            if available == 0, to.pos == 0, ZSTD_isError(status) == 0 {
+                damage = "the compressed file ends in the middle"
+                isEnded = true
+            }
             if ZSTD_isError(status) != 0 {
                 damage = "the compressed data are damaged"
                 isEnded = true

@@ -11,7 +11,7 @@ public final class ResponseDesk {
         public var gravity = Gravity.high
         /// Kinds that ban whatever their gravity.
         public var kinds: Set<String> = [
-            "ssh_brute_force", "web_brute_force", "password_spraying", "credential_stuffing",
+            "ssh_brute_force", "web_brute_force", "password_spraying", "credential_stuffing", "web_attack_series",
         ]
         public var duration: Int64 = 3_600 * Instant.second
         /// Never banned: the bank's own networks besides those that are not routed at all.
@@ -19,12 +19,17 @@ public final class ResponseDesk {
         /// No more at once: a mistake must not shut the bank.
         public var activeMax = 1_000
         public var perHourMax = 200
+        /// No more at once than this share of the clients that were seen within the last two hours…
+        public var shareMax = 0.2
+        /// …unless they are so few.
+        public var activeFree = 50
 
         public init() {}
     }
 
     public struct Ban: Sendable {
-        public let address: NetworkAddress
+        /// An IPv4 address, or the /64 of an IPv6 one.
+        public let block: AddressBlock
         public let rule: String
         public let from: Int64
         public let until: Int64
@@ -40,10 +45,15 @@ public final class ResponseDesk {
     private let policy: Policy
     private let journal: AuditLines
     private let clock: () -> Int64
-    private var active: [NetworkAddress: Ban] = [:]
+    private var active: [AddressBlock: Ban] = [:]
     private var recent: [Int64] = []
-    private var planned: Set<NetworkAddress> = []
-    private static let plannedMax = 100_000
+    /// What would be banned, and until when.
+    private var planned: [AddressBlock: Int64] = [:]
+    /// Refusals that are written down already, and until when that will do.
+    private var refused: [AddressBlock: Int64] = [:]
+    private var clients = RecentClients()
+    private static let rememberedMax = 100_000
+    private static let hour = 3_600 * Instant.second
 
     /// - Parameter journal: a file of lines of JSON; what it says is still banned is taken over.
     public init(_ policy: Policy, journal path: String, clock: @escaping () -> Int64) throws {
@@ -53,61 +63,87 @@ public final class ResponseDesk {
         journal = try AuditLines(path: path)
     }
 
-    public var bans: [Ban] { active.values.sorted { ($0.from, $0.address.text) < ($1.from, $1.address.text) } }
+    public var bans: [Ban] { active.values.sorted { ($0.from, $0.block.text) < ($1.from, $1.block.text) } }
 
     /// The decision on a finding, in a word for its record, and what is to be done now.
     public func decide(_ finding: Finding) -> (decision: String?, act: Act?) {
         guard finding.gravity >= policy.gravity || policy.kinds.contains(finding.rule.kind) else { return (nil, nil) }
         guard let address = finding.address else { return (nil, nil) }
-        if active[address] != nil { return ("banned", nil) }
-        guard !address.isInside, !policy.protected.contains(where: { $0.contains(address) }) else {
-            return refuse("protected", address, finding)
-        }
+        let block = AddressBlock(actor: address)
+        if active[block] != nil { return ("banned", nil) }
         let now = clock()
-        recent.removeAll { $0 < now - 3_600 * Instant.second }
-        guard active.count < policy.activeMax, recent.count < policy.perHourMax else {
-            return refuse("too_many_bans", address, finding)
+        guard !address.isInside, !policy.protected.contains(where: { $0.meets(block) }) else {
+            return refuse("protected", block, finding, now)
         }
-        let ban = Ban(address: address, rule: finding.rule.id, from: now, until: now + policy.duration)
-        note("ban", address, rule: finding.rule.id, until: ban.until, finding)
-        guard !policy.isDryRun else {
-            guard planned.count < Self.plannedMax, planned.insert(address).inserted else { return ("would_ban", nil) }
-            return (
-                "would_ban", .plan(address.text, seconds: policy.duration / Instant.second, rule: finding.rule.id)
-            )
+        let seconds = policy.duration / Instant.second
+        if policy.isDryRun {
+            if let until = planned[block], until > now { return ("would_ban", nil) }
+            Self.forget(&planned, before: now)
+            planned[block] = now + policy.duration
+            note("ban", block, rule: finding.rule.id, until: now + policy.duration, finding)
+            return ("would_ban", .plan(block.text, seconds: seconds, rule: finding.rule.id))
         }
+        recent.removeAll { $0 < now - Self.hour }
+        guard active.count < activeMax(now), recent.count < policy.perHourMax else {
+            return refuse("too_many_bans", block, finding, now)
+        }
+        let ban = Ban(block: block, rule: finding.rule.id, from: now, until: now + policy.duration)
+        note("ban", block, rule: finding.rule.id, until: ban.until, finding)
         recent.append(now)
-        active[address] = ban
-        return ("banned", .ban(address.text, seconds: policy.duration / Instant.second, rule: finding.rule.id))
+        active[block] = ban
+        return ("banned", .ban(block.text, seconds: seconds, rule: finding.rule.id))
+    }
+
+    /// Somebody asked for something: of those who are seen, only a share may be banned.
+    func saw(_ address: NetworkAddress) {
+        if !address.isNone { clients.saw(address.actor, at: clock()) }
+    }
+
+    private func activeMax(_ now: Int64) -> Int {
+        min(policy.activeMax, max(policy.activeFree, Int(policy.shareMax * Double(clients.estimate(at: now)))))
+    }
+
+    private static func forget(_ table: inout [AddressBlock: Int64], before now: Int64) {
+        guard table.count >= rememberedMax else { return }
+        table = table.filter { $0.value > now }
+        if table.count >= rememberedMax { table.removeAll() }
     }
 
     /// Bans whose time is over.
     public func expired() -> [Act] {
         let now = clock()
         return bans.filter { $0.until <= now }.map { ban in
-            active[ban.address] = nil
-            note("expire", ban.address, rule: ban.rule, until: ban.until, nil)
-            return .unban(ban.address.text)
+            active[ban.block] = nil
+            note("expire", ban.block, rule: ban.rule, until: ban.until, nil)
+            return .unban(ban.block.text)
         }
     }
 
-    /// Takes a ban back; nil when there is none.
+    /// Takes a ban back, of an address or a block; nil when there is none.
     public func undo(_ text: String) -> Act? {
-        guard let address = NetworkAddress(text), let ban = active.removeValue(forKey: address) else { return nil }
-        note("undo", address, rule: ban.rule, until: clock(), nil)
-        return .unban(address.text)
+        let asked = [AddressBlock(target: text), AddressBlock(text)].compactMap { $0 }
+        guard let block = asked.first(where: { active[$0] != nil }), let ban = active.removeValue(forKey: block) else {
+            return nil
+        }
+        note("undo", block, rule: ban.rule, until: clock(), nil)
+        return .unban(block.text)
     }
 
-    private func refuse(_ why: String, _ address: NetworkAddress, _ finding: Finding) -> (String?, Act?) {
-        note(why, address, rule: finding.rule.id, until: clock(), finding)
+    /// Written down once an hour: whoever is not banned may go on for long.
+    private func refuse(_ why: String, _ block: AddressBlock, _ finding: Finding, _ now: Int64) -> (String?, Act?) {
+        if refused[block] ?? 0 <= now {
+            Self.forget(&refused, before: now)
+            refused[block] = now + Self.hour
+            note(why, block, rule: finding.rule.id, until: now, finding)
+        }
         return (why, nil)
     }
 
-    private func note(_ act: String, _ address: NetworkAddress, rule: String, until: Int64, _ finding: Finding?) {
+    private func note(_ act: String, _ block: AddressBlock, rule: String, until: Int64, _ finding: Finding?) {
         journal.append(
             JSON.object([
                 .init("time", .string(Instant.text(clock()))), .init("act", .string(act)),
-                .init("ip", .string(address.text)), .init("rule", .string(rule)),
+                .init("ip", .string(block.text)), .init("rule", .string(rule)),
                 .init("from_us", .integer(clock())), .init("until_us", .integer(until)),
                 .init("dry_run", .bool(policy.isDryRun)),
                 .init("source", finding.map { .string(FindingWriter.clean($0.file)) } ?? .null),
@@ -116,19 +152,19 @@ public final class ResponseDesk {
     }
 
     /// Who is still banned by what was written down.
-    private static func open(_ path: String) throws -> [NetworkAddress: Ban] {
+    private static func open(_ path: String) throws -> [AddressBlock: Ban] {
         guard let data = FileManager.default.contents(atPath: path) else { return [:] }
-        var active: [NetworkAddress: Ban] = [:]
+        var active: [AddressBlock: Ban] = [:]
         for line in String(decoding: data, as: UTF8.self).split(separator: "\n") {
             guard let entry = try? JSONReader.read(String(line)), let act = entry["act"]?.string,
-                let address = entry["ip"]?.string.flatMap({ NetworkAddress($0) }), entry["dry_run"]?.bool == false
+                let block = entry["ip"]?.string.flatMap({ AddressBlock($0) }), entry["dry_run"]?.bool == false
             else { continue }
             switch act {
             case "ban":
-                active[address] = Ban(
-                    address: address, rule: entry["rule"]?.string ?? "", from: entry["from_us"]?.integer ?? 0,
+                active[block] = Ban(
+                    block: block, rule: entry["rule"]?.string ?? "", from: entry["from_us"]?.integer ?? 0,
                     until: entry["until_us"]?.integer ?? 0)
-            case "undo", "expire": active[address] = nil
+            case "undo", "expire": active[block] = nil
             default: break
             }
         }

@@ -47,9 +47,9 @@ struct SigmaParser {
         return parsed
     }
 
-    private func fail(_ words: String) -> DetectionError { .rule(place, words) }
+    func fail(_ words: String) -> DetectionError { .rule(place, words) }
 
-    private func header(_ node: Node) throws(DetectionError) -> (id: String, name: String?, rule: Rule) {
+    func header(_ node: Node) throws(DetectionError) -> (id: String, name: String?, rule: Rule) {
         guard let title = node["title"]?.string else { throw fail("it has no title") }
         let file = (place as NSString).lastPathComponent
         let stem = String(file.prefix { $0 != "." })
@@ -74,20 +74,36 @@ struct SigmaParser {
         let (id, name, rule) = try header(node)
         guard let detection = node["detection"]?.mapping else { throw fail("it has no detection") }
         var selections: [String: SigmaRule.Selection] = [:]
-        var condition: String?
+        var conditions: [String] = []
         for (key, value) in detection {
             guard let key = key.string else { throw fail("a selection has no name") }
             if key == "condition" {
-                condition = value.string ?? value.array().first?.string
-            } else if key != "timeframe" {
+                conditions = try Self.conditions(value, place)
+            } else if key == "timeframe" {
+                throw fail("timeframe is not known here: write a correlation with a timespan")
+            } else {
                 selections[key] = try selection(value)
             }
         }
-        guard let condition else { throw fail("it has no condition") }
-        var parser = SigmaConditionParser(condition, names: selections.keys.sorted(), place: place)
+        guard !conditions.isEmpty else { throw fail("it has no condition") }
+        var parsed: [SigmaRule.Condition] = []
+        for condition in conditions {
+            var parser = SigmaConditionParser(condition, names: selections.keys.sorted(), place: place)
+            parsed.append(try parser.parse())
+        }
+        // Of several conditions any will do.
         return SigmaRule(
             id: id, name: name, rule: rule, sources: try sources(node["logsource"]), selections: selections,
-            condition: try parser.parse())
+            condition: parsed.count == 1 ? parsed[0] : .or(parsed))
+    }
+
+    private static func conditions(_ node: Node, _ place: String) throws(DetectionError) -> [String] {
+        if let text = node.string { return [text] }
+        let texts = node.array().compactMap(\.string)
+        guard let items = node.sequence, texts.count == items.count, texts.count <= 16 else {
+            throw .rule(place, "a condition is a text, or a list of at most 16")
+        }
+        return texts
     }
 
     /// Which events a log source means.
@@ -147,51 +163,6 @@ struct SigmaParser {
         }
         guard !tests.isEmpty else { throw fail("the field \(key) has no value") }
         return SigmaRule.FieldTest(field: field, tests: tests, needsAll: modifiers.contains("all"))
-    }
-
-    private func correlation(_ node: Node) throws(DetectionError) -> (SigmaCorrelation, isGenerating: Bool) {
-        let (_, _, rule) = try header(node)
-        guard let body = node["correlation"], let type = body["type"]?.string else {
-            throw fail("the correlation has no type")
-        }
-        let parts = body["rules"]?.string.map { [$0] } ?? body["rules"]?.array().compactMap(\.string) ?? []
-        guard !parts.isEmpty, parts.count <= 16 else { throw fail("a correlation takes 1 to 16 rules") }
-        let groupBy = body["group-by"]?.string.map { [$0] } ?? body["group-by"]?.array().compactMap(\.string) ?? []
-        guard let span = Self.span(body["timespan"]?.string ?? "") else {
-            throw fail("the timespan is no number with s, m, h or d")
-        }
-        var comparison = SigmaTest.Comparison.greaterOrEqual
-        var threshold = parts.count
-        let limits: [(String, SigmaTest.Comparison)] = [("gte", .greaterOrEqual), ("gt", .greater), ("eq", .equal)]
-        for (name, kind) in limits {
-            guard let value = body["condition"]?[name]?.int else { continue }
-            (comparison, threshold) = (kind, value)
-        }
-        let kind: SigmaCorrelation.Kind
-        switch type {
-        case "event_count": kind = .eventCount
-        case "value_count":
-            guard let field = body["condition"]?["field"]?.string else {
-                throw fail("value_count needs condition.field")
-            }
-            kind = .valueCount(SigmaField(name: field))
-        case "temporal": kind = .temporal
-        case "temporal_ordered": kind = .ordered
-        default: throw fail("the correlation type \(type) is not known here")
-        }
-        guard (1...10_000).contains(threshold) else { throw fail("the threshold \(threshold) is not in 1 to 10000") }
-        let made = SigmaCorrelation(
-            rule: rule, kind: kind, parts: parts, groupBy: groupBy.map(SigmaField.init(name:)), span: span,
-            comparison: comparison, threshold: threshold)
-        return (made, body["generate"]?.bool ?? false)
-    }
-
-    private static func span(_ text: String) -> Int64? {
-        guard let unit = text.last, let number = Int64(text.dropLast()), number > 0, number < 100_000 else {
-            return nil
-        }
-        let seconds: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
-        return seconds[unit].map { $0 * number * Instant.second }
     }
 }
 

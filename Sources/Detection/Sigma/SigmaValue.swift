@@ -20,7 +20,13 @@ enum SigmaValue {
         }
         if has("re") {
             guard text.utf8.count <= 2_000 else { throw .rule(place, "a pattern is over 2000 bytes") }
-            return [.regex(try Pattern(text, ignoresCase: has("i")))]
+            // RE2 has the same letters: `.` takes line ends too, `^` and `$` stand at each line's.
+            let flags = ["m", "s"].filter(has).joined()
+            let pattern = flags.isEmpty ? text : "(?\(flags))" + text
+            return [.regex(try Pattern(pattern, ignoresCase: has("i")))]
+        }
+        for flag in ["i", "m", "s"] where has(flag) {
+            throw .rule(place, "the modifier \(flag) belongs to re")
         }
         if has("cidr") {
             guard let block = AddressBlock(text) else { throw .rule(place, "\(text) is no block of addresses") }

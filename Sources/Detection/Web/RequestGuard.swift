@@ -15,7 +15,7 @@ public final class RequestGuard: Sendable {
         public var cookie = ""
         public var contentType = ""
         public var body: [UInt8] = []
-        /// All headers, for rules that ask for more than the above.
+        /// All headers.
         public var headers: [(String, String)] = []
 
         public init() {}
@@ -26,7 +26,7 @@ public final class RequestGuard: Sendable {
         public let kind: String
         public let points: Int
         public let technique: String
-        /// `query`, `header` or `body`: where it was.
+        /// `request`, `header`, `cookie` or `body`: where it was.
         public let place: String
     }
 
@@ -87,12 +87,15 @@ public final class RequestGuard: Sendable {
             }
         }
         if let line { return verdict(line, "request") }
+        for (name, value) in request.headers where !value.isEmpty && GuardHeaders.areJudged(name) {
+            if let found = with(value, { engine.judge(header: $0) }) { return verdict(found, "header") }
+        }
         if !request.cookie.isEmpty, let found = with(request.cookie, { cookies($0, engine) }) {
             return verdict(found, "cookie")
         }
         guard !request.body.isEmpty else { return nil }
         let found = request.body.withUnsafeBytes { raw in
-            body(Bytes(raw).prefix(bodyBytesMax), request.contentType, engine)
+            GuardBody(engine: engine, type: request.contentType).judge(Bytes(raw).prefix(bodyBytesMax))
         }
         return found.map { verdict($0, "body") }
     }
@@ -111,40 +114,6 @@ public final class RequestGuard: Sendable {
             index = end + 1
         }
         return nil
-    }
-
-    private static func body(_ bytes: Bytes, _ type: String, _ engine: WebEngine) -> WebEngine.Verdict? {
-        if type.hasPrefix("application/x-www-form-urlencoded") { return engine.judge(form: bytes) }
-        if type.contains("json") || bytes[0] == 123 || bytes[0] == 91 { return json(bytes, engine) }
-        if type.contains("xml") || type.hasPrefix("text/") { return engine.judge(argument: bytes, name: Bytes("body")) }
-        return nil
-    }
-
-    /// Every string of a JSON body; not what people choose as a password, which may look like anything.
-    private static func json(_ bytes: Bytes, _ engine: WebEngine) -> WebEngine.Verdict? {
-        let scratch = Scratch(capacity: bytes.count + 16)
-        var index = 0
-        var name = Bytes.empty
-        while let open = bytes.first(34, from: index) {
-            let close = AccessReader.quoteEnd(bytes, open + 1)
-            let inside = bytes[open + 1, close]
-            index = close + 1
-            var next = index
-            while bytes[next] == 32 { next += 1 }
-            if bytes[next] == 58 {
-                name = inside
-                continue
-            }
-            guard !isSecret(name), inside.count > 2 else { continue }
-            scratch.reset()
-            if let found = engine.judge(argument: scratch.unescape(inside), name: name) { return found }
-        }
-        return nil
-    }
-
-    private static func isSecret(_ name: Bytes) -> Bool {
-        name.contains("password") || name.contains("mot_de_passe") || name.contains("secret") || name.contains("token")
-            || name.equals("code_verifier")
     }
 
     /// Writes what was seen; the payload itself stays out, since it may be a customer's text.

@@ -3,6 +3,7 @@ final class WebDetector {
     private let sink: FindingSink
     private let engine: WebEngine
     private let rules: [WebClass: Rule]
+    private let series = AttackSeries()
 
     init(_ sink: FindingSink) throws(DetectionError) {
         self.sink = sink
@@ -25,5 +26,10 @@ final class WebDetector {
         let isAnswered = event.status >= 200 && event.status < 300
         subject.words = "\(verdict.points) points, answered with \(event.status)"
         sink.raise(rule, event, place, gravity: isAnswered ? max(rule.gravity, .medium) : rule.gravity, subject)
+        let now = UInt32(truncatingIfNeeded: max(0, event.time / Instant.second))
+        guard !event.address.isNone, let count = series.take(event.address.actor, at: now) else { return }
+        subject.words = "\(count) attacks within \(AttackSeries.window / 60) minutes"
+        subject.target = .empty
+        sink.raise(Rules.attackSeries, event, place, subject)
     }
 }

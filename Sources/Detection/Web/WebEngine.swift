@@ -85,6 +85,17 @@ final class WebEngine {
         return judgeText()
     }
 
+    /// A header's value; most come again.
+    func judge(header value: Bytes) -> Verdict? {
+        let (isOrdinary, hash) = isKnown(value, 7)
+        if isOrdinary || value.count < 3 { return nil }
+        text.removeAll()
+        text.add(value, .header, isForm: false)
+        let verdict = judgeText()
+        if verdict == nil { remember(hash) }
+        return verdict
+    }
+
     func judge(form body: Bytes) -> Verdict? {
         text.removeAll()
         addArguments(body, isForm: true)

@@ -90,6 +90,7 @@ struct WebRule: Sendable {
             #"union[^a-z0-9]+(?:all[^a-z0-9]+)?select|'\s*(?:or|and)\s+['0-9(]|\b(?:pg_)?sleep\s*\(|waitfor\s+delay|benchmark\s*\(|';\s*(?:select|drop|insert)"#
         ),
         WebRule(.sensitiveFile, 5, #"etc/(?:passwd|shadow)"#),
+        WebRule(.deserialization, 5, #"%\{\s*\(?\s*#|#_memberaccess|\bognl\."#),
     ]
 
     private static let sql: [WebRule] = [

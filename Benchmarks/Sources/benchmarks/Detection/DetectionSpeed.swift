@@ -43,7 +43,7 @@ struct DetectionSpeed: Benchmark {
         return rows
     }
 
-    private static func rate(_ program: String, _ arguments: [String], _ lines: Int) async throws -> Double {
+    static func rate(_ program: String, _ arguments: [String], _ lines: Int) async throws -> Double {
         let before = childSeconds()
         let path = program.hasPrefix("/") ? program : "/usr/bin/" + program
         let run = try await ToolRun.run(path, arguments)
@@ -55,7 +55,7 @@ struct DetectionSpeed: Benchmark {
     }
 
     /// CPU time of all children that have ended.
-    private static func childSeconds() -> Double {
+    static func childSeconds() -> Double {
         var usage = rusage()
         getrusage(RUSAGE_CHILDREN.rawValue, &usage)
         let seconds = Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
