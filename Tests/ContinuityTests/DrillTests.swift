@@ -13,7 +13,7 @@ import Testing
     func faultOfTheBank() async throws {
         let bank = try await LivingBank(repositories: 2)
         _ = try await bank.desk.make(.full)
-        try await bank.with { try await $0.run("create table public.ouverte (x int)") }
+        try await bank.with { _ = try await $0.run("create table public.ouverte (x int)") }
         try await bank.archive()
         let drill = Drill(desk: bank.desk)
         let first = try await drill.run(Drill.Request())
@@ -21,7 +21,7 @@ import Testing
         #expect(first.repository == 1)
         #expect(try bank.desk.journal.drills().map(\.passed) == [false])
         #expect(try await Self.alarms(bank) == ["drill-failed"])
-        try await bank.with { try await $0.run("drop table public.ouverte") }
+        try await bank.with { _ = try await $0.run("drop table public.ouverte") }
         try await bank.archive()
         let second = try await drill.run(Drill.Request())
         #expect(second.passed && second.repository == 2, "\(second.checks.filter { !$0.passed })")

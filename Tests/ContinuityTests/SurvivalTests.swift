@@ -35,6 +35,7 @@ import Testing
     func serverIsLost() async throws {
         let bank = try await LivingBank.shared()
         _ = try await bank.desk.make(.full)
+        _ = try await bank.desk.make(.incr)
         let newest = try #require(try await bank.desk.list().sets.last { $0.set.repository == 2 }).set
         let balances = try await bank.with { database in
             _ = try await LivingBank.transfer(3, 4, 25, "lost \(UUID())", in: database)

@@ -98,6 +98,7 @@ struct DrillChecker: Sendable {
         guard try await database.one(DrillCheckStore.exists("evidence.blocks"), as: Bool.self) else {
             return (true, "this bank keeps no journal")
         }
+        try ContinuityFolder.make(folder.scratch, mode: 0o711)
         let file = folder.scratch + "/journal-" + String(UInt64.random(in: .min ... .max), radix: 36) + ".jsonl"
         defer { unlink(file) }
         let report = try await JournalExporter(database: database).export(to: file)

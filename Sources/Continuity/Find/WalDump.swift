@@ -65,14 +65,14 @@ struct WalDump {
             pending[transaction, default: Pending()].files["database " + description.dropFirst(5)] = 1
         case "Transaction" where description.hasPrefix("COMMIT 2"):
             if let position = Self.word(after: "lsn:", in: line).flatMap({ LogPosition($0) }) {
-                commit(transaction, position, description)
+                commit(transaction, position, description.dropFirst(7))
             }
         case "Transaction" where description.hasPrefix("COMMIT_PREPARED "):
             let rest = description.dropFirst(16)
             guard let position = Self.word(after: "lsn:", in: line).flatMap({ LogPosition($0) }),
                 let colon = rest.firstIndex(of: ":")
             else { return }
-            commit(String(rest[..<colon]), position, "COMMIT" + rest[rest.index(after: colon)...])
+            commit(String(rest[..<colon]), position, rest[colon...].dropFirst(2))
         case "Transaction" where description.hasPrefix("ABORT"):
             for part in [transaction] + Self.parts(description) { pending[part] = nil }
         default: break
@@ -96,7 +96,7 @@ struct WalDump {
         for part in Self.parts(description) {
             if let part = pending.removeValue(forKey: part) { done.add(part) }
         }
-        let at = description.dropFirst(7).prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces)
+        let at = description.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces)
         func add(_ kind: Destruction.Kind, _ files: [String], _ rows: Int) {
             found.append(
                 Destruction(
