@@ -60,11 +60,18 @@ import Testing
         try await with { desk, key in
             #expect(try await DayOne(desk: desk, key: key).begin() == nil, "no bank, no history")
             try await remember(desk.database)
+            // The desk judges before the history is read: that client goes on from both.
+            _ = try await desk.decide(request(0, minor: 1_400))
             let id = try #require(try await DayOne(desk: desk, key: key).begin())
             #expect(desk.current.champion?.id == id)
             #expect(desk.current.champion?.scorer.model.isUnsupervised == true)
             #expect(try await DayOne(desk: desk, key: key).begin() == nil, "once only")
             #expect(try await desk.audit().isEmpty)
+            let states = try await FraudStore(database: desk.database).states()
+            let client = try #require(states.first { $0.name == "customer" && $0.key == 7 })
+            let halfLives = desk.plan.entities[desk.plan.habitSlot].halfLives.count
+            let known = try #require(EntityState.decode(client.bytes, halfLives: halfLives))
+            #expect(known.count > 20 && known.items.last?.id == 0, "\(known.count)")
             let usual = try await desk.decide(request(1, minor: 1_500))
             #expect(usual.verdict == .allow && usual.model == id && usual.fallback == nil)
             let odd = try await desk.decide(request(2, minor: 900_000))

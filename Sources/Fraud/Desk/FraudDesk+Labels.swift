@@ -130,6 +130,30 @@ extension FraudDesk {
         }
     }
 
+    /// States with decisions on top of them: of the entities that those decisions name.
+    func rebuilt(
+        _ states: [StoredState], _ decisions: [FraudStore.Absorbed], _ labels: [PaymentLabel]
+    ) -> [StoredState] {
+        let engine = FeatureEngine(plan)
+        var touched = plan.entities.map { _ in Set<Int64>() }
+        for slot in plan.entities.indices where plan.isOwn(slot) {
+            touched[slot] = Set(decisions.compactMap { plan.key(of: slot, in: $0.event.keys) })
+        }
+        for state in states {
+            guard let slot = plan.entityNames.firstIndex(of: state.name), touched[slot].contains(state.key),
+                let read = EntityState.decode(state.bytes, halfLives: plan.entities[slot].halfLives.count)
+            else { continue }
+            engine.adopt(read, slot: slot, key: state.key)
+        }
+        for decision in decisions {
+            _ = engine.observe(decision.event)
+            if !decision.passed { engine.stop(decision.event.id, of: decision.event.keys) }
+        }
+        let keys = Dictionary(decisions.map { ($0.event.id, $0.event.keys) }) { first, _ in first }
+        for label in labels { if let known = keys[label.payment] { engine.learn(label, of: known) } }
+        return engine.stored
+    }
+
     /// Recomputes every state from the decisions and labels alone, and names those that differ.
     public func audit() async throws -> [String] {
         try await database.transaction(isolation: .repeatableRead) { tx in

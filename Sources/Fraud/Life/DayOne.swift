@@ -12,6 +12,8 @@ public struct DayOne: Sendable {
     private static let pageSize = 20_000
     private static let sampleRows = 100_000
     private static let lotSize = 500
+    /// Decisions before the first day that are played again on top of the history.
+    static let decisionsMax = 10_000
 
     private let desk: FraudDesk
     private let key: Ed25519.PrivateKey
@@ -27,7 +29,7 @@ public struct DayOne: Sendable {
     public func begin() async throws -> Int64? {
         let history = HistoryStore(database: desk.database)
         guard try await history.isFirstDay(), try await history.hasBank() else { return nil }
-        let past = try await walk(history)
+        let past = try await walk(history, serviceSince: try await history.firstDecision())
         guard past.count >= Self.paymentsMin else { return nil }
         let model = try trainer.train(past.matrix, minors: past.minors, plan: desk.plan, from: past.from, to: past.to)
         let id = try await desk.registry.add(ModelFile.sign(model, with: key), actor: Self.actor)
@@ -35,8 +37,16 @@ public struct DayOne: Sendable {
             let store = HistoryStore(database: tx)
             try await store.hold()
             guard try await store.isFirstDay() else { return false }
+            // What was judged while the history was read goes on from that history, unless it is long since.
+            let since = try await FraudStore(database: tx).absorbed(after: 0, limit: Self.decisionsMax + 1)
+            let isSoon = since.count <= Self.decisionsMax
             for start in stride(from: 0, to: past.states.count, by: Self.lotSize) {
-                try await store.take(over: Array(past.states[start..<min(start + Self.lotSize, past.states.count)]))
+                try await store.take(
+                    over: Array(past.states[start..<min(start + Self.lotSize, past.states.count)]), whole: isSoon)
+            }
+            if isSoon, !since.isEmpty {
+                let labels = try await FraudStore(database: tx).labels()
+                try await FraudStore(database: tx).put(self.desk.rebuilt(past.states, since, labels))
             }
             _ = try await ModelStore(database: tx).promote(id)
             for (kind, fields) in [
@@ -63,7 +73,9 @@ public struct DayOne: Sendable {
     }
 
     /// All of the history through the batch engine; of its second half's rows a sample without order is kept.
-    private func walk(_ history: HistoryStore) async throws -> Past {
+    ///
+    /// - Parameter serviceSince: states are taken as they stood then; the desk has seen what came later.
+    private func walk(_ history: HistoryStore, serviceSince: Int64?) async throws -> Past {
         let engine = FeatureEngine(desk.plan)
         let slots = (
             customer: desk.plan.keyNames.firstIndex(of: "customer"),
@@ -75,10 +87,12 @@ public struct DayOne: Sendable {
         var sample = Reservoir(rows: Self.sampleRows, seed: trainer.seed)
         var count = 0
         var span: (from: Int64, to: Int64)?
+        var states: [StoredState]?
         var page = try await history.page(after: nil, days: Self.historyDays, size: Self.pageSize)
         while !page.events.isEmpty {
             try Task.checkCancellation()
             for payment in page.events {
+                if states == nil, let serviceSince, payment.time >= serviceSince { states = engine.stored }
                 var keys = SIMD8<Int64>(repeating: PaymentEvent.absent)
                 keys[customer] = payment.customer
                 keys[terminal] = payment.terminal
@@ -93,7 +107,7 @@ public struct DayOne: Sendable {
         }
         return Past(
             count: count, matrix: sample.matrix(columns: desk.plan.columns.count), minors: sample.minors,
-            states: engine.stored, from: Int((span?.from ?? 0).floorDivided(by: Span.day)),
+            states: states ?? engine.stored, from: Int((span?.from ?? 0).floorDivided(by: Span.day)),
             to: Int((span?.to ?? 0).floorDivided(by: Span.day)) + 1)
     }
 }

@@ -19,6 +19,13 @@ struct HistoryStore: Sendable {
             """, as: Bool.self)
     }
 
+    /// When the desk judged for the first time, in microseconds.
+    func firstDecision() async throws -> Int64? {
+        try await database.run(
+            "select (extract(epoch from min(decide_le)) * 1000000)::bigint from fraud.decisions"
+        ).first?.decodeIfPresent(0)
+    }
+
     /// Lets no payment change a state, and no other server begin, until the transaction ends.
     func hold() async throws { try await database.run("lock table fraud.etats in exclusive mode") }
 
@@ -62,17 +69,21 @@ struct HistoryStore: Sendable {
         return page
     }
 
-    /// Keeps states as they stand when service begins, and puts them into service. A client whose payments were judged
-    /// already goes on from those alone: recomputing gives the same.
-    func take(over states: [StoredState]) async throws {
+    /// Keeps states as they stand when service begins, and puts them into service.
+    ///
+    /// - Parameter whole: also those of clients whose payments were judged already, which the caller plays again on top.
+    ///   Otherwise such a client goes on from what was judged alone. Recomputing gives the same either way.
+    func take(over states: [StoredState], whole: Bool) async throws {
         _ = try await database.pipeline(
             states.map { state in
                 """
                 with nouveaux as (
                     insert into fraud.etats (entite, cle, etat) values (\(state.name), \(state.key), \(state.bytes))
-                    on conflict do nothing returning entite, cle, etat
+                    on conflict do nothing returning entite, cle
                 )
-                insert into fraud.etats_repris (entite, cle, etat) select entite, cle, etat from nouveaux
+                insert into fraud.etats_repris (entite, cle, etat)
+                select \(state.name)::text, \(state.key)::bigint, \(state.bytes)::bytea
+                where \(whole)::boolean or exists (select from nouveaux)
                 """
             })
     }
