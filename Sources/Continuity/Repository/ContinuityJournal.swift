@@ -82,7 +82,7 @@ struct ContinuityJournal: Sendable {
         var known = RetentionRule.Knowledge()
         for entry in try entries() where entry.fields["repository"] == "\(repository)" {
             let label = entry.subject
-            let seconds = Moment.seconds(of: entry.at) ?? 0
+            let seconds = entry.seconds
             switch entry.kind {
             case .damaged where Self.isByVerification(entry): known.mark(label, entry.fields["reason"] ?? "")
             case .damaged, .refuted: known.condemn(label, entry.fields["reason"] ?? "")
@@ -128,16 +128,19 @@ struct ContinuityJournal: Sendable {
     /// The drills of all time, oldest first: when, and whether each passed.
     func drills() throws -> [(at: Int64, passed: Bool)] {
         try entries().filter { [.proved, .refuted, .unproved].contains($0.kind) }.map { entry in
-            (Moment.seconds(of: entry.at) ?? 0, entry.isPassed)
+            (entry.seconds, entry.isPassed)
         }
     }
 
     func newest(_ kind: Kind) throws -> Int64? {
-        try entries().last { $0.kind == kind }.flatMap { Moment.seconds(of: $0.at) }
+        try entries().last { $0.kind == kind }.map(\.seconds)
     }
 }
 
 extension ContinuityJournal.Entry {
+    /// Since 1970. The journal writes UTC without saying so.
+    var seconds: Int64 { Moment.seconds(of: at.hasSuffix("Z") ? at : at + "Z") ?? 0 }
+
     /// A drill's: a set may be proved while something in the bank itself is wrong.
     var isPassed: Bool { kind == .proved && fields["passed"] != "false" }
 }
