@@ -80,11 +80,9 @@ struct ContinuityJournal: Sendable {
     /// What the entries say about one repository's sets.
     func knowledge(of repository: Int) throws -> RetentionRule.Knowledge {
         var known = RetentionRule.Knowledge()
-        let formatter = ISO8601DateFormatter()
-        formatter.formatOptions = [.withInternetDateTime, .withFractionalSeconds]
         for entry in try entries() where entry.fields["repository"] == "\(repository)" {
             let label = entry.subject
-            let seconds = Int64(formatter.date(from: entry.at)?.timeIntervalSince1970 ?? 0)
+            let seconds = entry.seconds
             switch entry.kind {
             case .damaged where Self.isByVerification(entry): known.mark(label, entry.fields["reason"] ?? "")
             case .damaged, .refuted: known.condemn(label, entry.fields["reason"] ?? "")
@@ -129,22 +127,20 @@ struct ContinuityJournal: Sendable {
 
     /// The drills of all time, oldest first: when, and whether each passed.
     func drills() throws -> [(at: Int64, passed: Bool)] {
-        let formatter = ISO8601DateFormatter()
-        formatter.formatOptions = [.withInternetDateTime, .withFractionalSeconds]
-        return try entries().filter { [.proved, .refuted, .unproved].contains($0.kind) }.map { entry in
-            (Int64(formatter.date(from: entry.at)?.timeIntervalSince1970 ?? 0), entry.isPassed)
+        try entries().filter { [.proved, .refuted, .unproved].contains($0.kind) }.map { entry in
+            (entry.seconds, entry.isPassed)
         }
     }
 
     func newest(_ kind: Kind) throws -> Int64? {
-        let formatter = ISO8601DateFormatter()
-        formatter.formatOptions = [.withInternetDateTime, .withFractionalSeconds]
-        return try entries().last { $0.kind == kind }
-            .flatMap { formatter.date(from: $0.at) }.map { Int64($0.timeIntervalSince1970) }
+        try entries().last { $0.kind == kind }.map(\.seconds)
     }
 }
 
 extension ContinuityJournal.Entry {
+    /// Since 1970. The journal writes UTC without saying so.
+    var seconds: Int64 { Moment.seconds(of: at.hasSuffix("Z") ? at : at + "Z") ?? 0 }
+
     /// A drill's: a set may be proved while something in the bank itself is wrong.
     var isPassed: Bool { kind == .proved && fields["passed"] != "false" }
 }
