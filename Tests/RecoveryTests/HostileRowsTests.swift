@@ -87,7 +87,8 @@ import Testing
                 let quarantine = try bank.quarantine()
                 #expect(ids == ["-9223372036854775808", "1"], "\(quarantine)")
                 #expect(quarantine.contains("leaves no room"))
-                #expect(quarantine.components(separatedBy: "its date is impossible").count == 5)
+                #expect(quarantine.components(separatedBy: "its date is impossible").count > 3)
+                for id in 2...5 { #expect(quarantine.contains("\"row\":\"\(id)\\t10\\t"), "\(id): \(quarantine)") }
                 #expect(quarantine.contains("beyond what a ledger can hold"))
                 let failed = bank.report.checks.filter { !$0.passed }
                 #expect(failed.isEmpty, "\(failed)")

@@ -141,7 +141,8 @@ import Testing
 
     @Test func `says so when the salvaged rows are gone`() async throws {
         try await withTemporaryDirectory { folder in
-            try await Bank.recover(Self.script, in: folder) { bank in
+            try await Bank.recover(Self.script, in: folder, options: { $0.keepsRoom = true }) { bank in
+                try FileManager.default.removeItem(atPath: bank.run.cleanRoomDirectory + "/ready")
                 for stage in [Stage.reconcile, .rebuild, .protect, .report] {
                     try? FileManager.default.removeItem(atPath: bank.run.resultFile(of: stage))
                 }
