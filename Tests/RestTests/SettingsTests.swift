@@ -2,7 +2,7 @@ import Rest
 import Testing
 
 @Suite struct SettingsTests {
-    private func read(_ text: String, _ files: [String: String] = [:]) throws(SettingsError) -> PostgRESTSettings {
+    private func read(_ text: String, _ files: [String: String] = [:]) throws -> PostgRESTSettings {
         try PostgRESTSettings.read(file: text, environment: [:]) { files[$0] }
     }
 
@@ -17,7 +17,7 @@ import Testing
         #expect(settings.secret == "not the name of the file")
     }
 
-    @Test func `a file that can not be read or is empty stops the start`() {
+    @Test func `a file that can not be read or is empty stops the start`() throws {
         for name in ["db-uri", "jwt-secret"] {
             #expect(throws: SettingsError.self) { try read("\(name) = \"@/nowhere\"") }
             #expect(throws: SettingsError.self) { try read("\(name) = \"@/empty\"", ["/empty": "\n"]) }
