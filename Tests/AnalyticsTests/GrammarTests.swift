@@ -57,7 +57,8 @@ import Testing
             "montant gt 1 and montant lt 5 or historique", "transaction_cle eq 99999999999999999999",
             "((((montant))) gt (((1))))", "score gt 0.5", "client/segment in ('a')", "montant  gt\t1",
             "montant gt +42", "montant lt +0.3e+1", "montant gt 1e-101", "horodatage gt 1972-06-30T23:59:60Z",
-            "montant in ()", "montant in (null,1)", "historique in (true)", "not libelle in ('a')", "historique eq tRUe",
+            "montant in ()", "montant in (null,1)", "historique in (true)", "not libelle in ('a')",
+            "historique eq tRUe",
             "montant GT 1 AND NOT historique", "libelle IN ('a') Or montant Le 2",
         ])
     func accepted(filter: String) throws {
@@ -75,7 +76,8 @@ import Testing
             "contains(libelle)", "contains(montant,'x')", "contains(libelle,'x'", "(montant gt 1", "montant gt 1)",
             "not montant", "-libelle eq 1", "libelle add 1 eq 2", "libelle eq 'open", "jour eq 2019-02-29",
             "jour eq 2018-13-01", "horodatage ge 2018-04-01T25:00:00Z", "horodatage ge 2018-04-01T00:00:00",
-            "jour eq 2018-04-01T00:00:00Z", "montant gt 1e9999", "+montant gt 1", " montant gt 1", "4 add transaction_cle in (9)", "montant gt 1.", "montant gt 01x", "montant gt INF",
+            "jour eq 2018-04-01T00:00:00Z", "montant gt 1e9999", "+montant gt 1", " montant gt 1",
+            "4 add transaction_cle in (9)", "montant gt 1.", "montant gt 01x", "montant gt INF",
             "score gt NaN", "libelle has 'x'", "client/any(c:c/segment eq 'x')", "sleep(1) eq 1", "pg_sleep(10) eq 1",
             "montant gt 1; drop table bi.jetons", "montant gt 1 -- x", "1 eq 1 or \"a\" eq 1", "libelle eq 'a' 'b'",
             "montant in (montant)", "montant in ('a')", "geo.distance(libelle,libelle) lt 1",
@@ -132,6 +134,7 @@ import Testing
             "$apply=aggregate(montant with sum as total)", "$apply=aggregate($count as n)",
             "$apply=groupby((client/segment,jour))",
             "$apply=groupby((jour),aggregate(montant with average as m,$count as n))",
+
             "$apply=filter(montant gt 1)/groupby((date/annee),aggregate(montant with max as m))/filter(m gt 5)&$orderby=m desc",
             "$apply=groupby((jour),aggregate(client_cle with countdistinct as n))&$filter=n gt 1", "$format=json",
             "$filter=montant gt @p&@p=10", "select=montant&filter=montant gt 1", "$select=montant&$filter=montant+gt+1",

@@ -1,3 +1,4 @@
+import HTTPTypes
 import Postgres
 import Rest
 import Testing
@@ -23,7 +24,7 @@ import Web
                 end $$
                 """)
             try await cinema.cache.reload()
-            func waiting() async throws -> Int {
+            @Sendable func waiting() async throws -> Int {
                 try await cinema.database.one(
                     """
                     select count(*) from pg_locks where locktype = 'advisory' and objid = 77 and not granted

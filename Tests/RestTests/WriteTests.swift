@@ -1,5 +1,6 @@
 import HTTPTypes
 import Rest
+import Postgres
 import Testing
 import Web
 

@@ -36,7 +36,7 @@ struct PanelView {
         return view
     }
 
-    private var size: ChartSize { 
+    private var size: ChartSize {
         panel.width >= 24 ? ChartSize(960, 240) : panel.width > 8 ? ChartSize(480, 240) : ChartSize(330, 220)
     }
     private var caption: Caption { call.caption("panel-\(panel.id)", panel.title, panel.words) }

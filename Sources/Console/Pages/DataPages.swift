@@ -123,7 +123,8 @@ enum DataPages {
     private static func schedule(_ json: JSON, _ call: PageCall) -> View {
         let action = json["action"]?.string ?? "delete"
         return [
-            "code": json["code"]?.string.map { call.words.known("data.kept_\($0)") ?? $0 } ?? "–", "law": json["law"]?.string ?? "",
+            "code": json["code"]?.string.map { call.words.known("data.kept_\($0)") ?? $0 } ?? "–",
+            "law": json["law"]?.string ?? "",
             "keep": keep(json["keep"]?.string, call.words),
             "action": call.words.known("data.action_\(action)") ?? action,
             "run": json["run_at"]?.string.map { call.dates.moment($0) } ?? call.words("data.never"),
