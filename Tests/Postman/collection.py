@@ -32,8 +32,8 @@ ORDER = [
     "listAlerts", "answerAlert", "getOpenAPI",
 ]
 
-# What a client is refused: these are for admins.
-REFUSED = {"revealDatum": [403], "getReveal": [404], "answerAlert": [404]}
+# What a client is refused: these are for admins, or there is none of the number. Without a fraud desk no denial is heard.
+REFUSED = {"revealDatum": [403], "getReveal": [404], "answerAlert": [404], "denyTransfer": [200, 503]}
 
 # Values of examples that only the bank at hand knows.
 EXAMPLE_IBAN = "FR7630006000011234567890189"

@@ -205,7 +205,7 @@ import Web
         }
     }
 
-    // group: insert
+    // group: insert and upsert
     @Test func `a missing identity takes its next number when defaults are asked for`() async throws {
         try await Cinema.run { cinema in
             let answer = await cinema.send(
