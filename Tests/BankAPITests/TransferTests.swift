@@ -215,6 +215,7 @@ import Web
                 let answer = await stage.ask(
                     .post, "/transfers/batch", as: 1, level: "aal2",
                     body: [
+                        "mode": "continue",
                         "orders": [
                             [
                                 "debit_account": 1, "payee": ["iban": .string(iban(2))],

@@ -119,9 +119,6 @@ import Testing
         let outcome = try await RestoreDesk(desk: bank.desk).restore(request)
         #expect(outcome.isSound, "\(outcome.lines)")
         let restored = try Cluster.attach(request.directory)
-        // Here it ends with whoever restored it.
-        try await restored.stop(.fast)
-        try await restored.start()
         #expect(try await bank.desk.withBank(restored) { try await LivingBank.balances($0) } == balances)
 
         // The switch.

@@ -64,9 +64,6 @@ import Testing
         #expect(outcome.isSound, "\(outcome.lines)")
         #expect(!outcome.lines.contains { $0.hasPrefix("restored     \(newest.label)") })
         let cluster = try Cluster.attach(machine + "/var/restored")
-        // Here it ends with whoever restored it.
-        try await cluster.stop(.fast)
-        try await cluster.start()
         #expect(try await fresh.withBank(cluster) { try await LivingBank.balances($0) } == balances)
         let lines = try await RestoreDesk(desk: fresh).switchOver(to: machine + "/var/restored")
         #expect(lines[0].hasPrefix("the bank is the restored one now"))

@@ -150,6 +150,8 @@ public struct Restorer: Sendable {
             ]) { $1 }
         } else {
             options.port = kept.options.port == nil ? nil : 0
+            // Whoever asked for it goes on with it when we have ended.
+            options.outlivesOwner = true
             options.settings["synchronous_standby_names"] = ""
         }
         return options
