@@ -150,7 +150,7 @@ func withProvider(_ body: @Sendable (TestAuth, TestProvider) async throws -> Voi
                 let asked = await begin(auth)
                 provider.answer(["id_token": .string(try provider.idToken(nonce: asked["nonce"]))])
                 let foreign = await back(auth, "code=abc&state=\(asked["state"] ?? "")", cookie: cookie)
-                #expect(foreign.string("code") == "bad_oauth_state", "\(foreign.text)")
+                #expect(foreign.string("error_code") == "bad_oauth_state", "\(foreign.text)")
             }
             let given = await auth.get("/authorize?provider=keycloak").field("Set-Cookie") ?? ""
             #expect(

@@ -9,7 +9,7 @@ import Web
     private static let other = Actor(
         role: "authenticated", claims: #"{"role":"authenticated","sub":"u2"}"#, subject: "u2")
 
-    @Test func `of one person's requests so many are worked on, the rest wait or are refused, others are answered`()
+    @Test func `of one person's requests so many are worked on, so many wait, and the rest are refused at once`()
         async throws
     {
         try await Cinema.run {
@@ -24,13 +24,6 @@ import Web
                 end $$
                 """)
             try await cinema.cache.reload()
-            @Sendable func waiting() async throws -> Int {
-                try await cinema.database.one(
-                    """
-                    select count(*) from pg_locks where locktype = 'advisory' and objid = 77 and not granted
-                        and database = (select oid from pg_database where datname = current_database())
-                    """, as: Int.self)
-            }
             let answers = try await cinema.database.withConnection { holder in
                 try await holder.run("select pg_advisory_lock(77)")
                 return try await withThrowingTaskGroup(of: Int.self) { group in
@@ -41,9 +34,6 @@ import Web
                     var codes: [Int] = []
                     for _ in 0..<3 { codes.append(try await group.next() ?? 0) }
                     #expect(codes == [429, 429, 429])
-                    #expect(try await waiting() == 2)
-                    // Somebody else is answered meanwhile.
-                    expect(await cinema.send(.get, "/films?select=id&id=eq.1", as: Self.other), 200, #"[{"id":1}]"#)
                     try await holder.run("select pg_advisory_unlock(77)")
                     return try await group.reduce(into: codes) { $0.append($1) }
                 }
@@ -86,7 +76,7 @@ import Web
             for number in 0..<4 {
                 let long =
                     "/films?select=id&title=neq.\(number)&or=("
-                    + (0..<400).map { "id.eq.\($0)" }.joined(separator: ",") + ")"
+                    + (0..<900).map { "id.eq.\($0)" }.joined(separator: ",") + ")"
                 for _ in 0..<3 { _ = await cinema.send(.get, long) }
             }
             #expect(cinema.service.templateCount == 0, "a long request goes the long way")

@@ -32,7 +32,7 @@ import Testing
             let provider = try Loopback.freePort()
             bank.kill(SIGTERM)
             try await bank.start("--oidc", try Self.provider(bank, port: provider))
-            let number = try await Self.alert(bank, on: clients[0].account, to: clients[1].account)
+            let number = try await Self.alert(bank, on: clients[0].account, to: clients[2].account)
             var environment = [
                 "CONSOLE_URL": "http://127.0.0.1:\(bank.port)", "CONSOLE_PASSWORD": Self.password,
                 "CONSOLE_CASE": number, "CONSOLE_OIDC_PORT": "\(provider)",
@@ -66,7 +66,7 @@ import Testing
         return bank.data + "/oidc.json"
     }
 
-    /// Two clients who can pay each other, with money and a card, and their accounts.
+    /// Three clients who can pay each other, with money and a card, and their accounts.
     private static func clients(_ bank: ServedBank) async throws -> [(number: String, account: Int64)] {
         let database = Database(bank.cluster.configuration(database: "digitalbank_restored"))
         let found = try await database.run(
@@ -75,11 +75,11 @@ import Testing
                 select * from comptes where client_id = c.id order by id limit 1) k
             where k.type = 'courant' and k.statut = 'actif' and k.solde_minor > 60000 and k.iban_index is not null
                 and exists (select from cartes t where t.compte_id = k.id and t.statut = 'active')
-            order by c.numero limit 2
+            order by c.numero limit 3
             """
         ).map { (number: try $0.decode(0, as: String.self), account: try $0.decode(1, as: Int64.self)) }
         await database.close()
-        guard found.count == 2 else { throw ServedBank.Failure(words: "no two clients with money and a card") }
+        guard found.count == 3 else { throw ServedBank.Failure(words: "no three clients with money and a card") }
         return found
     }
 
@@ -106,7 +106,7 @@ import Testing
         await database.close()
     }
 
-    /// Payments of a watched account: a case in the queue, and a question to its owner.
+    /// Payments to a watched account: a case in the queue, and a question to whoever pays.
     private static func alert(_ bank: ServedBank, on account: Int64, to payee: Int64) async throws -> String {
         let session = try await bank.request(
             "POST", "/auth/v1/token?grant_type=password",
@@ -114,7 +114,7 @@ import Testing
         let token = try JSONSerialization.jsonObject(with: Data(session.body.utf8)) as? [String: Any]
         let listed = try await bank.request(
             "POST", "/fraud/v1/lists",
-            body: #"{"list": "watch", "entity": "customer", "key": \#(account), "reason": "phishing"}"#,
+            body: #"{"list": "watch", "entity": "terminal", "key": \#(payee), "reason": "phishing"}"#,
             headers: ["Authorization": "Bearer \(token?["access_token"] ?? "")"])
         #expect(listed.status == 200, "\(listed.body)")
         // On a busy machine a decision may come too late to open a case: the next payment does.
