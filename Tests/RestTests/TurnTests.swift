@@ -6,9 +6,6 @@ import Web
 
 /// One person's requests do not take the database from the others.
 @Suite struct TurnTests {
-    private static let other = Actor(
-        role: "authenticated", claims: #"{"role":"authenticated","sub":"u2"}"#, subject: "u2")
-
     @Test func `of one person's requests so many are worked on, so many wait, and the rest are refused at once`()
         async throws
     {

@@ -27,6 +27,7 @@ extension RestoreDesk {
         do {
             var options = kept.options
             options.directory = place
+            options.outlivesOwner = true
             cluster = try await Cluster.adopt(options, superuserPassword: kept.password)
             try await cluster.start()
             try await desk.writeConfiguration(settings, cluster)
