@@ -221,7 +221,7 @@ import Web
                                 "debit_account": 1, "payee": ["iban": .string(iban(2))],
                                 "amount": ["amount": .string("\(number + 1).00"), "currency": "EUR"],
                             ]
-                        ]
+                        ],
                     ], headers: ["Idempotency-Key": start + end])
                 #expect(answer.status == 200, "\(answer.text)")
                 #expect(!answer.text.contains("ledger_key_reused"), "\(answer.text)")
