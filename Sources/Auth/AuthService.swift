@@ -60,6 +60,17 @@ public struct AuthService: Sendable {
         Reply.error(AuthError(403, .badJWT, error.authMessage), to: request)
     }
 
+    private static let doors: Set<String> = [
+        "token", "signup", "otp", "magiclink", "recover", "resend", "verify", "authorize", "callback", "settings",
+        "health",
+    ]
+
+    /// Whether the request is one of those that somebody without a session makes: clients send along the token of a session that
+    /// has ended when they sign in again.
+    public static func isDoor(_ request: ApiRequest) -> Bool {
+        request.path.split(separator: "/").first.map { doors.contains(String($0)) } ?? false
+    }
+
     /// The answer to a token whose session was ended.
     public static func refusalOfEndedSession(for request: ApiRequest) -> ApiResponse {
         Reply.error(.sessionNotFound, to: request)

@@ -115,7 +115,8 @@ public struct ApiGate: Sendable {
                 return AuthService.refusal(of: error, for: request)
             }
             if let session = actor.sessionID, sessions.isRevoked(session) {
-                return AuthService.refusalOfEndedSession(for: request)
+                return AuthService.isDoor(request)
+                    ? await auth.handle(request, actor: nil) : AuthService.refusalOfEndedSession(for: request)
             }
             return await auth.handle(request, actor: actor)
         }
