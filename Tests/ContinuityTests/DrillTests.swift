@@ -1,5 +1,6 @@
 import Foundation
 import Postgres
+import TestSupport
 import Testing
 
 @testable import Continuity
@@ -8,7 +9,8 @@ import Testing
 /// What a drill holds against a set, and what against the bank.
 @Suite(.serialized, .enabled(if: LivingBank.isPossible, "pgbackrest is not installed")) struct DrillTests {
     @Test(
-        "what is wrong in the living bank fails the drill and leaves the set proved; the repositories are proved in turns"
+        "what is wrong in the living bank fails the drill and leaves the set proved; the repositories are proved in turns",
+        .enabled(if: isLongRun, "long rounds only")
     )
     func faultOfTheBank() async throws {
         let bank = try await LivingBank(repositories: 2)
@@ -39,7 +41,9 @@ import Testing
         await bank.end()
     }
 
-    @Test("a repository apart from the server brings it back with the keys alone")
+    @Test(
+        "a repository apart from the server brings it back with the keys alone",
+        .enabled(if: isLongRun, "long rounds only"))
     func serverLost() async throws {
         let apart =
             FileManager.default.temporaryDirectory.path + "/apart-"
@@ -92,7 +96,8 @@ import Testing
 /// The last commits, which no archive has.
 @Suite(.serialized, .enabled(if: LivingBank.isPossible, "pgbackrest is not installed")) struct LastLogTests {
     @Test(
-        "noise in the server's own log does not take the place of what the receiver has, nor a switch leave things half done"
+        "noise in the server's own log does not take the place of what the receiver has, nor a switch leave things half done",
+        .enabled(if: isLongRun, "long rounds only")
     )
     func noiseInTheServersLog() async throws {
         let bank = try await LivingBank(repositories: 1)

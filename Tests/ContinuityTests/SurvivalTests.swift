@@ -31,7 +31,8 @@ import Testing
     }
 
     @Test(
-        "one repository and the keys bring the bank back on a machine that has nothing else, marks of damage included")
+        "one repository and the keys bring the bank back on a machine that has nothing else, marks of damage included",
+        .enabled(if: isLongRun, "long rounds only"))
     func serverIsLost() async throws {
         let bank = try await LivingBank.shared()
         _ = try await bank.desk.make(.full)
