@@ -3,7 +3,7 @@ internal import Web
 
 /// What an analyst sees around a case: the account's habits, whom it pays, cases that resemble it. Pseudonyms only.
 enum CaseContext {
-    static func view(_ json: JSON, payments: [JSON], _ call: PageCall) -> View {
+    static func view(_ json: JSON, _ call: PageCall) -> View {
         guard let account = json["account"], !account.isNull else { return [:] }
         let words = call.words
         let currency = account["currency"]?.string ?? "EUR"

@@ -165,7 +165,7 @@ enum FraudPages {
             view["worst"] = payment(worst, call)
         }
         let around = try await call.console.store.fraudCase(id, as: person.actor)
-        for (name, value) in CaseContext.view(around, payments: payments, call) { view[name] = value }
+        for (name, value) in CaseContext.view(around, call) { view[name] = value }
         let similar = CaseContext.similar(around, call)
         view["similar"] = similar
         view["has_similar"] = !similar.isEmpty
