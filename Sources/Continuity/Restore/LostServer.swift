@@ -26,7 +26,10 @@ public struct LostServer: Sendable {
         }
         let isRemote = repository.hasPrefix(BucketPlace.scheme)
         guard isRemote || RepositoryPlace.isThere(repository) else {
-            throw ContinuityError.file("restore from", repository, "no repository of a bank is there")
+            throw ContinuityError(
+                code: "repository_not_there", message: "there is no repository of a bank in \(repository)",
+                hint: "Give the folder that holds archive and backup, or s3://BUCKET/PATH; is its disk mounted?",
+                exitStatus: .badInput)
         }
         try bring(keys)
         try folder.prepare()
