@@ -20,6 +20,12 @@ public struct AutomationError: Fault, Hashable {
         )
     }
 
+    static func scenarioChanged(_ name: String) -> AutomationError {
+        AutomationError(
+            code: "automation_scenario_changed", message: "the scenario \(name) is another one than was looked at",
+            hint: "Somebody has written it meanwhile, or its name is taken: look at it again, then write.")
+    }
+
     static func scenarioUnknown(_ name: String) -> AutomationError {
         AutomationError(
             code: "automation_scenario_unknown", message: "there is no scenario \(name)",

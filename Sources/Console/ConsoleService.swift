@@ -63,7 +63,8 @@ public struct ConsoleService: Sendable {
         + CardPages.routes + SecurityPages.routes
         + FraudPages.routes + BoardPages.routes + AdminPages.routes + CommonPages.routes + StandingPages.routes
         + ExpensePages.routes + ViewPages.routes + IncidentPages.routes + RightsPages.routes + DataPages.routes
-        + AutomationPages.routes + BackupPages.routes + MonitoringPages.routes + TablePages.routes
+        + AutomationPages.routes + ScenarioPages.routes + DestinationPages.routes + BackupPages.routes
+        + MonitoringPages.routes + TablePages.routes
 }
 
 /// One request from its cookies to its answer.

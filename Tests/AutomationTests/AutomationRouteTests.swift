@@ -88,6 +88,87 @@ import Web
         }
     }
 
+    @Test("a document is tried before it is kept: what is wrong, what is missing, what it would do")
+    func tried() async throws {
+        try await Bench.with([thingScenario(steps: webhookStep)]) { bench in
+            let routes = AutomationRoutes(desk: bench.desk, hooks: bench.hooks)
+            let document = thingScenario(
+                name: "large-things", when: "event.id > 100",
+                steps: """
+                      - route:
+                          - when: event.kind = 'a'
+                            steps:
+                              - {name: tell, do: webhook, to: hook, with: {type: t, data: {id: "{{ event.id }}"}}}
+                          - steps:
+                              - name: mail
+                                do: email
+                                to: post
+                                with: {subject: s, text: "{{ event.id }}"}
+                                on_error: [{name: cry, do: notify, to: hook, with: {text: t}}]
+                    """)
+            func tryOut(_ more: (String, JSON)...) async throws -> (status: Int, body: JSON) {
+                let members = [JSON.Member("document", .string(document))] + more.map { JSON.Member($0.0, $0.1) }
+                return try await ask(routes, .post, "/dry-run", .object(members), as: Self.analyst)
+            }
+            let plain = try await tryOut().body
+            #expect(plain["name"] == "large-things" && plain["known"] == false && plain["passes"] == nil)
+            #expect(plain["missing"] == ["hook", "post"])
+            let lines = (plain["lines"]?.array ?? []).map { line in
+                let words = [line["kind"], line["name"], line["to"], line["when"]].compactMap { $0?.string }
+                return "\(line["depth"]?.plain ?? "") " + words.joined(separator: " ")
+            }
+            #expect(
+                lines == [
+                    "0 branch event.kind = 'a'", "1 act tell hook", "0 branch", "1 act mail post", "2 error",
+                    "3 act cry hook",
+                ])
+            let destination: JSON = ["kind": "webhook", "settings": ["url": "https://example.com/"]]
+            #expect(try await ask(routes, .put, "/destinations/hook", destination).status == 200)
+            let through = try await tryOut(("event", ["id": 101, "kind": "a"])).body
+            #expect(through["passes"] == true && through["missing"] == ["post"])
+            #expect(through["deliveries"]?.array?.first?["step"] == "tell")
+            let small = try await tryOut(("event", ["id": 1, "kind": "a"])).body
+            #expect(small["passes"] == false && small["deliveries"] == [])
+            #expect(try await tryOut(("run", 4711)).status == 404)
+            #expect(try await ask(routes, .post, "/dry-run", ["document": "name: x"]).status == 422)
+            #expect(try await ask(routes, .post, "/dry-run").status == 400)
+            #expect(try await ask(routes, .post, "/dry-run", ["document": "x"], as: Self.client).status == 403)
+            #expect(try await ask(routes, .get, "/scenarios/large-things").status == 404, "nothing was kept")
+            let runs = try await bench.count("select count(*) from automation.runs")
+            #expect(runs == 0)
+        }
+    }
+
+    @Test("what somebody else has written meanwhile is not overwritten")
+    func meanwhile() async throws {
+        try await Bench.with([thingScenario(steps: webhookStep)]) { bench in
+            let routes = AutomationRoutes(desk: bench.desk, hooks: bench.hooks)
+            func keep(_ when: String, was: String?) async throws -> Int {
+                var members = [JSON.Member("document", .string(thingScenario(when: when, steps: webhookStep)))]
+                if let was { members.append(JSON.Member("was", .string(was))) }
+                return try await ask(routes, .put, "/scenarios", .object(members)).status
+            }
+            func version() async throws -> String {
+                let shown = try await ask(routes, .get, "/scenarios/things").body
+                return shown["version"]?.string ?? "none"
+            }
+            let first = try await version()
+            #expect(try await keep("event.id > 1", was: "") == 409, "the name is taken")
+            #expect(try await keep("event.id > 1", was: first) == 200)
+            #expect(try await keep("event.id > 2", was: first) == 409, "it was written since")
+            let second = try await version()
+            // Both have seen the same one: one of them is told.
+            async let one = keep("event.id > 3", was: second)
+            async let two = keep("event.id > 4", was: second)
+            let statuses = try await [one, two].sorted()
+            #expect(statuses == [200, 409])
+            #expect(try await keep("event.id > 5", was: nil) == 200, "who does not ask takes what is there")
+            // A document that can no longer be read is no reason to wait for ever.
+            try await bench.database.run("update automation.scenarios set document = 'name: things'")
+            #expect(try await keep("event.id > 6", was: nil) == 200)
+        }
+    }
+
     @Test("a message comes in over its own address, with the bytes that were signed")
     func hook() async throws {
         let scenario = """

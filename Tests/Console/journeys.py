@@ -360,7 +360,8 @@ def analyst(browser):
         answer = context.request.get(f"/automatisations?{odd}", headers={"accept": "text/html"})
         expect(answer.status == 400, f"{odd} is refused")
     walk(browser, context, "analyst", ["/", "/incidents", incident, "/tableaux?jours=90", "/vues", "/modeles",
-                                       "/supervision/digitalbank-api?duree=1h", "/automatisations"])
+                                       "/supervision/digitalbank-api?duree=1h", "/automatisations",
+                                       "/automatisations/scenarios/fraud-alert"])
 
 
 def admin(browser):
@@ -410,8 +411,60 @@ def admin(browser):
     page.goto("/automatisations")
     page.locator("form[action$='/regler'] button").first.click()
     page.wait_for_url(re.compile("fait=scenario_"))
-    walk(browser, context, "admin", ["/", "/sauvegardes", "/donnees", "/automatisations", "/reprise", "/utilisateurs",
+    scenarios(page, context)
+    walk(browser, context, "admin", ["/", "/sauvegardes", "/donnees", "/automatisations",
+                                     "/automatisations/scenarios/fraud-alert", "/automatisations/nouveau",
+                                     "/automatisations/destination?type=sms", "/reprise", "/utilisateurs",
                                      "/revelations", "/journal"])
+
+
+def scenarios(page, context):
+    """A destination is made, a scenario is copied, found wrong, tried, kept, and taken back."""
+    page.goto("/automatisations/destination?type=webhook")
+    page.fill("#d-name", "essai-webhook")
+    page.fill("#d-url", "ftp://example.com/")
+    page.locator("form[action='/automatisations/destination'] button.button:not(.ghost)").click()
+    page.wait_for_selector("[role=alert]")
+    expect(page.input_value("#d-name") == "essai-webhook", "what was typed is still there")
+    page.fill("#d-url", "https://example.com/hook")
+    page.locator("form[action='/automatisations/destination'][method='post'] button").click()
+    page.wait_for_url("**fait=destination")
+    page.goto("/automatisations/destinations/essai-webhook")
+    expect(page.input_value("#d-url") == "https://example.com/hook", "the destination's address")
+    page.goto("/automatisations")
+    page.locator(".lines a", has_text="fraude").first.click()
+    page.wait_for_url("**/scenarios/fraud-alert")
+    expect(page.locator(".flow li").count() >= 5, "the steps of the scenario")
+    page.locator("a[href='/automatisations/nouveau?modele=fraud-alert']").click()
+    page.wait_for_url("**/nouveau?modele=fraud-alert")
+    document = page.input_value("#s-document")
+    expect("name: fraud-alert-2" in document, "a copy has a name of its own")
+    page.fill("#s-document", document.replace("do: sms", "do: pigeon"))
+    page.click("button[value='essayer']")
+    page.wait_for_selector("[role=alert]")
+    expect("pigeon" in page.text_content("[role=alert]"), "the page says what is wrong")
+    expect("do: pigeon" in page.input_value("#s-document"), "and keeps what was typed")
+    page.fill("#s-document", document.replace("to: fraude-webhook", "to: essai-webhook"))
+    page.fill("#s-event", '{"id": 5, "operation": "insert", "statut": "ouvert", "montant_max_minor": 1500000}')
+    page.click("button[value='essayer']")
+    page.wait_for_selector("#trial")
+    trial = page.text_content("#trial")
+    expect("essai-webhook" in trial and "15" in trial, "what would be sent")
+    page.fill("#s-confirm", "fraud-alert")
+    page.click("button[value='garder']")
+    page.wait_for_selector("[role=alert]")
+    page.fill("#s-confirm", "fraud-alert-2")
+    page.click("button[value='garder']")
+    page.wait_for_url("**/scenarios/fraud-alert-2?fait=scenario_garde")
+    page.fill("#r-confirm", "fraud-alert-2")
+    page.locator("form[action$='/retablir'] button").click()
+    page.wait_for_url("**fait=scenario_retire")
+    gone = context.request.get("/automatisations/scenarios/fraud-alert-2", headers={"accept": "text/html"})
+    expect(gone.status == 404, "the scenario is gone")
+    page.goto("/automatisations/destinations/essai-webhook")
+    page.fill("#d-confirm", "essai-webhook")
+    page.locator("form[action$='/retirer'] button").click()
+    page.wait_for_url("**fait=destination_retiree")
 
 
 def responses(page, context):

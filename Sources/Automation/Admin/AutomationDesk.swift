@@ -3,9 +3,9 @@ public import Web
 
 /// What people do with automations: look, try, switch, replay. Each act that changes something is in the journal.
 public struct AutomationDesk: Sendable {
-    private let database: Database
-    private let library: ScenarioLibrary
-    private let settings: AutomationSettings
+    let database: Database
+    let library: ScenarioLibrary
+    let settings: AutomationSettings
     private let secrets: SecretBox
 
     public init(database: Database, library: ScenarioLibrary, settings: AutomationSettings, secrets: SecretBox) {
@@ -24,32 +24,6 @@ public struct AutomationDesk: Sendable {
         return .array(library.all.map(summary))
     }
 
-    /// One scenario with the document in force, and where that comes from: `shipped`, `folder` or `stored`.
-    public func scenario(_ name: String) async throws -> JSON {
-        try await library.reload(database)
-        let scenario = try library.scenario(name)
-        guard let document = library.document(name) else { throw AutomationError.scenarioUnknown(name) }
-        return summary(scenario).with("document", .string(document.text))
-            .with("origin", .string(document.origin.rawValue))
-    }
-
-    private func summary(_ scenario: Scenario) -> JSON {
-        [
-            "name": .string(scenario.name), "title_fr": .string(scenario.french),
-            "title_en": .string(scenario.english), "version": .string(scenario.version),
-            "trigger": .string(scenario.triggerText), "enabled": .bool(library.isEnabled(scenario.name)),
-            "destinations": .array(scenario.destinations.map { .string($0) }),
-        ]
-    }
-
-    /// Takes a scenario's document in place of what was.
-    public func keep(document: String, author: String) async throws -> String {
-        let scenario = try ScenarioReader.read(document)
-        try await ScenarioStore(database: database).keep(scenario.name, document: document, by: author)
-        try await note("automation.scenario_changed", scenario.name, ["version": scenario.version], author)
-        return scenario.name
-    }
-
     public func enable(_ name: String, _ isEnabled: Bool, author: String) async throws {
         try await library.reload(database)
         _ = try library.scenario(name)
@@ -62,33 +36,6 @@ public struct AutomationDesk: Sendable {
         let was = try await ScenarioStore(database: database).remove(name)
         if was { try await note("automation.scenario_reset", name, [:], author) }
         return was
-    }
-
-    /// What the scenario would do with an event; nothing is written and nothing is sent.
-    public func dryRun(_ name: String, event: JSON) async throws -> JSON {
-        try await library.reload(database)
-        let scenario = try library.scenario(name)
-        let now = try await ScheduleStore(database: database).now()
-        let plan = Planner.plan(scenario, event: event, dedupe: "dry-run", key: nil, at: now, bank: settings.bank)
-        guard let plan else { return ["passes": false, "deliveries": [], "notes": []] }
-        return [
-            "passes": true,
-            "deliveries": .array(
-                plan.deliveries.map { delivery in
-                    [
-                        "step": .string(delivery.step), "destination": .string(delivery.destination),
-                        "payload": Masking.mask(delivery.payload),
-                    ]
-                }), "notes": .array(plan.notes.map { .string($0) }),
-        ]
-    }
-
-    /// The same with the event of a run of the past.
-    public func dryRun(_ name: String, run: Int64) async throws -> JSON {
-        guard let past = try await IntakeStore(database: database).run(run) else {
-            throw AutomationError.event("run \(run)")
-        }
-        return try await dryRun(name, event: past.event)
     }
 
     /// Runs a scenario now with an event of the caller's. The same `key` runs it once.
@@ -220,7 +167,7 @@ public struct AutomationDesk: Sendable {
                 : [])
     }
 
-    private func note(_ kind: String, _ subject: String, _ fields: [String: String], _ author: String) async throws {
+    func note(_ kind: String, _ subject: String, _ fields: [String: String], _ author: String) async throws {
         try await JournalStore(database: database).note(kind, subject, fields, author)
     }
 }

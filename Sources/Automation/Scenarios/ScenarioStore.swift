@@ -22,13 +22,19 @@ struct ScenarioStore: Sendable {
             "select name, document, enabled from automation.scenarios order by name", as: StoredScenario.self)
     }
 
-    func keep(_ name: String, document: String, by author: String) async throws {
+    /// - Parameter before: the document that was stored, nil for none.
+    /// - Returns: false when another one was stored meanwhile, and nothing was written.
+    func keep(
+        _ name: String, document: String, inPlaceOf before: String?, by author: String
+    ) async throws -> Bool {
         try await database.execute(
             """
-            insert into automation.scenarios (name, document, changed_by) values (\(name), \(document), \(author))
+            insert into automation.scenarios as s (name, document, changed_by)
+            values (\(name), \(document), \(author))
             on conflict (name) do update
             set document = excluded.document, changed_by = excluded.changed_by, changed_at = clock_timestamp()
-            """)
+            where s.document is not distinct from \(before)
+            """) > 0
     }
 
     func enable(_ name: String, _ isEnabled: Bool, by author: String) async throws {

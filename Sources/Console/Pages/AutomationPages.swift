@@ -44,7 +44,7 @@ enum AutomationPages {
         },
     ]
 
-    private static func name(_ text: String) -> String? {
+    static func name(_ text: String) -> String? {
         let isName = text.utf8.allSatisfy {
             (97...122).contains($0) || (48...57).contains($0) || $0 == 45 || $0 == 95 || $0 == 46
         }
@@ -117,11 +117,19 @@ enum AutomationPages {
             PageView("automations", title: words("automation.title"), section: "automations", view, pollSeconds: 15))
     }
 
+    /// What starts a scenario, in the reader's language as far as it is no name.
+    static func trigger(_ json: JSON, _ call: PageCall) -> String {
+        let kind = json["trigger_kind"]?.string ?? ""
+        let what = json["trigger_what"]?.string ?? json["trigger"]?.string ?? ""
+        let label = call.words.known("trigger.\(kind)") ?? kind
+        return what.isEmpty ? label : "\(label) \(what)"
+    }
+
     private static func scenario(_ json: JSON, _ call: PageCall) -> View {
         let isOn = json["enabled"]?.bool ?? false
         return [
             "name": json["name"]?.string ?? "", "title": json["title_\(call.language.rawValue)"]?.string ?? "–",
-            "trigger": json["trigger"]?.string ?? "", "is_on": isOn, "other": isOn ? "non" : "oui",
+            "trigger": trigger(json, call), "is_on": isOn, "other": isOn ? "non" : "oui",
             "destinations": (json["destinations"]?.array ?? []).compactMap(\.string).joined(separator: ", "),
         ]
     }
@@ -134,6 +142,7 @@ enum AutomationPages {
             "name": json["name"]?.string ?? "", "kind": json["kind"]?.string ?? "",
             "waiting": call.numbers.integer(json["waiting"]?.integer ?? 0), "dead": call.numbers.integer(dead),
             "has_dead": dead > 0 && call.person?.role == .admin,
+            "is_editable": call.person?.role == .admin && json["kind"]?.string != "bank",
             "status": call.words(isOn ? isOpen ? "automation.resting" : "automation.well" : "automation.off"),
             "tone": isOn ? isOpen ? "warning" : "positive" : "negative",
             "why": json["disabled_reason"]?.string ?? "",

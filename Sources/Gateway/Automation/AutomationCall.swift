@@ -79,7 +79,8 @@ enum AutomationRefusal {
         hint: "docs/reference/automations.md lists the addresses.")
 
     private static let statuses = [
-        "automation_scenario_invalid": 422, "automation_scenario_unknown": 404, "automation_destination_invalid": 422,
+        "automation_scenario_invalid": 422, "automation_scenario_unknown": 404, "automation_scenario_changed": 409,
+        "automation_destination_invalid": 422,
         "automation_event_unknown": 404, "automation_hook_refused": 401, "automation_address_refused": 422,
     ]
 

@@ -22,9 +22,19 @@ struct AutomationRoute: Sendable {
             try await desk.scenario(call.id).text
         },
         AutomationRoute(method: .put, path: "/scenarios", roles: writers) { desk, call in
-            let name = try await desk.keep(document: call.body["document"]?.string ?? call.text, author: call.author)
+            let name = try await desk.keep(
+                document: call.body["document"]?.string ?? call.text, was: call.body["was"]?.string,
+                author: call.author)
             let answer: JSON = ["name": .string(name)]
             return answer.text
+        },
+        AutomationRoute(method: .post, path: "/dry-run", roles: readers) { desk, call in
+            guard let document = call.body["document"]?.string else {
+                throw AutomationRefusal.invalid("document is missing")
+            }
+            return try await desk.tryOut(
+                document: document, event: call.body["event"], run: call.body["run"]?.integer
+            ).text
         },
         AutomationRoute(method: .patch, path: "/scenarios/{id}", roles: writers) { desk, call in
             guard let isEnabled = call.body["enabled"]?.bool else {
