@@ -38,6 +38,8 @@ struct BankCore: Sendable {
     let batcher: TransferBatcher
     let payees: PayeeGatherer
     let screen: PaymentScreen?
+    /// Nil where orders are judged one by one.
+    let lots: ScreenedLots?
     /// Unix seconds.
     let clock: @Sendable () -> Int64
 }
@@ -58,7 +60,8 @@ public struct BankService: Sendable {
         let payees = PayeeStore(store: store, secrets: secrets)
         core = BankCore(
             store: store, secrets: secrets, settings: settings, batcher: TransferBatcher(BankExecutor(store: store)),
-            payees: PayeeGatherer { try await payees.find($0) }, screen: screen, clock: clock)
+            payees: PayeeGatherer { try await payees.find($0) }, screen: screen,
+            lots: ScreenedLots(store: store, screen: screen), clock: clock)
         limiter = RequestLimiter(perMinute: settings.requestsPerMinuteMax)
     }
 

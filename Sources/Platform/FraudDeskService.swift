@@ -70,19 +70,24 @@ struct FraudDeskService: Sendable {
                 let entities = [
                     "customer": account.rawValue, "terminal": PaymentRequest.number(of: "terminal \(payment.terminal)"),
                 ]
-                return try await Self.judge(
-                    desk, [:], "carte \(account.rawValue) \(payment.key.rawValue)", payment.amount, entities,
-                    isProved: payment.isProved, tx)
+                let request = Self.request(
+                    "carte \(account.rawValue) \(payment.key.rawValue)", payment.amount, entities, [:],
+                    isProved: payment.isProved)
+                return try await Self.told { try await desk.decide(request, in: tx) }
             },
             judging: { [self] order, origin, tx in
-                try await Self.judge(
-                    desk, context(origin, of: order.debit.rawValue),
-                    Self.name(order.debit, order.key),
-                    order.amount,
-                    ["customer": order.debit.rawValue, "terminal": order.credit.rawValue],
-                    // The bank's own clock orders what was proved when it was set up.
-                    isProved: origin?.isProved ?? true, tx)
+                try await Self.told { try await desk.decide(request(order, origin), in: tx) }
             })
+        screen.judgeLot = { [self] wishes, tx in
+            let answers = try await desk.decide(lot: wishes.map { request($0.order, $0.origin) }, in: tx)
+            return answers.map { answer in
+                switch answer {
+                case .decided(let decision): .verdict(Self.verdict(decision))
+                case .refused(let error): .failure(error)
+                case .alone: .alone
+                }
+            }
+        }
         screen.deny = { [desk] account, key, author in
             do {
                 try await desk.deny(
@@ -119,10 +124,17 @@ struct FraudDeskService: Sendable {
         return context
     }
 
-    private static func judge(
-        _ desk: FraudDesk, _ context: [String: Int64], _ name: String, _ amount: Money, _ entities: [String: Int64],
-        isProved: Bool, _ tx: Transaction
-    ) async throws -> PaymentScreen.Verdict {
+    /// The bank's own clock orders what was proved when it was set up: such orders have no origin.
+    private func request(_ order: TransferOrder, _ origin: PaymentOrigin?) -> PaymentRequest {
+        Self.request(
+            Self.name(order.debit, order.key), order.amount,
+            ["customer": order.debit.rawValue, "terminal": order.credit.rawValue],
+            context(origin, of: order.debit.rawValue), isProved: origin?.isProved ?? true)
+    }
+
+    private static func request(
+        _ name: String, _ amount: Money, _ entities: [String: Int64], _ context: [String: Int64], isProved: Bool
+    ) -> PaymentRequest {
         let number = PaymentRequest.number(of: name)
         var request = PaymentRequest(
             payment: number, key: name.utf8.count > 200 ? "empreinte \(number)" : name,
@@ -130,19 +142,25 @@ struct FraudDeskService: Sendable {
             keepsTime: false)
         request.context = context
         request.isProved = isProved
-        let decision: FraudDecision
-        do {
-            decision = try await desk.decide(request, in: tx)
-        } catch let error as FraudError where error.code == "fraud_key_reused" {
+        return request
+    }
+
+    private static func told(
+        _ decide: () async throws -> FraudDecision
+    ) async throws -> PaymentScreen.Verdict {
+        do { return verdict(try await decide()) } catch let error as FraudError where error.code == "fraud_key_reused" {
             // The ledger may not know the key: the order that had it may have been held.
             throw PostgresError(
                 kind: .server, message: "the idempotency key stands for another request", sqlState: "LV007")
         }
+    }
+
+    private static func verdict(_ decision: FraudDecision) -> PaymentScreen.Verdict {
         switch decision.verdict {
-        case .allow: return .pass
-        case .stepUp: return .proof
-        case .review: return .held
-        case .block: return .refused
+        case .allow: .pass
+        case .stepUp: .proof
+        case .review: .held
+        case .block: .refused
         }
     }
 

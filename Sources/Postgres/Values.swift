@@ -158,3 +158,31 @@ public struct SQLArray: Bindable {
 
     public var boundValue: BoundValue { BoundValue(type: 0, text: text) }
 }
+
+/// Values of `bytea` as one parameter, in PostgreSQL's binary form of an array.
+public struct SQLByteArrays: Bindable {
+    private let bytes: [UInt8]
+
+    public init(_ values: [[UInt8]]) {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(20 + values.reduce(0) { $0 + $1.count + 4 })
+        func write(_ number: Int) {
+            for shift in [24, 16, 8, 0] { bytes.append(UInt8(truncatingIfNeeded: number >> shift)) }
+        }
+        // Dimensions, no nulls, the elements' type, and of the one dimension its length and where it begins.
+        write(values.isEmpty ? 0 : 1)
+        write(0)
+        write(17)
+        if !values.isEmpty {
+            write(values.count)
+            write(1)
+        }
+        for value in values {
+            write(value.count)
+            bytes += value
+        }
+        self.bytes = bytes
+    }
+
+    public var boundValue: BoundValue { BoundValue(type: 1001, bytes: bytes, isBinary: true) }
+}

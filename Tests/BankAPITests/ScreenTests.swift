@@ -147,4 +147,99 @@ import Web
             try await stage.expectSound()
         }
     }
+
+    /// A screen that judges lots: over 100 € it asks for a proof, over 200 € it holds, 66.66 € it wants to see alone, at
+    /// 77.77 € it fails. Each asking leaves a row with the size of its lot, a single one with 0.
+    private func withLots(_ body: @Sendable (BankStage) async throws -> Void) async throws {
+        try await withTestDatabase(bankTemplate) { database in
+            try await database.run("create table vus (montant bigint not null, lot integer not null)")
+            try await database.run("grant insert, select on vus to service_role")
+            let kek = try stageKey()
+            @Sendable func verdict(_ order: TransferOrder) -> PaymentScreen.Verdict {
+                order.amount.minor <= 10_000 ? .pass : order.amount.minor <= 20_000 ? .proof : .held
+            }
+            var screen = PaymentScreen(
+                isOn: { true },
+                judging: { order, _, tx in
+                    try await tx.run("insert into vus (montant, lot) values (\(order.amount.minor), 0)")
+                    return verdict(order)
+                })
+            screen.judgeLot = { wishes, tx in
+                for wish in wishes {
+                    try await tx.run(
+                        "insert into vus (montant, lot) values (\(wish.order.amount.minor), \(Int64(wishes.count)))")
+                }
+                if wishes.contains(where: { $0.order.amount.minor == 7_777 }) {
+                    try await tx.run("select 1 / (select 0)")
+                }
+                return wishes.map { $0.order.amount.minor == 6_666 ? .alone : .verdict(verdict($0.order)) }
+            }
+            let service = BankService(
+                database: database,
+                secrets: BankSecrets(
+                    vault: Vault(database: database, keyring: Keyring(current: kek)), indexing: kek), screen: screen,
+                clock: { Int64(Date().timeIntervalSince1970) })
+            try await body(BankStage(database: database, service: service))
+        }
+    }
+
+    @Test("orders that come together are judged and executed in lots, each with its own answer")
+    func together() async throws {
+        try await withLots { stage in
+            let amounts = ["1.00", "2.00", "150.00", "250.00", "66.66"]
+            let statuses = await withTaskGroup(of: (String, Int).self) { group in
+                for round in 0..<12 {
+                    for amount in amounts {
+                        group.addTask { (amount, await stage.pay(amount, key: "\(round) \(amount)").status) }
+                    }
+                }
+                return await group.reduce(into: [String: Set<Int>]()) { $0[$1.0, default: []].insert($1.1) }
+            }
+            #expect(
+                statuses == ["1.00": [201], "2.00": [201], "150.00": [403], "250.00": [409], "66.66": [201]])
+            let balance = try await stage.balance(1)
+            #expect(balance == 100_000 - 12 * (100 + 200 + 6_666))
+            let largest = try await stage.database.one("select max(lot) from vus", as: Int.self)
+            #expect(largest > 1, "orders that wait share a lot")
+            let alone = try await stage.database.all(
+                "select distinct montant from vus where lot = 0", as: Int64.self)
+            #expect(alone == [6_666])
+            let judged = try await stage.database.one("select count(*) from vus where lot > 0", as: Int.self)
+            #expect(judged == 60)
+            try await stage.expectSound()
+        }
+    }
+
+    @Test("an order that a lot fails on is answered alone; its neighbours are executed once")
+    func poisoned() async throws {
+        try await withLots { stage in
+            let statuses = await withTaskGroup(of: (Int, Int).self) { group in
+                for number in 0..<20 {
+                    group.addTask {
+                        (number, await stage.pay(number == 7 ? "77.77" : "1.00", key: "p\(number)").status)
+                    }
+                }
+                return await group.reduce(into: [Int: Int]()) { $0[$1.0] = $1.1 }
+            }
+            #expect(statuses.filter { $0.key != 7 }.values.allSatisfy { $0 == 201 }, "\(statuses)")
+            // Alone in its lot it fails for itself; left alone behind a lot it is judged by itself.
+            #expect([201, 500].contains(statuses[7] ?? 0), "\(statuses)")
+            let balance = try await stage.balance(1)
+            #expect(balance == 100_000 - 19 * 100 - (statuses[7] == 201 ? 7_777 : 0))
+            try await stage.expectSound()
+        }
+    }
+
+    @Test("two requests with one key at once move money once")
+    func twice() async throws {
+        try await withLots { stage in
+            let statuses = await withTaskGroup(of: Int.self) { group in
+                for _ in 0..<6 { group.addTask { await stage.pay("3.00", key: "same").status } }
+                return await group.reduce(into: [Int]()) { $0.append($1) }
+            }
+            #expect(statuses.sorted() == [200, 200, 200, 200, 200, 201])
+            let balance = try await stage.balance(1)
+            #expect(balance == 99_700)
+        }
+    }
 }

@@ -16,6 +16,20 @@ struct SeededGenerator: RandomNumberGenerator {
 }
 
 @Suite struct `Values` {
+    @Test("arrays of bytes arrive as they are")
+    func byteArrays() async throws {
+        try await withTestDatabase { database in
+            for values in [[], [[]], [[0, 1, 255], [], Array("{}\",'\\".utf8), Array(repeating: 7, count: 70_000)]]
+                as [[[UInt8]]]
+            {
+                let back = try await database.all(
+                    "select v from unnest(\(SQLByteArrays(values))) with ordinality u (v, n) order by n",
+                    as: [UInt8].self)
+                #expect(back == values)
+            }
+        }
+    }
+
     static let injections = [
         "'; drop table accounts; --", "\\'; drop table accounts; --", "$1", "$$; drop table accounts; $$", "1 or 1=1",
         "\"", "''", "\\", "E'\\''", "/* */ --", ";", "\u{2019}", "%s%n", "NULL", "", " ", "\n\t\r", "\u{feff}",

@@ -57,7 +57,7 @@ enum Benchmarks {
     static let all: [any Benchmark] = [
         PointReads(), SingleTransfers(), BatchTransfers(), HotAccount(), SalvageRead(), Recovery(), ApiReads(),
         ApiWrites(), ApiTransfers(), ApiSockets(), FraudScore(), FraudDecide(), DetectionSpeed(), DetectionScores(),
-        DetectionResponse(), DetectionLoginSpeed(), DetectionGuardCost(),
+        DetectionResponse(), DetectionLoginSpeed(), DetectionGuardCost(), AutomationDeliveries(), AutomationOutbox(),
     ]
 }
 

@@ -28,7 +28,26 @@ public struct PaymentScreen: Sendable {
         case refused
     }
 
-    /// False while nothing would judge: orders then travel in lots.
+    /// An order of a lot, and whence it came.
+    public struct Wish: Sendable {
+        public let order: TransferOrder
+        public let origin: PaymentOrigin?
+
+        init(_ order: TransferOrder, _ origin: PaymentOrigin?) {
+            self.order = order
+            self.origin = origin
+        }
+    }
+
+    /// What the screen says of an order of a lot.
+    public enum LotVerdict: Sendable {
+        case verdict(Verdict)
+        case failure(any Error)
+        /// It has to be asked about by itself.
+        case alone
+    }
+
+    /// False while nothing would judge.
     let isOn: @Sendable () -> Bool
     /// Runs as the bank itself. Without an origin the bank's own clock orders.
     let judge: @Sendable (TransferOrder, PaymentOrigin?, Transaction) async throws -> Verdict
@@ -36,6 +55,8 @@ public struct PaymentScreen: Sendable {
     let judgeCard: (@Sendable (CardPayment, AccountID, Transaction) async throws -> Verdict)?
     /// Told what a client says of a payment that was judged: its number, whether it is fraud, who says so.
     let hear: (@Sendable (Int64, Bool, String) async throws -> Void)?
+    /// The same of many orders in one transaction, each with its own verdict. Nil: orders are judged one by one.
+    public var judgeLot: (@Sendable ([Wish], Transaction) async throws -> [LotVerdict])?
     /// Told that a client did not give an order that was executed: its account and key, who says so. False when it was never
     /// judged.
     public var deny: (@Sendable (AccountID, OrderKey, String) async throws -> Bool)?
@@ -79,67 +100,15 @@ public struct PaymentScreen: Sendable {
                 return verdict == .pass && needsProof(order.debit.rawValue) ? .proof : verdict
             })
         screen.deny = deny
-        return screen
-    }
-}
-
-/// Orders on their way through the screen. A client learns that an order is held, never why.
-struct ScreenedTransfers: Sendable {
-    let core: BankCore
-    let caller: BankCaller
-
-    private var screen: PaymentScreen? { core.screen.flatMap { $0.isOn() ? $0 : nil } }
-
-    private enum Answer: Sendable {
-        case outcome(BatchItem.Outcome)
-        case refusal(BankProblem)
-    }
-
-    func execute(_ order: TransferOrder) async throws -> BatchItem.Outcome {
-        guard let screen else { return try await core.batcher.transfer(order) }
-        let answer = try await core.store.transactionAsBank { tx -> Answer in
-            // The verdict on a refused order is kept too: an attempt tells something.
-            let verdict = try await screen.judge(order, caller.origin, tx)
-            if let refusal = Self.refusal(verdict, caller) { return .refusal(refusal) }
-            let items = try await LedgerStore(tx).transfer(batch: [order], mode: .continue, channel: order.channel)
-            guard let item = items.first else { throw ProblemTable.unexpected }
-            return .outcome(item.outcome)
-        }
-        switch answer {
-        case .refusal(let refusal): throw refusal
-        case .outcome(.refused(let error)): throw error
-        case .outcome(let outcome): return outcome
-        }
-    }
-
-    /// What stands against each order of a lot, nil where nothing does.
-    func refusals(_ orders: [TransferOrder]) async throws -> [BankProblem?] {
-        guard let screen, !orders.isEmpty else { return orders.map { _ in nil } }
-        return try await core.store.transactionAsBank { tx in
-            var refusals: [BankProblem?] = []
-            for order in orders {
-                refusals.append(Self.refusal(try await screen.judge(order, caller.origin, tx), caller))
+        if let judgeLot {
+            screen.judgeLot = { wishes, tx in
+                let verdicts = isOn() ? try await judgeLot(wishes, tx) : wishes.map { _ in .verdict(.pass) }
+                return zip(wishes, verdicts).map { wish, verdict in
+                    guard case .verdict(.pass) = verdict, needsProof(wish.order.debit.rawValue) else { return verdict }
+                    return .verdict(.proof)
+                }
             }
-            return refusals
         }
-    }
-
-    private static func refusal(_ verdict: PaymentScreen.Verdict, _ caller: BankCaller) -> BankProblem? {
-        switch verdict {
-        case .pass: return nil
-        case .proof:
-            guard caller.origin?.isProved != true else { return nil }
-            return BankProblem(
-                403, code: "payment_needs_proof", message: "this order needs one more proof of who you are",
-                hint: "Sign in with your second factor, then send the order again with the same key.")
-        case .held:
-            return BankProblem(
-                409, code: "payment_held", message: "the bank looks at this order first",
-                hint: "You will hear from the bank; nothing was executed.")
-        case .refused:
-            return BankProblem(
-                403, code: "payment_refused", message: "the bank does not execute this order",
-                hint: "Call the bank if the order is yours.")
-        }
+        return screen
     }
 }

@@ -85,7 +85,8 @@ extension FraudDesk {
                 names: slots.map(self.plan.stateName),
                 keys: slots.compactMap { self.plan.key(of: $0, in: event.keys) })
             guard let fate = try await store.absorb(event.id) else { return false }
-            let (_, states) = self.features(event, slots: slots, held: held)
+            let (all, states) = self.decoded(slots: slots, held: held)
+            _ = self.features(event, all)
             for (slot, state) in zip(slots, states) where self.plan.isOwn(slot) {
                 if !fate.passed { state.mark(event.id, isStopped: true) }
                 if let isFraud = fate.isFraud { state.learn(PaymentLabel(payment: event.id, isFraud: isFraud)) }

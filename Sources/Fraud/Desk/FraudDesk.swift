@@ -110,37 +110,54 @@ public final class FraudDesk: Sendable {
             return try await replay(earlier, request, event, slots: slots, held: held, in: tx)
         }
         let event = try believed(event, request, now: held.now)
-        let (row, states) = features(event, slots: slots, held: held.states)
         let bench = current
-        let opinion = Judge(bench: bench, settings: settings).opinion(
-            row, minor: request.minor, lists: held.lists,
-            isDrawn: {
-                settings.isControl(request.entities, day: event.time.floorDivided(by: Span.day), minor: request.minor)
-            })
-        if let reason = opinion.fallback { fallbacks.withLock { $0[reason, default: 0] += 1 } }
-        var decision = FraudDecision(
-            payment: request.payment, verdict: opinion.verdict, probability: opinion.probability,
-            model: bench.champion?.id, rules: opinion.rules.active, shadowRules: opinion.rules.shadow,
-            reasons: opinion.reasons, fallback: opinion.fallback, isControl: opinion.isControl, isReplay: false,
-            lists: held.lists, rulesVersion: bench.rules.version)
-        if !request.passes(decision.verdict) {
-            for state in states { state.mark(event.id, isStopped: true) }
-        }
-        try await store.keep(
-            changed(slots, states, event), request, event: event, decision,
-            FraudStore.Trace(
-                challenger: opinion.challenger, columns: Self.bytes(row), version: version,
-                reasons: DecisionJSON.reasons(decision.reasons).text, aheadMax: settings.aheadMax))
-        // Without labels each odd payment is a case too: what analysts say of them are the first labels.
-        let isOdd = bench.champion?.scorer.model.isUnsupervised == true && decision.verdict == .stepUp
-        if decision.verdict >= .review || isOdd {
-            let policy = bench.champion?.scorer.model.policy ?? DecisionPolicy()
+        let (all, states) = decoded(slots: slots, held: held.states)
+        var (decision, trace) = weighed(request, event, all, lists: held.lists, bench)
+        if let reason = decision.fallback { count(reason) }
+        try await store.keep(changed(slots, states, event), request, event: event, decision, trace)
+        if let alert = alert(decision, event, bench) {
             decision.caseNumber = try await store.alert(
-                client: event.keys[plan.habitKey], payment: request.payment,
-                loss: policy.expectedLoss(opinion.probability ?? 0.5, minor: request.minor), minor: request.minor)
+                client: alert.client, payment: alert.payment, loss: alert.loss, minor: alert.minor)
         }
         return decision
     }
+
+    /// What is decided of a payment, and what is kept beside it; the payment is in the states then.
+    func weighed(
+        _ request: PaymentRequest, _ event: PaymentEvent, _ states: [EntityState?], lists: [String], _ bench: Bench
+    ) -> (FraudDecision, FraudStore.Trace) {
+        let row = features(event, states)
+        let opinion = Judge(bench: bench, settings: settings).opinion(
+            row, minor: request.minor, lists: lists,
+            isDrawn: {
+                settings.isControl(request.entities, day: event.time.floorDivided(by: Span.day), minor: request.minor)
+            })
+        let decision = FraudDecision(
+            payment: request.payment, verdict: opinion.verdict, probability: opinion.probability,
+            model: bench.champion?.id, rules: opinion.rules.active, shadowRules: opinion.rules.shadow,
+            reasons: opinion.reasons, fallback: opinion.fallback, isControl: opinion.isControl, isReplay: false,
+            lists: lists, rulesVersion: bench.rules.version)
+        if !request.passes(decision.verdict) {
+            for case let state? in states { state.mark(event.id, isStopped: true) }
+        }
+        let trace = FraudStore.Trace(
+            challenger: opinion.challenger, columns: Self.bytes(row), version: version,
+            reasons: DecisionJSON.reasons(decision.reasons).text, aheadMax: settings.aheadMax)
+        return (decision, trace)
+    }
+
+    /// What a case is told of a decision; nil when it needs none.
+    func alert(_ decision: FraudDecision, _ event: PaymentEvent, _ bench: Bench) -> FraudStore.Alert? {
+        // Without labels each odd payment is a case too: what analysts say of them are the first labels.
+        let isOdd = bench.champion?.scorer.model.isUnsupervised == true && decision.verdict == .stepUp
+        guard decision.verdict >= .review || isOdd else { return nil }
+        let policy = bench.champion?.scorer.model.policy ?? DecisionPolicy()
+        return FraudStore.Alert(
+            client: event.keys[plan.habitKey], payment: decision.payment,
+            loss: policy.expectedLoss(decision.probability ?? 0.5, minor: event.minor), minor: event.minor)
+    }
+
+    func count(_ reason: FraudDecision.Fallback) { fallbacks.withLock { $0[reason, default: 0] += 1 } }
 
     /// The states that a payment has changed.
     func changed(_ slots: [Int], _ states: [EntityState], _ event: PaymentEvent) -> [StoredState] {
@@ -151,7 +168,7 @@ public final class FraudDesk: Sendable {
     }
 
     /// A state that can not be read counts as new: a payment is never refused for that.
-    private func decoded(slots: [Int], held: [[UInt8]]) -> (bySlot: [EntityState?], states: [EntityState]) {
+    func decoded(slots: [Int], held: [[UInt8]]) -> (bySlot: [EntityState?], states: [EntityState]) {
         var all = [EntityState?](repeating: nil, count: plan.entities.count)
         for (slot, bytes) in zip(slots, held) {
             let halfLives = plan.entities[slot].halfLives.count
@@ -160,17 +177,17 @@ public final class FraudDesk: Sendable {
         return (all, slots.compactMap { all[$0] })
     }
 
-    func features(_ event: PaymentEvent, slots: [Int], held: [[UInt8]]) -> ([Float], [EntityState]) {
+    /// The payment's columns; the payment is in the states then.
+    func features(_ event: PaymentEvent, _ states: [EntityState?]) -> [Float] {
         var reader = FeatureReader(plan)
-        let (all, states) = decoded(slots: slots, held: held)
         var row = [Float](repeating: .nan, count: plan.columns.count)
-        row.withUnsafeMutableBufferPointer { reader.observe(event, states: all, into: $0) }
-        return (row, states)
+        row.withUnsafeMutableBufferPointer { reader.observe(event, states: states, into: $0) }
+        return row
     }
 
     /// A clock that has jumped ahead must not make everything before it look old: a time that a caller gave is refused, the
     /// server's own is brought back.
-    private func believed(_ event: PaymentEvent, _ request: PaymentRequest, now: Int64) throws -> PaymentEvent {
+    func believed(_ event: PaymentEvent, _ request: PaymentRequest, now: Int64) throws -> PaymentEvent {
         let latest = now + settings.aheadMax.components.seconds * Span.second
         guard event.time > latest else { return event }
         guard !request.keepsTime else {

@@ -67,6 +67,14 @@ struct FraudStore: Sendable {
         var aheadMax: Duration
     }
 
+    /// What a case is told of a payment. The loss is in cents.
+    struct Alert: Sendable {
+        var client: Int64
+        var payment: Int64
+        var loss: Double
+        var minor: Int64
+    }
+
     /// Takes the states of a payment's entities, in one flight with what else is to know of it.
     ///
     /// - Parameter listed: what the payment names itself: lists speak of those.
