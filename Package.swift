@@ -35,7 +35,7 @@ let package = Package(
             name: "BankKit",
             targets: [
                 "Diagnostics", "Cryptography", "Postgres", "PostgresServer", "Migrations", "Bank", "Salvage", "Tokens",
-                "Web", "Fraud", "Detection", "Evidence", "Automation",
+                "Web", "Fraud", "Detection", "Evidence", "Automation", "BankAPI", "Vault",
             ]),
     ],
     dependencies: [

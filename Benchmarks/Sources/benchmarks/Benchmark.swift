@@ -56,7 +56,8 @@ extension [Double] {
 enum Benchmarks {
     static let all: [any Benchmark] = [
         PointReads(), SingleTransfers(), BatchTransfers(), HotAccount(), SalvageRead(), Recovery(), ApiReads(),
-        ApiWrites(), ApiTransfers(), ApiSockets(), FraudScore(), FraudDecide(), DetectionSpeed(), DetectionScores(),
+        ApiWrites(), ApiTransfers(), ApiSockets(), FraudScore(), FraudDecide(), FraudPayments(), DetectionSpeed(),
+        DetectionScores(),
         DetectionResponse(), DetectionLoginSpeed(), DetectionGuardCost(), AutomationDeliveries(), AutomationOutbox(),
     ]
 }

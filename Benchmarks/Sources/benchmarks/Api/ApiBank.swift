@@ -102,7 +102,7 @@ final class ApiBank: Sendable {
 
     // MARK: Setting up
 
-    private static func prepare(_ context: Context) async throws {
+    static func prepare(_ context: Context) async throws {
         try await context.prepare("api") {
             let cluster = try await context.cluster()
             try await cluster.createDatabase(name)
