@@ -14,7 +14,10 @@ struct DeflateRescue {
         let input = DeflateInput(bytes)
         let repair = BitRepair(input, wrapper, judge: judge)
         let first = repair.scan.run()
-        let isCut = first.map { $0.failure == .inputEnds && $0.bit + 64 >= input.bitCount } ?? false
+        let isCut =
+            first.map { first in
+                first.failure == .textTooLong || (first.failure == .inputEnds && first.bit + 64 >= input.bitCount)
+            } ?? false
         let zeros = first.flatMap { DamagePlace.zeros(before: $0, input) }
         if !isCut, zeros == nil {
             if case .proven(let flips) = repair.run() {

@@ -1,16 +1,18 @@
 /// Saves a damaged zlib or gzip stream: repairs what its checksum proves, otherwise keeps the text before the damage and
 /// goes on behind it.
 ///
-/// Memory: the compressed bytes, and two bytes for each of the text.
+/// Memory: the compressed bytes, and two bytes for each of the text; of a longer text only the beginning is read.
 struct DeflateSalvage {
     let reader: StreamReader
     let stream: StreamBytes
+    /// Symbols of text that are held at most; nil for what this machine can hold.
+    var textMax: Int?
 
     /// Text before a hole that is of use behind it.
     private static let contextSymbols = 80 << 10
 
     func read(_ wrapper: DeflateWrapper, header: [Damage] = []) throws -> (TableSummary, [Damage]) {
-        let input = DeflateInput(stream.bytes)
+        let input = DeflateInput(stream.bytes, textMax: textMax)
         let head = Inflater(input, at: wrapper.dataStart * 8)
         _ = head.run(until: 64 << 10)
         let text = head.text[..<head.state.count].map { UInt8(truncatingIfNeeded: $0) }
@@ -26,7 +28,8 @@ struct DeflateSalvage {
         if run == nil, !isCut {
             if case .proven(let flips) = repair.run() {
                 damage += flips.map(item)
-                return (try sendProven(input, wrapper), damage)
+                let (summary, rest) = try sendProven(input, wrapper)
+                return (summary, damage + rest)
             }
             for bit in repair.likely { input.flip(bit) }
             damage += repair.likely.sorted().map(likelyItem)
@@ -58,17 +61,17 @@ struct DeflateSalvage {
                 en: "bit \(flip.bit) of this byte \(what.en) was flipped; turned back, and the checksum then holds"))
     }
 
-    private func sendProven(_ input: DeflateInput, _ wrapper: DeflateWrapper) throws -> TableSummary {
+    private func sendProven(_ input: DeflateInput, _ wrapper: DeflateWrapper) throws -> (TableSummary, [Damage]) {
         let inflater = Inflater(input, at: wrapper.dataStart * 8)
-        _ = inflater.run(until: .max)
+        let isWhole = inflater.run(until: .max) == .end
         var outlet = RowOutlet(reader: reader)
         let symbols = inflater.text[..<inflater.state.count]
         let lines = SymbolLines(symbols, startsOnLine: true, grammar: reader.grammar, isProven: true)
         try send(symbols, lines, &outlet) { _, _ in .proven }
         try outlet.flush()
         var summary = outlet.summary
-        summary.isProven = true
-        return summary
+        summary.isProven = isWhole
+        return (summary, isWhole ? [] : [cut(.textTooLong)])
     }
 
     private func likelyItem(_ bit: Int) -> Damage {
@@ -151,8 +154,20 @@ struct DeflateSalvage {
         }
     }
 
+    /// Nothing is to be looked for behind: the stream ends, or what follows is more than can be held.
     private func endsEarly(_ evidence: TextScan.Evidence, _ input: DeflateInput) -> Bool {
-        evidence.failure == .inputEnds && evidence.bit + 64 >= input.bitCount
+        evidence.failure == .textTooLong || (evidence.failure == .inputEnds && evidence.bit + 64 >= input.bitCount)
+    }
+
+    private func cut(_ failure: InflateFailure?) -> Damage {
+        let end = stream.fileOffset(of: stream.bytes.count)
+        return Damage(
+            kind: .truncated, range: end..<end, table: reader.table,
+            explanation: failure == .textTooLong
+                ? InflateFailure.textTooLong.explanation
+                : .init(
+                    fr: "les données compressées s’arrêtent trop tôt : les lignes qui suivaient sont perdues",
+                    en: "the compressed data ends too early: rows behind are lost"))
     }
 
     private func first(_ evidence: TextScan.Evidence, _ zeros: Range<Int>?, isCut: Bool) -> Damage {
@@ -164,14 +179,7 @@ struct DeflateSalvage {
                     en: "\(zeros.count) bytes of the compressed data are zeros"))
         }
         let byte = min(evidence.bit >> 3, max(stream.bytes.count - 1, 0))
-        if isCut {
-            let end = stream.fileOffset(of: stream.bytes.count)
-            return Damage(
-                kind: .truncated, range: end..<end, table: reader.table,
-                explanation: .init(
-                    fr: "les données compressées s’arrêtent trop tôt : les lignes qui suivaient sont perdues",
-                    en: "the compressed data ends too early: rows behind are lost"))
-        }
+        if isCut { return cut(evidence.failure) }
         let reason =
             evidence.failure?.explanation
             ?? .init(

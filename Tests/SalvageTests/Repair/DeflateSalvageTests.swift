@@ -40,6 +40,40 @@ struct DeflateSalvageTests {
         return found
     }
 
+    @Test(arguments: ["flip", "cut", "intact"])
+    func `of more text than can be held the beginning is read, and the rest is told as lost`(kind: String) throws {
+        let bank = BankText(rowCount: 8_000, seed: 9)
+        var bytes = Deflate.compress(bank.text)
+        switch kind {
+        case "flip": bytes[bytes.count - 3_000] ^= 4
+        case "cut": bytes.removeLast(500)
+        default: break
+        }
+        var rows: [String] = []
+        let reader = StreamReader(
+            table: "public.operations", columns: BankText.columns.map(\.name), grammar: BankText.grammar,
+            source: "entry 1", codec: .zlib
+        ) { event in
+            guard case .rows(let batch) = event, batch.confidence == .intact || batch.confidence == .proven else {
+                return
+            }
+            rows += (0..<batch.rowCount).map {
+                String(decoding: batch.text[batch.bytes(ofRows: $0..<($0 + 1))].dropLast(), as: UTF8.self)
+            }
+        }
+        let stream = try StreamBytes { receive in
+            try bytes.withUnsafeBufferPointer { try receive($0, 0) }
+            return nil
+        }
+        let wrapper = try #require(DeflateWrapper.read(stream.bytes[...], kind: .zlib))
+        let salvage = DeflateSalvage(reader: reader, stream: stream, textMax: 100_000)
+        let (_, damage) = try salvage.read(wrapper)
+        let isBeginning = rows == Array(bank.rows.prefix(rows.count))
+        #expect(isBeginning && rows.count > 500 && rows.count < bank.rows.count)
+        let told = damage.filter { $0.kind == .truncated }.map(\.explanation.en)
+        #expect(told.count == 1 && told[0].hasPrefix("more text than"), "\(damage)")
+    }
+
     @Test func `a flipped bit is repaired, proven and named`() throws {
         for seed in UInt64(1)...4 {
             var generator = SeededGenerator(seed: seed)

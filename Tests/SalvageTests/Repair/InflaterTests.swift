@@ -45,6 +45,17 @@ struct InflaterTests {
         }
     }
 
+    @Test func `a few bytes that stand for a thousand times as many stop at the limit`() {
+        let compressed = Deflate.compress([UInt8](repeating: 65, count: 4 << 20), windowBits: -15)
+        #expect(compressed.count < 8_000)
+        let inflater = Inflater(DeflateInput(compressed, textMax: 1 << 20), at: 0)
+        let stop = inflater.run(until: .max)
+        #expect(stop == .failed(.textTooLong))
+        #expect(inflater.state.count >= 1 << 20 && inflater.text.count < 2 << 20)
+        let whole = Inflater(DeflateInput(compressed), at: 0)
+        #expect(whole.run(until: .max) == .end && whole.state.count == 4 << 20)
+    }
+
     @Test func `a damaged stream gives what zlib gives before the failure, and never traps`() {
         let seed: UInt64 = 7
         print("seed \(seed)")

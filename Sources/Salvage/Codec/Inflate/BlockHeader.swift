@@ -107,7 +107,7 @@ struct BlockHeader {
 
 /// Why a deflate stream can not be read on.
 enum InflateFailure: Error, Equatable {
-    case blockType, storedLength, codeLengths, symbol, distance, inputEnds
+    case blockType, storedLength, codeLengths, symbol, distance, inputEnds, textTooLong
 
     /// Whether a block's header shows it.
     var isInHeader: Bool { self == .blockType || self == .storedLength || self == .codeLengths }
@@ -125,6 +125,10 @@ enum InflateFailure: Error, Equatable {
         case .distance: .init(fr: "un renvoi avant le début", en: "a reference to before the beginning")
         case .inputEnds:
             .init(fr: "les données compressées s’arrêtent trop tôt", en: "the compressed data ends too early")
+        case .textTooLong:
+            .init(
+                fr: "plus de texte que cette machine n’en peut tenir pour réparer le flux ; la lecture s’y arrête",
+                en: "more text than this machine can hold to repair the stream; reading ends there")
         }
     }
 }

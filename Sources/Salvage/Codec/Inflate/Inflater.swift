@@ -58,6 +58,11 @@ final class Inflater {
 
     /// As `run`, but stops behind every block too.
     func runBlock(until limit: Int) -> Stop {
+        let stop = decodeBlock(until: min(limit, input.textMax))
+        return stop == .full && limit > input.textMax ? .failed(.textTooLong) : stop
+    }
+
+    private func decodeBlock(until limit: Int) -> Stop {
         if case .done = state.place { return .end }
         guard state.count < limit else { return .full }
         if case .header = state.place {
