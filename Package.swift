@@ -294,7 +294,8 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         tests(
-            "SalvageTests", ["Salvage", "Postgres", "PostgresServer", "TestSupport", "CZlib", "CZstd", "CLZ4"],
+            "SalvageTests",
+            ["Salvage", "Cryptography", "Postgres", "PostgresServer", "TestSupport", "CZlib", "CZstd", "CLZ4"],
             settings: crunching),
         tests(
             "DetectionTests",
