@@ -65,18 +65,16 @@ import Testing
             rest = rest.dropFirst(count)
         }
         let planned = lots
-        var singles: [String] = []
-        var together: [String] = []
-        try await withTestDatabase(fraudTemplate) { database in
+        let singles = try await withTestDatabase(fraudTemplate) { database in
             let desk = try self.desk(database)
             try await desk.list(
                 "watch", entity: "customer", key: 3, reason: "?", author: "ana", expiresInSeconds: nil)
             for request in requests { _ = try await desk.decide(request) }
             let audit = try await desk.audit()
             #expect(audit.isEmpty)
-            singles = try await self.kept(database)
+            return try await self.kept(database)
         }
-        try await withTestDatabase(fraudTemplate) { database in
+        let together = try await withTestDatabase(fraudTemplate) { database in
             let desk = try self.desk(database)
             try await desk.list(
                 "watch", entity: "customer", key: 3, reason: "?", author: "ana", expiresInSeconds: nil)
@@ -94,7 +92,7 @@ import Testing
             }
             let audit = try await desk.audit()
             #expect(audit.isEmpty)
-            together = try await self.kept(database)
+            return try await self.kept(database)
         }
         #expect(singles.count > 300 && singles.contains { $0.hasPrefix("case 3 ") })
         #expect(Set(singles.compactMap { $0.split(separator: " ").first }) == ["decision", "state", "case"])

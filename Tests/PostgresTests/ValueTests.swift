@@ -22,9 +22,9 @@ struct SeededGenerator: RandomNumberGenerator {
             for values in [[], [[]], [[0, 1, 255], [], Array("{}\",'\\".utf8), Array(repeating: 7, count: 70_000)]]
                 as [[[UInt8]]]
             {
-                let back = try await database.all(
-                    "select v from unnest(\(SQLByteArrays(values))) with ordinality u (v, n) order by n",
-                    as: [UInt8].self)
+                let back = try await database.run(
+                    "select v from unnest(\(SQLByteArrays(values))) with ordinality u (v, n) order by n"
+                ).map { try $0.decode(0, as: [UInt8].self) }
                 #expect(back == values)
             }
         }

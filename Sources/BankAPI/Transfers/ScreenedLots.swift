@@ -120,7 +120,7 @@ actor ScreenedLots {
 
     private nonisolated func land(_ wishes: [PaymentScreen.Wish]) async -> [Landing] {
         do {
-            let landings = try await store.transactionAsBank { tx in try await execute(wishes, in: tx) }
+            let landings = try await store.transactionAsBank { tx in try await self.execute(wishes, in: tx) }
             guard landings.count == wishes.count else { throw ProblemTable.unexpected }
             return landings
         } catch let error as PostgresError where error.kind != .server {

@@ -1,4 +1,4 @@
-internal import Charts
+internal import HTTPTypes
 internal import Web
 
 /// Where deliveries go: one destination as a form. A secret is written and never shown.
@@ -86,10 +86,10 @@ enum DestinationPages {
                 let value = settings[field.name] ?? .null
                 values[field.name] =
                     value.array.map { $0.compactMap(\.string).joined(separator: ", ") }
-                    ?? (value.isNull ? field.standard : value.plain)
+                    ?? (value.isNull ? field.standard : value.string ?? value.text)
             }
-            rate = json["rate"].flatMap { $0.isNull ? nil : $0.plain } ?? ""
-            burst = json["burst"]?.plain ?? "50"
+            rate = json["rate"].flatMap { $0.isNull ? nil : $0.text } ?? ""
+            burst = json["burst"]?.text ?? "50"
             why = json["disabled_reason"]?.string ?? ""
         }
     }
@@ -135,31 +135,17 @@ enum DestinationPages {
     }
 
     private static func body(_ form: Form, secret: String) throws -> JSON {
-        var settings = form.settings
-        for field in fields[form.kind] ?? [] {
-            let text = form.values[field.name] ?? ""
-            switch field.shape {
-            case _ where text.isEmpty: settings = settings.with(field.name, .null)
-            case .text: settings = settings.with(field.name, .string(text))
-            case .number:
-                guard let number = Int(text), (1...65_535).contains(number) else {
-                    throw Refused(422, "automation_destination_invalid", "\(field.name) is a number from 1 to 65535")
-                }
-                settings = settings.with(field.name, .integer(number))
-            case .choice(let choices):
-                guard choices.contains(text) else {
-                    throw Refused(
-                        422, "automation_destination_invalid",
-                        "\(field.name) is one of \(choices.joined(separator: ", "))")
-                }
-                settings = settings.with(field.name, .string(text))
-            case .list:
-                let parts = text.split { $0 == "," || $0 == ";" || $0.isWhitespace }
-                settings = settings.with(field.name, .array(parts.map { .string(String($0)) }))
-            }
+        let fields = fields[form.kind] ?? []
+        // Settings without a field of the form stay as they are.
+        var settings = (form.settings.members ?? []).filter { member in
+            !member.value.isNull && !fields.contains { $0.name == member.name }
         }
-        let kept = (settings.members ?? []).filter { !$0.value.isNull }
-        var members = [JSON.Member("kind", .string(form.kind)), JSON.Member("settings", .object(kept))]
+        for field in fields {
+            let text = form.values[field.name] ?? ""
+            guard !text.isEmpty else { continue }
+            settings.append(JSON.Member(field.name, try value(text, of: field)))
+        }
+        var members = [JSON.Member("kind", .string(form.kind)), JSON.Member("settings", .object(settings))]
         if !secret.isEmpty { members.append(JSON.Member("secret", .string(secret))) }
         if !form.rate.isEmpty {
             guard let rate = Double(form.rate), rate.isFinite, rate > 0 else {
@@ -172,6 +158,26 @@ enum DestinationPages {
         }
         members.append(JSON.Member("burst", .integer(burst)))
         return .object(members)
+    }
+
+    private static func value(_ text: String, of field: Field) throws -> JSON {
+        switch field.shape {
+        case .text: return .string(text)
+        case .number:
+            guard let number = Int(text), (1...65_535).contains(number) else {
+                throw Refused(422, "automation_destination_invalid", "\(field.name) is a number from 1 to 65535")
+            }
+            return .integer(number)
+        case .choice(let choices):
+            guard choices.contains(text) else {
+                throw Refused(
+                    422, "automation_destination_invalid", "\(field.name) is one of \(choices.joined(separator: ", "))")
+            }
+            return .string(text)
+        case .list:
+            let parts = text.split { $0 == "," || $0 == ";" || $0.isWhitespace }
+            return .array(parts.map { .string(String($0)) })
+        }
     }
 
     private static func page(_ call: PageCall, _ form: Form, status: Int = 200) throws -> PageAnswer {

@@ -1,4 +1,5 @@
 internal import Charts
+internal import HTTPTypes
 internal import Web
 
 /// One scenario: what it does, its document, and for admins a place to write and to try it.
@@ -180,7 +181,7 @@ enum ScenarioPages {
 
     private static func condition(_ json: JSON?) -> String {
         guard let json, !json.isNull else { return "" }
-        return json.plain
+        return json.string ?? json.text
     }
 
     /// The steps as a list, deeper ones further in.

@@ -70,7 +70,7 @@ struct DeflateSalvageTests {
         let (_, damage) = try salvage.read(wrapper)
         let isBeginning = rows == Array(bank.rows.prefix(rows.count))
         #expect(isBeginning && rows.count > 500 && rows.count < bank.rows.count)
-        let told = damage.filter { $0.kind == .truncated }.map(\.explanation.en)
+        let told = damage.filter { $0.kind == .truncated }.map(\.explanation)
         #expect(told.count == 1 && told[0].hasPrefix("more text than"), "\(damage)")
     }
 
