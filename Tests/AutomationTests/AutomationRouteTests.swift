@@ -113,9 +113,10 @@ import Web
             let plain = try await tryOut().body
             #expect(plain["name"] == "large-things" && plain["known"] == false && plain["passes"] == nil)
             #expect(plain["missing"] == ["hook", "post"])
-            let lines = (plain["lines"]?.array ?? []).map { line in
-                let words = [line["kind"], line["name"], line["to"], line["when"]].compactMap { $0?.string }
-                return "\(line["depth"]?.plain ?? "") " + words.joined(separator: " ")
+            let lines = (plain["lines"]?.array ?? []).map { line -> String in
+                let depth = line["depth"]?.text ?? "", kind = line["kind"]?.string ?? ""
+                let rest = [line["name"]?.string, line["to"]?.string, line["when"]?.string].compactMap(\.self)
+                return ([depth, kind] + rest).joined(separator: " ")
             }
             #expect(
                 lines == [
