@@ -6,7 +6,7 @@ struct PrivacyCommand: AsyncParsableCommand {
         commandName: "privacy", abstract: "Registers, rights of persons, erasure, retention, exports, incidents.",
         subcommands: [
             Register.self, Controller.self, Requests.self, Access.self, Erase.self, Destroy.self, Replay.self,
-            Retain.self,
+            Retain.self, Closings.self,
             Export.self, Scan.self, Pseudonymise.self, Cards.self, Documents.self, Incident.self,
         ])
 
@@ -144,6 +144,36 @@ struct PrivacyCommand: AsyncParsableCommand {
         func run() async throws {
             try await CommandRunner.run {
                 show(try await PrivacyService.retain(only: only, isDry: !execute, dataDirectory: place.dataDir))
+                return 0
+            }
+        }
+    }
+
+    struct Closings: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Former clients whose accounts were closed on a day that nobody noted; state it.",
+            discussion: """
+                Without a day five years run from the day on which the bank saw the account closed. With --account the day is \
+                stated: not before the last operation, not after that day.
+                """)
+
+        @OptionGroup var place: Place
+        @Option(help: ArgumentHelp("The account whose day is known.", valueName: "number")) var account: Int64?
+        @Option(help: ArgumentHelp("When it was closed.", valueName: "yyyy-mm-dd")) var day: String?
+        @Option(help: "The paper that says it, in 10 to 500 characters.") var reason: String?
+
+        func validate() throws {
+            let given = [account != nil, day != nil, reason != nil]
+            guard given.allSatisfy({ $0 == given[0] }) else {
+                throw ValidationError("give --account, --day and --reason together, or none of them")
+            }
+        }
+
+        func run() async throws {
+            try await CommandRunner.run {
+                show(
+                    try await PrivacyService.closings(
+                        account: account, day: day, reason: reason, dataDirectory: place.dataDir))
                 return 0
             }
         }

@@ -61,14 +61,15 @@ public struct BackupDesk: Sendable {
         try await writeConfiguration(settings, cluster)
         let command = PgBackRestConfiguration.archiveCommand(folder, program: program)
         let before = try await withBank(cluster) { try await ContinuityStore(database: $0).archiver() }
+        _ = try await withBank(cluster) { try await Migrator($0).apply([try ContinuityMigrations.set()]) }
+        let backrest = try PgBackRest(folder: folder, password: cluster.superuserPassword)
+        // Before the server knows the command: without a stanza every segment is refused, and after the third time the archiver
+        // rests for as long as the check waits.
+        try await backrest.run("stanza-create", timeMax: .seconds(300))
         try await withBank(cluster) { database in
-            try await Migrator(database).apply([try ContinuityMigrations.set()])
             for statement in ContinuityStore.archiving(command: command) { try await database.run(statement) }
             try await database.run(ContinuityStore.reload)
         }
-        let backrest = try PgBackRest(folder: folder, password: cluster.superuserPassword)
-        // Before archiving begins: without a stanza every segment would be refused.
-        try await backrest.run("stanza-create", timeMax: .seconds(300))
         if before.mode != "on" {
             try await cluster.stop(.fast)
             try await cluster.start()

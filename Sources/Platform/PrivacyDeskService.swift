@@ -26,8 +26,12 @@ enum PrivacyDeskService {
             database: database, secrets: secrets, ledgerPath: ledger(data),
             signer: FileSigner(key: try SigningKey.open(path: data.evidenceKey)))
         try await desk.prepare()
+        _ = try await desk.takeInIdentities(identities(data))
         return desk
     }
+
+    /// What the pseudonyms of recovered logs stand for, sealed, until the bank has taken it in.
+    static func identities(_ data: DataDirectory) -> String { data.keys + "/log-identities" }
 
     static func ledger(_ data: DataDirectory) -> String { data.keys + "/erasures.ledger" }
 

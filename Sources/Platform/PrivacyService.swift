@@ -122,7 +122,22 @@ public enum PrivacyService {
                 "\($0.code): \($0.found) due, \($0.treated) treated in \($0.batches) batches"
             }
             lines += try await desk.overdue().sorted { $0.key < $1.key }.map { "OVERDUE  \($0.key): \($0.value)" }
+            let asked = try await desk.closingQuestions()
+            if asked > 0 {
+                lines.append("QUESTION  \(asked) former clients without a closing day: digitalbank privacy closings")
+            }
             return lines
+        }
+    }
+
+    /// Former clients whose closing day nobody knows; or, with an account, states its day.
+    public static func closings(
+        account: Int64?, day: String?, reason: String?, dataDirectory: String
+    ) async throws -> [String] {
+        try await with(dataDirectory) { desk, _ in
+            guard let account else { return [try await desk.closings()] }
+            try await desk.stateClosing(account: account, on: day ?? "", reason: reason ?? "", by: .command)
+            return ["account \(account) was closed on \(day ?? "")"]
         }
     }
 

@@ -3,6 +3,7 @@ internal import Evidence
 internal import Foundation
 internal import Postgres
 internal import PostgresServer
+internal import Privacy
 internal import Recovery
 internal import Salvage
 internal import Vault
@@ -120,7 +121,10 @@ extension DataDirectory {
 
     func vaultKeys() async throws -> VaultKeys {
         try KeyProvider.createIfMissing(indexKey)
+        let indexing = try KeyProvider.file(indexKey).key()
+        let identities = LogIdentities(indexing: indexing)
         return VaultKeys(
-            wrapping: try await KeyFolder(keys).keyring().current, indexing: try KeyProvider.file(indexKey).key())
+            wrapping: try await KeyFolder(keys).keyring().current, indexing: indexing,
+            identities: (PrivacyDeskService.identities(self), { try identities.seal($0, token: $1) }))
     }
 }

@@ -64,29 +64,20 @@ struct ServeParts: Sendable {
         return gate.mount(told).noting(note)
     }
 
-    /// Where a desk shows one person's data: the address's parts, and the row that they name. `#` stands for a number.
-    private static let shows: [(address: [String], relation: String, column: String)] = [
-        (["accounts", "#"], "public.comptes", "id"), (["cards", "#"], "public.cartes", "id"),
-        (["cases", "#"], "fraud.dossiers", "id"), (["explain", "#"], "fraud.decisions", "paiement"),
-    ]
-
-    /// The desks of the bank and of fraud: whose data they showed an employee is noted, person by person.
+    /// The desks of the bank, of fraud and of detection: whose data they showed an employee is noted, person by person.
     func notingPersons(_ mounts: [Mount]) -> [Mount] {
         let reads = privacy.tableReads
         return mounts.map { mount in
             mount.noting { answer in
-                let parts = answer.request.path.split(separator: "/").map(String.init)
-                for show in Self.shows where parts.count >= show.address.count {
-                    let isShown = zip(show.address, parts).allSatisfy { $0 == $1 || $0 == "#" && Int64($1) != nil }
-                    if isShown { reads.note(answer.actor, shown: show.relation, by: show.column, parts[1]) }
-                }
+                guard let shown = ShownPerson(path: answer.request.path) else { return }
+                reads.note(answer.actor, shown: shown.relation, by: shown.column, shown.key)
             }
         }
     }
 
     var mounts: [Mount] {
         notingPersons(FraudRoutes(desk: fraud.desk) { Int64(Date().timeIntervalSince1970 * 1_000_000) }.mounts)
-            + DetectionRoutes(desk: detection.desk).mounts + automation.routes.mounts
+            + notingPersons(DetectionRoutes(desk: detection.desk).mounts) + automation.routes.mounts
             + PrivacyRoutes(desk: privacy).mounts + (figures?.mounts ?? [])
     }
 

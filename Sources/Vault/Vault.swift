@@ -4,8 +4,9 @@ internal import Synchronization
 
 /// Seals and opens what belongs to a client, with that client's data key.
 ///
-/// Unwrapped keys are kept for `Limits.keyLifetime`, so that a value costs no question to the database; a key destroyed
-/// by another process is forgotten here after that time, one destroyed here at once.
+/// Unwrapped keys are kept for `Limits.keyLifetime`, so that a value costs no question to the database; one destroyed here
+/// is forgotten at once, one destroyed by another process when `forget` is called (the database tells it on the channel
+/// `privacy_forgotten`), and after that time at the latest.
 public final class Vault: Sendable {
     public struct Limits: Sendable {
         public var keysMax = 50_000
@@ -23,6 +24,8 @@ public final class Vault: Sendable {
         var keyring: Keyring
         /// By client, by version.
         var held: [UUID: [Int: Held]] = [:]
+        /// How often something was forgotten: what was read before is not kept after.
+        var forgettings = 0
     }
 
     private let database: Database
@@ -97,7 +100,12 @@ public final class Vault: Sendable {
         return try await VaultKeyStore(database: executor).destroy(clientID)
     }
 
-    public func forget(_ clientID: UUID) { state.withLock { $0.held[clientID] = nil } }
+    public func forget(_ clientID: UUID) {
+        state.withLock { state in
+            state.held[clientID] = nil
+            state.forgettings += 1
+        }
+    }
 
     private func fresh(_ clientID: UUID) -> [Int: Held]? {
         state.withLock { state in
@@ -111,6 +119,7 @@ public final class Vault: Sendable {
 
     /// All live versions, the newest first; none when the client has no key yet.
     private func load(_ clientID: UUID) async throws -> [DataKey] {
+        let forgettings = state.withLock { $0.forgettings }
         let wrapped = try await VaultKeyStore(database: database).keys(of: clientID)
         guard !wrapped.isEmpty else { return [] }
         let live = wrapped.filter { !$0.bytes.isEmpty }
@@ -124,6 +133,8 @@ public final class Vault: Sendable {
         let keys = try await keyring.unwrap(live)
         let until = ContinuousClock.now + limits.keyLifetime
         state.withLock { state in
+            // A key may have been destroyed since it was read: then it serves this once.
+            guard state.forgettings == forgettings else { return }
             if state.held.count >= limits.keysMax { state.held.removeAll() }
             state.held[clientID] = Dictionary(
                 keys.map { ($0.version, Held(key: $0, until: until)) }, uniquingKeysWith: { first, _ in first })

@@ -8,6 +8,13 @@ import Testing
 
 /// The way of a backup from the server to a proof, on a real server with a real pgBackRest.
 @Suite(.serialized, .enabled(if: LivingBank.isPossible, "pgbackrest is not installed")) struct BackupTests {
+    @Test("no segment is refused while backups are prepared beside a server that has segments waiting")
+    func nothingRefused() async throws {
+        let bank = try await LivingBank(repositories: 1)
+        let archiver = try await bank.with { try await ContinuityStore(database: $0).archiver() }
+        #expect(archiver.archived != nil && archiver.failed == 0, "\(archiver.lastFailed ?? "")")
+    }
+
     @Test("a backup stands in both repositories, and a drill that restores it proves it")
     func madeAndProved() async throws {
         let bank = try await LivingBank.shared()

@@ -71,6 +71,8 @@ final class LivingBank: Sendable {
         let sealer = EvidenceSealer(
             database: database, key: try SigningKey.open(path: data + "/keys/evidence.pem"), publishers: [])
         try await sealer.seal()
+        // A segment waits for archiving to begin.
+        try await database.run("select pg_switch_wal()")
     }
 
     /// Clients with sealed names.

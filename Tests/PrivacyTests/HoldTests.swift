@@ -76,7 +76,11 @@ import Vault
         }
     }
 
-    @Test("a key destroyed by another process leaves this one's memory when it is told") func forgotten() async throws {
+    /// Who destroys it, in another process.
+    enum Destroyer: String, CaseIterable, Sendable { case retention, shredding, statement }
+
+    @Test("a key destroyed by another process leaves this one's memory when it is told", arguments: Destroyer.allCases)
+    func forgotten(destroyer: Destroyer) async throws {
         try await PrivacyStage.run { stage in
             try await Self.archived(6, stage)
             let client = clientID(6)
@@ -97,9 +101,17 @@ import Vault
             {
                 try await Task.sleep(for: .milliseconds(20))
             }
-            // Another process.
-            let other = try PrivacyStage.make(stage.database, folder: stage.folder)
-            _ = try await other.desk.retain(only: "identites", isDry: false, by: admin)
+            switch destroyer {
+            case .retention:
+                let other = try PrivacyStage.make(stage.database, folder: stage.folder)
+                _ = try await other.desk.retain(only: "identites", isDry: false, by: admin)
+            case .shredding:
+                let other = Vault(database: stage.database, keyring: Keyring(current: try stageKey()))
+                #expect(try await other.shred(client, in: stage.database) == 1)
+            case .statement:
+                try await stage.database.run(
+                    "update vault.data_keys set wrapped = '', destroyed_at = now() where client_id = \(client)")
+            }
             var isOpen = true
             for _ in 0..<1500 where isOpen {
                 isOpen = (try? await serving.open(sealed, of: client, at: place)) != nil

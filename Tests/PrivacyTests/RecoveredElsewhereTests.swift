@@ -5,6 +5,7 @@ import PostgresServer
 import Simulator
 import TestSupport
 import Testing
+import Vault
 
 @testable import Platform
 @testable import Privacy
@@ -23,6 +24,7 @@ import Testing
             let data = DataDirectory(folder + "/var")
             let first = try await Self.recover(files, data)
             let desk = try await PrivacyDeskService.open(first, data: data)
+            try await Self.judgeLogs(first, desk, data)
             let client = try await Self.leave(first)
             let known = try await desk.sealedIdentity(of: client)
             _ = try await desk.erase(
@@ -54,6 +56,27 @@ import Testing
             #expect(try await LedgerStore(second).verify().isEmpty)
             await second.close()
         }
+    }
+
+    /// Each pseudonym of the recovered logs can be turned back by two admins, and stands for what it was made of.
+    private static func judgeLogs(_ database: Database, _ desk: PrivacyDesk, _ data: DataDirectory) async throws {
+        #expect(!FileManager.default.fileExists(atPath: PrivacyDeskService.identities(data)))
+        let tokens = try await database.all(
+            """
+            select distinct t.token from public.logs l
+                cross join lateral (values (l.adresse_jeton), (l.acteur_jeton), (l.objet_jeton)) t (token)
+            where t.token is not null order by 1
+            """, as: String.self)
+        #expect(tokens.count > 10)
+        let glass = try await desk.askGlass(purpose: "incident", reason: "enquête après la reprise", by: admin)
+        try await desk.approveGlass(glass, by: otherAdmin)
+        let pseudonyms = BlindIndex(root: try KeyProvider.file(data.indexKey).key(), purpose: "logs")
+        for token in tokens.prefix(50) {
+            let value = try #require(try await desk.reveal(token: token, glass: glass, by: admin), "\(token)")
+            #expect(pseudonyms.token(value) == token && value.contains("/"))
+        }
+        let kept = try await database.one("select count(*) from privacy.log_identities", as: Int64.self)
+        #expect(kept == Int64(tokens.count))
     }
 
     /// Empties and closes the accounts of a client who may go, and returns who that is.

@@ -1,3 +1,4 @@
+import Detection
 import Foundation
 import HTTPTypes
 import Postgres
@@ -157,6 +158,90 @@ import Web
             #expect(seen == ["5 ana console: fraud.dossiers", "6 ana console: public.comptes"])
             let told = try await stage.desk.readers(of: clientID(6))
             #expect(told.contains("console: public.comptes"))
+        }
+    }
+
+    @Test("whoever looks at an incident is in the journal with each person it concerns, the incident and the field")
+    func incident() async throws {
+        try await PrivacyStage.run { stage in
+            let id = try await Self.incident(stage, persons: [3, 5])
+            let reads = stage.desk.tableReads
+            let plain = try #require(DetectionRoutes(desk: DetectionDesk(database: stage.database)).mounts.first)
+            let mount = plain.noting { answer in
+                guard let shown = ShownPerson(path: answer.request.path) else { return }
+                reads.note(answer.actor, shown: shown.relation, by: shown.column, shown.key)
+            }
+            func look(_ path: String, _ actor: Actor) async -> (status: Int, text: String) {
+                let answer = await mount.handle(ApiRequest(method: .get, path: path, query: ""), actor)
+                return (answer.status.code, String(decoding: answer.body, as: UTF8.self))
+            }
+            let analyst = Self.actor("ana", role: "analyst")
+            let shown = await look("/incidents/\(id)", analyst)
+            #expect(shown.status == 200 && shown.text.contains(clientID(3).uuidString.lowercased()))
+            #expect(await look("/incidents/\(id.uppercased())", analyst).status == 200)
+            #expect(await look("/incidents", analyst).status == 200)
+            #expect(await look("/incidents/\(UUID().uuidString)", analyst).status == 404)
+            #expect(await look("/incidents/\(id)", Self.actor("c", role: "client")).status == 403)
+            _ = await look("/incidents/\(id)", Actor(role: "service_role", claims: #"{"role":"service_role"}"#))
+            try await reads.flush()
+            let lines = try await stage.database.all(
+                """
+                select c.numero || ' ' || r.reader || ' ' || array_to_string(r.fields, ',') || ' ' || r.reason || ' ' || r.count
+                from privacy.reads r join clients c on c.id = r.client_id order by c.numero
+                """, as: String.self)
+            #expect(lines == ["3 ana incident console: incident D-7 2", "5 ana incident console: incident D-7 2"])
+            #expect(try await stage.journaled("privacy.table_reads") == 1)
+            // The person sees it; the machine is counted without persons.
+            #expect(try await stage.desk.readers(of: clientID(5)).contains("console: incident D-7"))
+            let machine = try await stage.count(
+                "select count(*) from privacy.table_reads where reader = 'service_role' and relation = 'detection.persons'"
+            )
+            #expect(machine == 1)
+        }
+    }
+
+    @Test("an incident of many persons is no curiosity; the same persons by name are") func incidentOfMany()
+        async throws
+    {
+        try await PrivacyStage.run { stage in
+            let reads = stage.desk.tableReads
+            let id = try await Self.incident(stage, persons: Array(1...clientCount))
+            reads.note(Self.actor("ana", role: "analyst"), shown: "detection.persons", by: "incident_id", id)
+            for number in 1...clientCount {
+                reads.note(Self.actor("bob", role: "analyst"), shown: "public.comptes", by: "id", "\(number)")
+            }
+            try await reads.flush()
+            let found = try await stage.database.all(
+                "select reader from privacy.snooping('1 day', \(Int64(clientCount)))", as: String.self)
+            #expect(found == ["bob"])
+        }
+    }
+
+    private static func incident(_ stage: PrivacyStage, persons: [Int]) async throws -> String {
+        let id = try await stage.database.one(
+            """
+            insert into detection.incidents (reference, source, first_at, last_at, severity, title_fr, title_en, document)
+            values ('D-7', 'live', clock_timestamp() - interval '10 minutes', clock_timestamp(), 'high', 'Intrusion',
+                'Intrusion', '{}') returning id::text
+            """, as: String.self)
+        for number in persons {
+            try await stage.database.run(
+                """
+                insert into detection.persons (incident_id, client_id, is_read, is_changed, is_tampered, first_at, last_at)
+                values (\(id)::text::uuid, \(clientID(number)), true, false, false, clock_timestamp(), clock_timestamp())
+                """)
+        }
+        return id
+    }
+
+    @Test("the addresses of the desks name whom they show")
+    func addresses() {
+        let id = "0B8E4C1E-0000-4000-8000-00000000000A"
+        #expect(ShownPerson(path: "/accounts/12/holds")?.key == "12")
+        #expect(ShownPerson(path: "/incidents/\(id)/close")?.key == id.lowercased())
+        #expect(ShownPerson(path: "/cases/7")?.relation == "fraud.dossiers")
+        for path in ["/accounts", "/accounts/x", "/incidents/7", "/responses/\(id)", "/", ""] {
+            #expect(ShownPerson(path: path) == nil, "\(path)")
         }
     }
 

@@ -21,6 +21,8 @@ import Testing
                 select r.id || ' ' || r.pan_fin from cartes r join comptes k on k.id = r.compte_id
                 where k.statut = 'actif' and k.solde_minor > 100000 and r.pan_chiffre is not null order by r.id limit 10
                 """, as: String.self)
+            let all = try await database.all(
+                "select distinct pan_fin from cartes where pan_fin is not null", as: String.self)
             await database.close()
             let cards = found.compactMap { $0.split(separator: " ").first }
             let ends = found.compactMap { $0.split(separator: " ").last }
@@ -40,9 +42,11 @@ import Testing
             let process = try #require(bank.processIdentifier)
             let run = try await Program.run("privacy", "cards", "--data-dir", bank.data, "--process", "\(process)")
             #expect(run.output.contains(" 1 processes, "), "\(run.output)\(run.error)")
-            // Hundreds of megabytes hold sixteen digits of other things that pass Luhn's check by chance.
+            // So much memory may hold sixteen digits of other things that pass Luhn's check by chance; none is a card of the bank,
+            // whether it was used here or not.
             let lines = run.output.split(separator: "\n").filter { $0.hasPrefix("IN CLEAR") }
-            #expect(!lines.contains { line in ends.contains { line.hasSuffix($0) } }, "\(run.output)")
+            #expect(all.count >= ends.count)
+            #expect(!lines.contains { line in all.contains { line.hasSuffix($0) } }, "\(run.output)")
             #expect(lines.count < 3, "\(run.output)")
         }
     }

@@ -63,4 +63,40 @@ import Vault
             }
         }
     }
+
+    @Test func `a key that was being read while it was destroyed is not kept after`() async throws {
+        try await withTestDatabase(vaultTemplate) { database in
+            let kek = try newKEK()
+            let value = try await seal(1, with: Vault(database: database, keyring: Keyring(current: kek)))[0]
+            let slow = SlowWrapper(base: kek)
+            let reader = Vault(database: database, keyring: Keyring(current: slow))
+            async let first = reader.open(value.bytes, of: value.client, at: value.place)
+            // It has the wrapped key and waits for the key-encryption key; meanwhile the key is destroyed.
+            for await _ in slow.arrived.stream { break }
+            try await Vault(database: database, keyring: Keyring(current: kek)).shred(value.client, in: database)
+            reader.forget(value.client)
+            slow.go.continuation.yield()
+            #expect(try await first == value.plain)
+            await #expect(throws: VaultError.self) {
+                try await reader.open(value.bytes, of: value.client, at: value.place)
+            }
+        }
+    }
+
+    /// Unwraps when it is told to.
+    private struct SlowWrapper: KeyWrapper {
+        let base: KeyEncryptionKey
+        let arrived = AsyncStream<Void>.makeStream()
+        let go = AsyncStream<Void>.makeStream()
+
+        var kekID: String { base.kekID }
+
+        func wrap(_ keys: [DataKey]) async throws -> [WrappedKey] { try await base.wrap(keys) }
+
+        func unwrap(_ keys: [WrappedKey]) async throws -> [DataKey] {
+            arrived.continuation.yield()
+            for await _ in go.stream { break }
+            return try await base.unwrap(keys)
+        }
+    }
 }

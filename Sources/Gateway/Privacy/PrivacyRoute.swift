@@ -176,6 +176,13 @@ struct PrivacyRoute: Sendable {
             let overdue = try await routes.desk.overdue().sorted { $0.key < $1.key }
             return .json(JSON.object(overdue.map { .init($0.key, .integer($0.value)) }).text)
         },
+        PrivacyRoute(.get, "/closings", .admin) { routes, _ in .json(try await routes.desk.closings()) },
+        PrivacyRoute(.post, "/closings/*", .adminStrong) { routes, call in
+            guard let account = Int64(call.parts[1]) else { throw PrivacyRefusal.invalid("an account is a number") }
+            try await routes.desk.stateClosing(
+                account: account, on: call.text("day"), reason: call.text("reason"), by: call.requester(.admin))
+            return done
+        },
         PrivacyRoute(.post, "/glass", .adminStrong) { routes, call in
             let id = try await routes.desk.askGlass(
                 purpose: call.text("purpose"), reason: call.text("reason"), by: call.requester(.admin))

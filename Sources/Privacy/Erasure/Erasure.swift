@@ -51,17 +51,18 @@ extension PrivacyDesk {
     ///
     /// - Parameters:
     ///   - proof: of identity; nil for somebody signed in as the client with a second factor.
-    ///   - closedOn: when the last account was closed; by default what is noted on the accounts, else today.
+    ///   - closedOn: when the last account was closed; by default what is noted on the accounts or was stated, else the day
+    ///     on which the bank saw that they are closed.
     public func erase(
         _ client: UUID, proof: IdentityProof?, closedOn: Date? = nil, by requester: Requester
     ) async throws -> ErasureProof {
         let now = clock()
-        let noted = try await ErasureStore(database: database).closedOn(client).map {
-            Date(timeIntervalSince1970: Double($0))
-        }
-        let closed = min(closedOn ?? noted ?? now, now)
-        let until = try Self.day(closed, plusYears: Self.identityYears)
-        let event = try event("privacy.erased", client, ["stage": "archived", "until": until], requester)
+        let noted = try await ErasureStore(database: database).closedOn(client)
+        let known = closedOn ?? noted.map { Date(timeIntervalSince1970: Double($0.at)) }
+        let until = try Self.day(min(known ?? now, now), plusYears: Self.identityYears)
+        let closing = closedOn == nil && noted?.isDerived != false ? "derived" : "known"
+        let event = try event(
+            "privacy.erased", client, ["stage": "archived", "until": until, "closing": closing], requester)
         let entry = try await journal.attempt(event) { tx in
             let store = ErasureStore(database: tx)
             let obstacles = try await store.obstacles(client)

@@ -42,14 +42,15 @@ struct ErasureStore: Sendable {
             "select code, detail from privacy.destruction_obstacles(\(client))", as: Obstacle.self)
     }
 
-    /// When the last account was closed; nil while one is open, or where nobody noted it.
-    func closedOn(_ client: UUID) async throws -> Int64? {
-        try await database.run(
+    /// When the last account was closed, nil while one is open; and whether nobody noted or stated the day of one of them.
+    func closedOn(_ client: UUID) async throws -> (at: Int64, isDerived: Bool)? {
+        try await database.run("select privacy.note_closings()")
+        return try await database.run(
             """
-            select extract(epoch from max(clos_le)::timestamp at time zone 'Europe/Paris')::bigint from public.comptes
-            where client_id = \(client) having count(*) > 0 and count(*) = count(clos_le)
+            select extract(epoch from closed_on::timestamp at time zone 'Europe/Paris')::bigint, is_derived
+            from privacy.departed where client_id = \(client)
             """
-        ).first?.decodeIfPresent(0)
+        ).first.map { (try $0.decode(0), try $0.decode(1)) }
     }
 
     func isDestroyed(_ client: UUID) async throws -> Bool {

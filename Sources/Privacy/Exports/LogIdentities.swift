@@ -1,4 +1,5 @@
 internal import Cryptography
+internal import Evidence
 internal import Foundation
 public import Postgres
 internal import Synchronization
@@ -24,6 +25,9 @@ public final class LogIdentities: Sendable {
     public init(indexing: KeyEncryptionKey) {
         pseudonyms = LogPseudonyms(key: PrivacySecrets.logKey(indexing))
     }
+
+    /// A value as `privacy.log_identities` keeps it.
+    public func seal(_ value: [UInt8], token: String) throws -> [UInt8] { try pseudonyms.seal(value, token: token) }
 
     /// Takes note of a value that has just got its token.
     public func note(_ value: String, token: String) {
@@ -57,5 +61,49 @@ public final class LogIdentities: Sendable {
             state.waiting.removeAll()
             state.kept.removeAll()
         }
+    }
+}
+
+extension PrivacyDesk {
+    private static let identitiesBatch = 5_000
+
+    /// Takes in what a recovery left of the pseudonyms of the logs from before it, and removes the file. Each identity keeps the
+    /// date of the last line that shows its token, so that it is kept no longer than others.
+    ///
+    /// - Returns: how many there were; nil where there is no file.
+    public func takeInIdentities(_ path: String) async throws -> Int? {
+        guard let file = FileHandle(forReadingAtPath: path) else { return nil }
+        defer { try? file.close() }
+        var count = 0
+        var rest = Data()
+        var (tokens, sealed): ([String], [String]) = ([], [])
+        let began = try await RightsStore(database: database).now()
+        while let block = try file.read(upToCount: 1 << 20), !block.isEmpty {
+            var lines = (rest + block).split(separator: 0x0A, omittingEmptySubsequences: false)
+            rest = Data(lines.removeLast())
+            for line in lines {
+                let parts = line.split(separator: 0x20)
+                // A line that is none opens nothing; the others do.
+                guard parts.count == 2 else { continue }
+                tokens.append(String(decoding: parts[0], as: UTF8.self))
+                sealed.append(String(decoding: parts[1], as: UTF8.self))
+            }
+            guard tokens.count >= Self.identitiesBatch else { continue }
+            count += try await takeIn(&tokens, &sealed)
+        }
+        count += try await takeIn(&tokens, &sealed)
+        let event = try EvidenceEvent(
+            "privacy.identities.taken", "\(count)", fields: [:], actor: "privacy")
+        try await database.transaction { tx in
+            try await RightsStore(database: tx).dateTokens(since: began)
+            try await EvidenceJournal.append(event, in: tx)
+        }
+        try FileManager.default.removeItem(atPath: path)
+        return count
+    }
+
+    private func takeIn(_ tokens: inout [String], _ sealed: inout [String]) async throws -> Int {
+        defer { (tokens, sealed) = ([], []) }
+        return try await RightsStore(database: database).takeInTokens(tokens, sealed)
     }
 }

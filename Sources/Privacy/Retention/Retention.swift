@@ -1,7 +1,6 @@
 internal import Evidence
 internal import Foundation
 internal import Postgres
-internal import Postgres
 internal import Vault
 
 /// What one schedule came to.
@@ -32,6 +31,7 @@ extension PrivacyDesk {
     }
 
     private func run(_ code: String, isDry: Bool, by requester: Requester) async throws -> RetentionRun {
+        if code == "clients_partis", !isDry { try await RetentionStore(database: database).noteClosings() }
         let found = try await RetentionStore(database: database).due(code)
         var treated: Int64 = 0
         var batches = 0
@@ -51,7 +51,7 @@ extension PrivacyDesk {
             try await EvidenceJournal.append(
                 EvidenceEvent("privacy.retention", code, fields: fields, actor: requester.name), in: tx)
         }
-        if code == "identites", treated > 0 {
+        if ["identites", "clients_partis"].contains(code), treated > 0 {
             try await synchroniseLedger()
             try await VaultKeyStore(database: database).vacuum()
         }

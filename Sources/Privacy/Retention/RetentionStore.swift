@@ -1,3 +1,4 @@
+internal import Foundation
 internal import Postgres
 
 /// The SQL of the retention engine.
@@ -14,6 +15,39 @@ struct RetentionStore: Sendable {
 
     func treat(_ code: String, most: Int) async throws -> Int64 {
         try await database.one("select privacy.treat(\(code), \(most)::integer)", as: Int64.self)
+    }
+
+    /// Takes note of accounts that are closed and have no closing day: the day on which that was seen counts.
+    func noteClosings() async throws { try await database.run("select privacy.note_closings()") }
+
+    /// Former clients of whom the bank does not know the day, the one whose last operation is longest ago first.
+    func closings() async throws -> String {
+        try await database.one(
+            """
+            select coalesce(json_agg(json_build_object('client', c.numero, 'accounts', d.derived_accounts,
+                'last_operation_on', d.last_sign_on, 'counted_from', d.closed_on,
+                'kept_until', (d.closed_on + s.keep)::date,
+                'may_be_over', d.last_sign_on is null or d.last_sign_on < clock_timestamp() - s.keep)
+                order by d.last_sign_on nulls first, c.numero), '[]')::text
+            from (select * from privacy.departed where is_derived order by last_sign_on nulls first limit 1000) d
+                join public.clients c on c.id = d.client_id
+                join privacy.schedules s on s.code = 'clients_partis'
+            """, as: String.self)
+    }
+
+    /// How many of them may have been kept for longer than law asks.
+    func questions() async throws -> Int64 {
+        try await database.one(
+            """
+            select count(*) from privacy.departed d join privacy.schedules s on s.code = 'clients_partis'
+            where d.is_derived and (d.last_sign_on is null or d.last_sign_on < clock_timestamp() - s.keep)
+            """, as: Int64.self)
+    }
+
+    /// Returns whose account it is.
+    func stateClosing(_ account: Int64, _ day: String, by name: String, _ reason: String) async throws -> UUID {
+        try await database.value(
+            "select privacy.state_closing(\(account), \(day)::text::date, \(name), \(reason))", as: UUID.self)
     }
 
     func note(_ run: RetentionRun, by name: String) async throws {

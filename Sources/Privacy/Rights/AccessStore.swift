@@ -51,6 +51,14 @@ struct AccessStore: Sendable {
                 """
             ),
             (
+                "closings", "privacy.closings",
+                """
+                select n.account_id, n.seen_on, n.last_operation_on, n.stated_on, n.reason
+                from privacy.closings n join public.comptes k on k.id = n.account_id
+                where k.client_id = \(client) order by n.account_id
+                """
+            ),
+            (
                 "cards", "public.cartes",
                 """
                 select r.id, r.compte_id, '**** **** **** ' || r.pan_fin as pan, r.reseau, r.expire_le, r.plafond_minor,

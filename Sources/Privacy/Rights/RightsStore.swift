@@ -218,6 +218,36 @@ struct RightsStore: Sendable {
             """)
     }
 
+    /// Microseconds since 1970 by the server's clock.
+    func now() async throws -> Int64 {
+        try await database.one("select (extract(epoch from clock_timestamp()) * 1000000)::bigint", as: Int64.self)
+    }
+
+    /// Adds what is not known; what is stays as it is. A token may come twice.
+    func takeInTokens(_ tokens: [String], _ sealed: [String]) async throws -> Int {
+        try await database.execute(
+            """
+            insert into privacy.log_identities (token, sealed)
+            select distinct on (t) t, decode(s, 'hex')
+            from unnest(\(SQLArray(tokens))::text[], \(SQLArray(sealed))::text[]) n (t, s)
+            on conflict (token) do nothing
+            """)
+    }
+
+    /// Dates what was added since then by the last line that shows it.
+    func dateTokens(since moment: Int64) async throws {
+        try await database.run(
+            """
+            update privacy.log_identities i set last_seen = s.at
+            from (
+                select t.token, max(l.horodatage) as at
+                from public.logs l
+                    cross join lateral (values (l.adresse_jeton), (l.acteur_jeton), (l.objet_jeton)) t (token)
+                where t.token is not null group by t.token) s
+            where i.token = s.token and i.first_seen >= to_timestamp(\(moment) / 1e6)
+            """)
+    }
+
     func addReads(_ batch: [ReadJournal.Entry]) async throws {
         try await database.run(
             """

@@ -19,18 +19,15 @@ struct TableReadStore: Sendable {
         }
         return try await database.all(
             """
-            with given as materialized (
-                select x.reader, x.role, x.relation, x.requests, x.rows, x.first, x.last,
-                    case when x.relation like 'rpc/%' then array['function']
-                        when not exists (
-                            select from privacy.columns k where k.schema_name || '.' || k.table_name = x.relation)
-                            then array['unknown']
-                        else privacy.read_categories(x.relation,
-                            case when jsonb_typeof(x.columns) = 'array'
-                                then array(select jsonb_array_elements_text(x.columns)) end) end as categories
-                from jsonb_to_recordset(\(JSON.array(rows).text)::jsonb) as x (
+            with asked as materialized (
+                select * from jsonb_to_recordset(\(JSON.array(rows).text)::jsonb) as x (
                     reader text, role text, relation text, columns jsonb, requests bigint, rows bigint, first bigint,
                     last bigint)
+            ), given as materialized (
+                select a.*, s.categories
+                from (select distinct relation, columns from asked) x
+                    cross join lateral privacy.shown_categories(x.relation, x.columns) s (categories)
+                    join asked a on a.relation = x.relation and a.columns is not distinct from x.columns
             )
             insert into privacy.table_reads (reader, role, relation, categories, requests, rows, first_at, last_at)
             select reader, role, relation, categories, sum(requests), sum(rows), to_timestamp(min(first) / 1e6),
@@ -52,21 +49,24 @@ struct TableReadStore: Sendable {
         guard !rows.isEmpty else { return [] }
         return try await database.all(
             """
-            with given as materialized (
-                select x.*, privacy.read_categories(x.relation,
-                    case when jsonb_typeof(x.columns) = 'array'
-                        then array(select jsonb_array_elements_text(x.columns)) end) as categories
+            with asked as materialized (
+                select x.*, coalesce(privacy.subject_name(x.kind, x.key), x.relation) as shown
                 from jsonb_to_recordset(\(JSON.array(rows).text)::jsonb) as x (
                     reader text, relation text, columns jsonb, requests bigint, first bigint, last bigint, kind text, key text,
                     place text)
+            ), given as materialized (
+                select a.*, case when a.kind = 'incident' then array['incident'] else s.categories end as categories
+                from (select distinct relation, columns from asked) x
+                    cross join lateral privacy.shown_categories(x.relation, x.columns) s (categories)
+                    join asked a on a.relation = x.relation and a.columns is not distinct from x.columns
             ), seen as (
                 select g.*, w.id as person from given g cross join lateral privacy.persons_of(g.kind, g.key) w (id)
                 where g.categories <> '{}'
             )
             insert into privacy.reads (reader, client_id, fields, reason, count, first_at, last_at)
-            select reader, person, categories, place || ': ' || relation, sum(requests), to_timestamp(min(first) / 1e6),
+            select reader, person, categories, place || ': ' || shown, sum(requests), to_timestamp(min(first) / 1e6),
                 to_timestamp(max(last) / 1e6)
-            from seen group by reader, person, categories, place, relation order by 1, 2
+            from seen group by reader, person, categories, place, shown order by 1, 2
             returning reader || '|' || client_id || '|' || array_to_string(fields, ',') || '|' || count
             """, as: String.self)
     }
@@ -77,7 +77,7 @@ struct TableReadStore: Sendable {
         guard line.role != "service_role", parts.count == 2, let kind = kind(of: parts[0], in: line.relation) else {
             return nil
         }
-        let isUUID = kind == "client" || kind == "user"
+        let isUUID = ["client", "user", "incident"].contains(kind)
         guard isUUID ? UUID(uuidString: parts[1]) != nil : Int64(parts[1]) != nil else { return nil }
         return [
             "reader": .string(line.reader), "relation": .string(line.relation),
@@ -95,6 +95,7 @@ struct TableReadStore: Sendable {
         case (_, "utilisateur_id"): "user"
         case ("public.cartes", "id"): "card"
         case ("fraud.dossiers", "id"): "case"
+        case ("detection.persons", "incident_id"): "incident"
         case ("fraud.decisions", "paiement"): "payment"
         case ("public.comptes", "id"), (_, "compte_id"), (_, "compte_debit_id"), (_, "compte_credit_id"): "account"
         default: nil

@@ -1,11 +1,19 @@
-/// First and last names that count as a person's when they stand together: the bank's own list.
+/// First and last names that count as a person's when they stand together: the bank's own list. A last name may have several
+/// words: `de La Fontaine`, `Le Goff`.
 public struct NameList: Sendable {
     private let first: Set<String>
     private let last: Set<String>
+    /// Words of the longest last name.
+    let lastWordsMax: Int
+
+    private static let wordsMax = 5
 
     public init(first: some Sequence<String>, last: some Sequence<String>) {
         self.first = Set(first.map(Self.folded))
-        self.last = Set(last.map(Self.folded))
+        let last = Set(last.map(Self.folded))
+        self.last = last
+        let longest = last.map { name in name.utf8.reduce(1) { $0 + ($1 == 0x20 ? 1 : 0) } }.max() ?? 1
+        lastWordsMax = min(longest, Self.wordsMax)
     }
 
     public static let empty = NameList(first: [], last: [])

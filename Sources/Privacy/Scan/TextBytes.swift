@@ -9,9 +9,28 @@ struct TextBytes {
     static func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) &- 97 < 26 }
     static func isWord(_ byte: UInt8) -> Bool { isDigit(byte) || isLetter(byte) || byte == 95 || byte >= 0x80 }
 
-    /// How many bytes a separator inside a number takes: a space of any kind, a dot, a hyphen; 0 for none.
+    static func isHex(_ byte: UInt8) -> Bool { isDigit(byte) || (byte | 0x20) &- 97 < 6 }
+
+    /// `%3D` and its like, as addresses of the web write signs.
+    func isEscape(at index: Int) -> Bool {
+        self[index] == UInt8(ascii: "%") && Self.isHex(self[index + 1]) && Self.isHex(self[index + 2])
+    }
+
+    /// Where the sign before an international number begins, written as it is or as `%2B`; nil where there is none.
+    func plus(before index: Int) -> Int? {
+        if self[index - 1] == UInt8(ascii: "+") { return index - 1 }
+        let isEscaped =
+            isEscape(at: index - 3) && self[index - 2] == 0x32 && self[index - 1] | 0x20 == UInt8(ascii: "b")
+        return isEscaped ? index - 3 : nil
+    }
+
+    /// Whether a word goes on here: what stands before is part of one, and not the end of an escape.
+    func isInsideWord(_ index: Int) -> Bool { Self.isWord(self[index - 1]) && !isEscape(at: index - 3) }
+
+    /// How many bytes a separator inside a number takes: a space of any kind or two, a dot, a hyphen; 0 for none.
     func separator(at index: Int) -> Int {
         switch self[index] {
+        case 0x20 where self[index + 1] == 0x20: 2
         case 0x20, 0x2E, 0x2D: 1
         case 0xC2 where self[index + 1] == 0xA0: 2
         case 0xE2 where self[index + 1] == 0x80 && (self[index + 2] == 0xAF || self[index + 2] == 0x89): 3
@@ -21,12 +40,15 @@ struct TextBytes {
 
     /// Whether one of `words` (lower case) stands within `reach` bytes before `index`.
     func holds(anyOf words: [StaticString], before index: Int, reach: Int) -> Bool {
-        let start = max(0, index - reach)
-        return words.contains { word in
+        holds(anyOf: words, in: max(0, index - reach)..<index)
+    }
+
+    func holds(anyOf words: [StaticString], in range: Range<Int>) -> Bool {
+        words.contains { word in
             let length = word.utf8CodeUnitCount
-            guard index - start >= length else { return false }
+            guard range.count >= length else { return false }
             return word.withUTF8Buffer { wanted in
-                (start...(index - length)).contains { place in
+                (range.lowerBound...(range.upperBound - length)).contains { place in
                     (0..<length).allSatisfy { self[place + $0] | 0x20 == wanted[$0] | 0x20 }
                 }
             }

@@ -139,10 +139,16 @@ extension Rebuilder {
     private static let actorPrefix = Array("acteur/".utf8)
     private static let objectPrefix = Array("objet/".utf8)
 
-    /// Logs: who, where from and on what become pseudonyms that nothing turns back.
+    /// Logs: who, where from and on what become pseudonyms. What they stand for goes, sealed, to a file: whoever opens the bank
+    /// takes it in, for two admins who break the glass.
     func copyLogs() async throws {
         let pseudonyms = BlindIndex(root: keys.indexing, purpose: "logs")
-        let tokens = CodeCache { Array(pseudonyms.token(String(decoding: $0, as: UTF8.self)).utf8) }
+        let identities = try keys.identities.map { try IdentityFile(path: $0.path, seal: $0.seal) }
+        let tokens = CodeCache { value in
+            let token = pseudonyms.token(String(decoding: value, as: UTF8.self))
+            identities?.note(value, token: token)
+            return Array(token.utf8)
+        }
         try await copy(
             "logs", columns: ["id", "horodatage", "adresse", "acteur", "action", "objet"],
             into: ["id", "horodatage", "adresse_jeton", "acteur_jeton", "action", "objet_jeton"]
@@ -160,5 +166,6 @@ extension Rebuilder {
             if let object = line.value(5) { out.text(tokens.code(Self.objectPrefix + object)) } else { out.null() }
             return true
         }
+        try identities?.finish()
     }
 }
