@@ -61,7 +61,8 @@ public struct ConsoleService: Sendable {
     static let routes: [PageRoute] =
         SignInPages.routes + ProviderPages.routes + AlertPages.routes + AccountPages.routes + TransferPages.routes
         + CardPages.routes + SecurityPages.routes
-        + FraudPages.routes + BoardPages.routes + AdminPages.routes + CommonPages.routes + StandingPages.routes
+        + FraudPages.routes + BoardPages.routes + RowPages.routes + AdminPages.routes + CommonPages.routes
+        + StandingPages.routes
         + ExpensePages.routes + ViewPages.routes + IncidentPages.routes + RightsPages.routes + DataPages.routes
         + AutomationPages.routes + ScenarioPages.routes + DestinationPages.routes + BackupPages.routes
         + MonitoringPages.routes + TablePages.routes

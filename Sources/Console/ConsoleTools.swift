@@ -13,6 +13,9 @@ public struct ConsoleTools: Sendable {
     /// Grafana's dashboards as their files have them, by name.
     public var dashboards: @Sendable () async -> [JSON] = { [] }
 
+    /// Nil where no figures are kept: dashboards read the operations themselves then, and show none of them.
+    public var figures: ConsoleFigures?
+
     /// Hears what a page failed on, beside the number that the page shows to whoever asked for it.
     public var report: @Sendable (_ requestID: String, _ path: String, _ error: any Error) -> Void = { _, _, _ in }
 

@@ -1,3 +1,4 @@
+internal import Analytics
 internal import Console
 internal import Continuity
 internal import Diagnostics
@@ -11,7 +12,7 @@ internal import Web
 
 /// What the console's pages need of this machine: a typesetter, drills, Prometheus, the dashboards' files.
 enum ConsoleEquipment {
-    static func make(_ request: ServeRequest) -> ConsoleTools {
+    static func make(_ request: ServeRequest, _ analytics: AnalyticsService?) -> ConsoleTools {
         let data = DataDirectory(request.dataDirectory)
         let shop = PaperShop()
         var tools = ConsoleTools()
@@ -29,11 +30,31 @@ enum ConsoleEquipment {
             return await PrometheusAsker.answer(url, path)
         }
         if asked == nil, MonitoringStack.running(data) == nil { tools.prometheus = nil }
+        tools.figures = analytics.map { figures(BoardFigures($0)) }
         tools.dashboards = { dashboards() }
         tools.report = { request, path, error in
             FileHandle.standardError.write(Data("console: \(path) (\(request)): \(error)\n".utf8))
         }
         return tools
+    }
+
+    private static func figures(_ board: BoardFigures) -> ConsoleFigures {
+        ConsoleFigures(
+            board: { days, span, kind in
+                var chosen: (from: CivilDate, to: CivilDate)?
+                if let span, let from = CivilDate(span.from), let to = CivilDate(span.to) { chosen = (from, to) }
+                return try await board.board(
+                    days: days, span: chosen, kind: kind, now: Int64(Date().timeIntervalSince1970))
+            },
+            rows: { ask, most in
+                guard let from = CivilDate(ask.from), let to = CivilDate(ask.to) else { return [] }
+                var wanted = FactAsk(CubeFilter(from: from, to: to, kind: ask.kind))
+                (wanted.hour, wanted.weekday, wanted.size) = (ask.hour, ask.weekday, ask.size)
+                (wanted.department, wanted.account) = (ask.department, ask.account)
+                (wanted.fromType, wanted.toType) = (ask.fromType, ask.toType)
+                wanted.after = ask.after.flatMap(FactAsk.Position.init)
+                return try await board.rows(wanted, most: most)
+            })
     }
 
     /// Grafana's files as they are; none where the folder is not there.

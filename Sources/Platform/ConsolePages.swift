@@ -1,3 +1,4 @@
+internal import Analytics
 internal import Console
 internal import Cryptography
 internal import Foundation
@@ -9,7 +10,8 @@ internal import Web
 /// Puts the console in front of the bank's own API.
 enum ConsolePages {
     static func open(
-        _ request: ServeRequest, _ keys: ApiKeys, _ database: Database, _ api: Loopback, _ gate: ApiGate
+        _ request: ServeRequest, _ keys: ApiKeys, _ database: Database, _ api: Loopback, _ gate: ApiGate,
+        _ analytics: AnalyticsService?
     ) throws -> ConsoleService {
         var settings = ConsoleSettings(
             cookieKey: HKDF.derive(
@@ -20,7 +22,7 @@ enum ConsolePages {
         let data = DataDirectory(request.dataDirectory)
         let backend = ConsoleBackend(
             send: { await api.answer($0) }, actor: { try? check($0).get() }, state: { BankState.read(data) },
-            tools: ConsoleEquipment.make(request))
+            tools: ConsoleEquipment.make(request, analytics))
         return try ConsoleService(
             settings: settings, backend: backend, database: database,
             clock: { Int64(Date().timeIntervalSince1970) })

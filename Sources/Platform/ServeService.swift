@@ -204,7 +204,9 @@ public enum ServeService {
             [parts.noting(rest, gate), gate.mount(auth), gate.mount(realtime.hub)]
             + parts.notingPersons(gate.mounts(bank))
             + parts.mounts + [.cards(CardNetwork(database: api, screen: parts.screen))]
-        let console = try ConsolePages.open(request, keys, api, Loopback(mounts: mounts, tokens: gate.check), gate)
+        let console = try ConsolePages.open(
+            request, keys, api, Loopback(mounts: mounts, tokens: gate.check), gate,
+            parts.figures?.analytics)
         let server = GatewayServer(
             settings: try gatewaySettings(request, parts.detection), mounts: mounts + [ConsolePages.mount(console)],
             sockets: [gate.socket(realtime.hub) { console.token(cookies: $0) }], tokens: gate.check,

@@ -65,7 +65,33 @@ import Testing
         // The scale spans both peaks, and the line touches them.
         let same = LineChart(caption, labels: labels, series: [Series("a", values.map { $0 })]).svg(theme: .light)
         #expect(text == same)
-        #expect(text.contains(">600<") && text.contains(">-200<"), "the scale holds the peaks")
+        #expect(text.contains(">500<") && text.contains(">-100<"), "the scale holds the peaks")
+    }
+
+    @Test("an axis leaves little room beyond the figures, in one unit whose parts are round")
+    func ticks() {
+        func drawn(_ values: [Double], _ unit: Charts.Unit) -> String {
+            let caption = Caption(id: "x", title: "x", summary: "x")
+            return LineChart(caption, labels: values.map { "\($0)" }, series: [Series("a", values)], unit: unit).svg(
+                theme: .light)
+        }
+        for (values, unit, there, none) in [
+            ([12, 160], .milliseconds, "180\u{A0}ms", "200\u{A0}ms"), ([1560, 20], .count, "1,8\u{A0}k", "2\u{A0}k"),
+            ([3, 1], .count, "3", "1,5"), ([0, 5400], .seconds, "100\u{A0}min", "1,7\u{A0}h"),
+            ([0, 300 * 1_048_576.0], .bytes, "200\u{A0}Mio", "190,7\u{A0}Mio"),
+            ([0, 0.5], .percent, "50\u{A0}%", "60\u{A0}%"),
+        ] as [([Double], Charts.Unit, String, String)] {
+            let text = drawn(values, unit)
+            #expect(text.contains(">\(there)<") && !text.contains(">\(none)<"), "\(values) \(unit)")
+        }
+    }
+
+    @Test("cells of the table lead where they are told to, and shapes name their cell in a page only")
+    func links() {
+        let table = Gallery.donut.table.html(caption: "x") { row, column in column == 0 ? "/x?a=\(row)&b=1" : nil }
+        #expect(table.contains("<a href=\"/x?a=2&amp;b=1\">Transports</a>"))
+        #expect(Gallery.donut.svg().contains("data-at=\"2 0\""))
+        #expect(!Gallery.donut.svg(theme: .light).contains("data-at"))
     }
 
     @Test("nothing to show, one value and no number are pictures too")

@@ -1,6 +1,6 @@
 """The console as people use it: each role's way from sign-in to what they came for, then every page in both themes, both
 languages, on a desktop and on a phone. Prints what was done; ends with 1 when something was not as it must be."""
-import json, os, pathlib, re, sys, time, traceback
+import datetime, html, json, os, pathlib, re, sys, time, traceback
 from urllib.parse import urlsplit
 from playwright.sync_api import sync_playwright
 from provider import Provider
@@ -321,6 +321,10 @@ def analyst(browser):
         file = context.request.get(f"/tableaux/export/amounts?jours=90&format={format}")
         expect(file.ok and file.body().startswith(mark), f"a card as {format}: {file.status}")
     expect(page.locator(".board > section").count() == 12, "twelve cards")
+    behind(page, context)
+    chosen(page, context)
+    updated(page)
+    page.goto("/tableaux?jours=90")
 
     # A view: named, found again, one's own.
     page.locator(".views summary").click()
@@ -353,15 +357,161 @@ def analyst(browser):
         expect(page.locator(".panels svg.chart").count() >= 5, "panels are drawn")
     else:
         expect(page.locator(".note.warning").count() == 1, "without Prometheus the page says so")
+    for format, mark in (("csv", b"\xef\xbb\xbf"), ("xlsx", b"PK"), ("pdf", b"%PDF")):
+        panel = context.request.get(f"/supervision/digitalbank-api/export/1?format={format}", headers={"accept": "text/html"})
+        if os.environ.get("CONSOLE_PROMETHEUS"):
+            expect(panel.ok and panel.body().startswith(mark), f"a panel as {format}: {panel.status}")
+        else:
+            expect(panel.status == 503, f"a panel without Prometheus: {panel.status}")
+    for odd, status in (("export/999", 404), ("export/1?duree=2h", 400), ("export/1?x=1", 400)):
+        answer = context.request.get(f"/supervision/digitalbank-api/{odd}", headers={"accept": "text/html"})
+        expect(answer.status == status, f"{odd}: {answer.status}")
     expect(context.request.get("/supervision/rien", headers={"accept": "text/html"}).status == 404, "no such board")
     page.goto("/automatisations")
     expect(page.locator("main .lines li").count() >= 4, "the scenarios")
     for odd in ("etat=rien", "scenario=..%2F..", "avant=-1", "x=1"):
         answer = context.request.get(f"/automatisations?{odd}", headers={"accept": "text/html"})
         expect(answer.status == 400, f"{odd} is refused")
-    walk(browser, context, "analyst", ["/", "/incidents", incident, "/tableaux?jours=90", "/vues", "/modeles",
+    walk(browser, context, "analyst", ["/", "/incidents", incident, "/tableaux?jours=90", "/tableaux/lignes?type=carte", "/vues", "/modeles",
                                        "/supervision/digitalbank-api?duree=1h", "/automatisations",
                                        "/automatisations/scenarios/fraud-alert"])
+
+
+def behind(page, context):
+    """The operations behind a figure: by click, by keys and from the table, with the filters, page by page and as a file."""
+    page.goto("/tableaux?jours=90")
+    page.click("#all-rows")
+    page.wait_for_url("**/tableaux/lignes?**")
+    # The figures are read once a minute; the bank may just have been started.
+    for _ in range(60):
+        if page.locator("#operations tbody tr").count():
+            break
+        page.wait_for_timeout(2000)
+        page.reload()
+    expect(page.locator("#operations tbody tr").count() == 50, "a page of operations")
+    first = page.locator("#operations tbody tr").first.text_content()
+    page.click(".pager a[rel=next]")
+    page.wait_for_url("**avant=**")
+    expect(page.locator("#operations tbody tr").first.text_content() != first, "the next page")
+    page.goto("/tableaux?jours=90")
+    picture = page.locator("figure[data-first] svg.wide[data-hover]").first
+    picture.focus()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/tableaux/lignes?**")
+    days = dict(part.split("=") for part in urlsplit(page.url).query.split("&"))
+    expect(days["du"] == days["au"], f"Enter leads to the day under the crosshair: {days}")
+    expect(page.locator("#operations tbody tr").count() > 0, "the newest day has operations")
+    page.goto("/tableaux?jours=90")
+    page.locator("figure[data-figure=counts] svg.wide rect[data-at]").first.click()
+    page.wait_for_url("**type=**")
+    expect("lignes" in page.url and page.locator("#asked .tag").count() == 2, "a bar leads to its kind")
+    page.goto("/tableaux?jours=90")
+    page.locator("figure[data-figure=hours] summary").focus()
+    page.keyboard.press("Enter")
+    page.locator("figure[data-figure=hours] table.twin tbody td a").nth(14).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**heure=14**")
+    times = [text.split(" à ")[1] for text in page.locator("#operations tbody td:first-child").all_text_contents()]
+    expect("semaine=1" in page.url and all(time.startswith("14:") for time in times), f"a cell leads to its hour: {times[:5]}")
+    page.goto("/tableaux?jours=90")
+    page.locator("figure[data-figure=top] svg.wide rect[data-at]").first.click()
+    page.wait_for_url("**compte=K**")
+    account = page.url.split("compte=")[1]
+    shown = page.locator("#operations tbody td:nth-child(3)").all_text_contents()
+    expect(shown and all(text.startswith(account) for text in shown), "a bar leads to its account")
+    query = urlsplit(page.url).query
+    csv = context.request.get(f"/exporter/operations?{query}&format=csv")
+    expect(csv.ok and account in csv.text() and not re.search(r"FR\d{2}[0-9A-Z ]{10}|@", csv.text()), "a file under pseudonyms")
+    expect(context.request.get(f"/exporter/operations?{query}&format=xlsx").body()[:2] == b"PK", "the same as a workbook")
+    for odd in ("du=x&au=2026-01-01", "du=2026-02-02&au=2026-02-01", "taille=9", "heure=24", "semaine=0", "compte=..%2F", "x=1",
+                "avant=1", "type=%27", "du=2000-01-01&au=2026-01-01"):
+        answer = context.request.get(f"/tableaux/lignes?{odd}", headers={"accept": "text/html"})
+        expect(answer.status == 400, f"{odd}: {answer.status}")
+    watch.axe(page, "analyst /tableaux/lignes")
+
+
+def chosen(page, context):
+    """A part of a picture by day is drawn over, or taken by keys: the page's filters take it, and the address holds it."""
+    page.goto("/tableaux?jours=90")
+    picture = page.locator("figure[data-first] svg.wide[data-hover]").first
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * .4, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * .6, box["y"] + box["height"] / 2, steps=6)
+    expect(page.locator("g.brush rect").count() == 1, "what is chosen is shaded")
+    page.mouse.up()
+    page.wait_for_url("**du=**")
+    asked = dict(part.split("=") for part in urlsplit(page.url).query.split("&"))
+    span = datetime.date.fromisoformat(asked["au"]) - datetime.date.fromisoformat(asked["du"])
+    expect(10 <= span.days <= 26 and "jours" not in asked, f"a fifth of 90 days: {asked}")
+    expect(page.input_value("#du") == asked["du"] and page.input_value("#au") == asked["au"], "the fields show it")
+    picture = page.locator("figure[data-first] svg.wide[data-hover]").first
+    picture.focus()
+    page.keyboard.press("Home")
+    for _ in range(3):
+        page.keyboard.press("Shift+ArrowRight")
+    expect("Période" in page.text_content("#says"), "the part that is chosen is told")
+    page.keyboard.press("Escape")
+    expect(page.locator("g.brush").count() == 0, "Escape gives it up")
+    page.keyboard.press("Home")
+    for _ in range(3):
+        page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_function("was => !location.search.includes(was)", arg=f"au={asked['au']}")
+    narrower = dict(part.split("=") for part in urlsplit(page.url).query.split("&"))
+    span = datetime.date.fromisoformat(narrower["au"]) - datetime.date.fromisoformat(narrower["du"])
+    expect(narrower["du"] == asked["du"] and span.days == 3, f"four days by keys: {narrower}")
+    card = context.request.get(f"/tableaux/export/amounts?du={narrower['du']}&au={narrower['au']}&format=csv")
+    expect(card.ok and len([line for line in card.text().splitlines() if line]) == 6, "head, four days and the filters")
+    page.select_option("#jours", "30")
+    page.wait_for_url("**jours=30**")
+    expect(page.input_value("#du") == "", "a period takes the place of chosen days")
+    for odd in ("du=2026-01-05&au=2026-01-01", "du=x", "du=2026-01-01&au=2026-02-30"):
+        answer = context.request.get(f"/tableaux?{odd}", headers={"accept": "text/html"})
+        expect(answer.status == 400, f"{odd} is refused")
+
+
+def updated(page):
+    """An update while somebody looks: the line gets its new point, nothing else is drawn anew, the crosshair stays."""
+    page.goto("/tableaux?jours=30")
+    added = "L777 77"
+
+    def grown(route):
+        answer = route.fetch()
+        text = answer.text()
+        if route.request.resource_type != "fetch":
+            return route.fulfill(response=answer)
+        found = re.search(r'(<svg [^>]*class="chart wide" data-hover=")([^"]*)', text)
+        figures = json.loads(html.unescape(found.group(2)))
+        figures["x"].append(figures["x"][-1] + 4)
+        figures["l"].append("après-demain")
+        for series in figures["s"]:
+            series["y"].append(series["y"][-1])
+            series["v"].append("7,00\u00a0€")
+        rest = re.sub(r'(<path d="[^"]*)(" fill="none" stroke=)', rf"\g<1>{added}\2", text[found.end():], count=1)
+        body = text[:found.start()] + found.group(1) + html.escape(json.dumps(figures)) + rest
+        return route.fulfill(response=answer, body=body)
+
+    page.route("**/tableaux?jours=30", grown)
+    picture = page.locator("figure[data-first] svg.wide[data-hover]").first
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * .5, box["y"] + box["height"] / 2)
+    page.wait_for_selector(".tip:not([hidden])")
+    label = page.text_content(".tip strong")
+    page.evaluate("for (const node of document.querySelectorAll('#board svg *')) node.isOld = true")
+    page.evaluate("document.querySelector('#pause').click(); document.querySelector('#pause').click()")
+    page.wait_for_selector(f"#board path[d$='{added}']", state="attached", timeout=20_000)
+    fresh = page.evaluate("[...document.querySelectorAll('#board svg :not(g.cross, g.cross *)')].filter(node => !node.isOld).length")
+    expect(fresh == 0, f"{fresh} elements were drawn anew")
+    expect(page.text_content(".tip strong") == label and page.locator(".tip:not([hidden])").count() == 1, "the crosshair stays")
+    expect(page.locator("#board g.cross").count() == 1, "its line too")
+    picture.focus()
+    page.keyboard.press("End")
+    expect(page.text_content(".tip strong") == "après-demain", "the new point is found")
+    page.unroute("**/tableaux?jours=30")
 
 
 def admin(browser):
@@ -393,6 +543,12 @@ def admin(browser):
     expect(page.locator("tbody tr").count() > 0, "the journal has entries")
     page.goto("/utilisateurs?q=ada")
     expect(page.locator("tbody tr").count() == 1, "one account is found")
+    for table in ("revelations", "conservation"):
+        for format, mark in (("csv", b"\xef\xbb\xbf"), ("xlsx", b"PK"), ("pdf", b"%PDF")):
+            file = context.request.get(f"/exporter/{table}?format={format}")
+            expect(file.ok and file.body().startswith(mark), f"{table} as {format}: {file.status}")
+    told = context.request.get("/exporter/revelations?format=csv").text()
+    expect("dossier 4711" in told and told.count("\n") >= 2, "who asked for a datum and why, in a file")
     book = context.request.get("/exporter/journal?format=xlsx")
     expect(book.ok and book.body()[:2] == b"PK", "the journal as a workbook")
     responses(page, context)

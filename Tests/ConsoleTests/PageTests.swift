@@ -47,4 +47,19 @@ import Web
         }
         #expect(looked > 0)
     }
+
+    @Test("a span is two days the right way round, of three years at most; amounts keep what is below a cent")
+    func spans() {
+        #expect(DaySpan("2026-02-28", "2026-03-01")?.to == "2026-03-01")
+        for (from, to) in [
+            ("2026-02-30", "2026-03-01"), ("2026-03-02", "2026-03-01"), ("2020-01-01", "2026-01-01"),
+            ("", "2026-01-01"),
+            ("2026-1-1", "2026-01-02"), ("2026-01-01x", "2026-01-02"),
+        ] {
+            #expect(DaySpan(from, to) == nil, "\(from) \(to)")
+        }
+        #expect(
+            RowPages.exact("12.3400") == "12.34" && RowPages.exact("12.3450") == "12.345"
+                && RowPages.exact("7") == "7.00")
+    }
 }

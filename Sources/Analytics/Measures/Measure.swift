@@ -12,14 +12,20 @@ public struct Measure: Sendable, Hashable {
     /// An aggregate over `f`, a row of `table`.
     let sql: String
     public let dax: String
+    /// The same over `c`, a row of the sums that are kept ahead; nil where they do not hold it.
+    let cube: String?
 
     /// The columns of `f` that the SQL names.
-    var columns: Set<String> {
+    var columns: Set<String> { Self.columns(of: "f.", in: sql) }
+    /// The columns of `c` that its cube's SQL names.
+    var cubeColumns: Set<String> { cube.map { Self.columns(of: "c.", in: $0) } ?? [] }
+
+    private static func columns(of row: String, in sql: String) -> Set<String> {
         var found: Set<String> = []
         for part in sql.split(whereSeparator: {
             !($0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "."))
         })
-        where part.hasPrefix("f.") { found.insert(String(part.dropFirst(2))) }
+        where part.hasPrefix(row) { found.insert(String(part.dropFirst(2))) }
         return found
     }
 }
@@ -53,6 +59,7 @@ public struct MeasureBook: Sendable, Hashable {
             let en: String
             let sql: String
             let dax: String
+            let cube: String?
         }
         let measures: [Line]
     }
@@ -76,7 +83,7 @@ public struct MeasureBook: Sendable, Hashable {
             measures.append(
                 Measure(
                     name: line.name, table: line.table, french: line.fr, english: line.en, unit: line.unit,
-                    sql: line.sql, dax: line.dax))
+                    sql: line.sql, dax: line.dax, cube: line.cube))
         }
         return MeasureBook(measures: measures)
     }
@@ -92,6 +99,15 @@ public struct MeasureBook: Sendable, Hashable {
             }
             if entity.column(measure.name) != nil {
                 faults.append("\(measure.name): \(measure.table) has a column of this name")
+            }
+            if let cube = measure.cube {
+                faults += SQLWords.unknown(in: cube, row: "c.").map {
+                    "\(measure.name): \($0) may not stand in a cube's sum"
+                }
+                if Cube.allCases.allSatisfy({ !measure.cubeColumns.isSubset(of: $0.columns) }) {
+                    faults.append(
+                        "\(measure.name): no cube has \(measure.cubeColumns.sorted().joined(separator: ", "))")
+                }
             }
             let words = SQLWords.unknown(in: measure.sql)
             if !words.isEmpty {
@@ -110,7 +126,7 @@ enum SQLWords {
         "not", "is", "null", "true", "false", "round", "in",
     ]
 
-    static func unknown(in sql: String) -> [String] {
+    static func unknown(in sql: String, row: String = "f.") -> [String] {
         let allowed = Set("()+-*/<>=,.:' ")
         var strange = sql.filter { !$0.isASCII || !($0.isLetter || $0.isNumber || $0 == "_" || allowed.contains($0)) }
             .map(String.init)
@@ -123,7 +139,7 @@ enum SQLWords {
         let outside = pieces.indices.filter { $0 % 2 == 0 }.map { pieces[$0] }.joined(separator: " ")
         let words = outside.split { !($0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == ".")) }
         strange += words.filter { word in
-            !word.hasPrefix("f.") && !known.contains(word.lowercased()) && Double(word) == nil
+            !word.hasPrefix(row) && !known.contains(word.lowercased()) && Double(word) == nil
         }.map(String.init)
         return strange
     }

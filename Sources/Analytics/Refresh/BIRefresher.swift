@@ -68,6 +68,7 @@ public struct BIRefresher: Sendable {
             return (count, count == Self.step)
         }
         report.add("rattrapées", try await store.unknown())
+        try await step("cubes") { try await store.cubes(days: Self.days) }
         try await step("soldes") {
             let count = try await store.balances(days: Self.days)
             return (count, count > 0)

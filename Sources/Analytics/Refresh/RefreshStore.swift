@@ -19,6 +19,13 @@ struct RefreshStore: Sendable {
         try await database.one("select bi.rattraper_les_inconnus()", as: Int64.self)
     }
 
+    /// The sums of days whose facts have changed: how many days, and whether there are more.
+    func cubes(days: Int64) async throws -> (count: Int64, hasMore: Bool) {
+        let rows = try await database.run("select jours, reste from bi.refaire_les_cubes(\(days)::integer)")
+        guard let row = rows.first else { return (0, false) }
+        return (try row.decode(0), try row.decode(1))
+    }
+
     func balances(days: Int64) async throws -> Int64 {
         try await database.one("select bi.rafraichir_les_soldes(\(days)::integer)", as: Int64.self)
     }

@@ -44,16 +44,18 @@ public struct ChartTable: Sendable, Hashable {
     }
 
     /// The first column names its row.
-    public func html(caption: String) -> String {
+    ///
+    /// - Parameter link: where a cell, by row and column, leads to.
+    public func html(caption: String, link: (_ row: Int, _ column: Int) -> String? = { _, _ in nil }) -> String {
         var out = "<table class=\"twin\"><caption>\(Markup.escape(caption))</caption><thead><tr>"
         for cell in head { out += "<th scope=\"col\">\(Markup.escape(cell))</th>" }
         out += "</tr></thead><tbody>"
-        for row in rows {
+        for (line, row) in rows.enumerated() {
             out += "<tr>"
             for (index, cell) in row.enumerated() {
-                out +=
-                    index == 0
-                    ? "<th scope=\"row\">\(Markup.escape(cell))</th>" : "<td>\(Markup.escape(cell))</td>"
+                var words = Markup.escape(cell)
+                if let place = link(line, index) { words = "<a href=\"\(Markup.escape(place))\">\(words)</a>" }
+                out += index == 0 ? "<th scope=\"row\">\(words)</th>" : "<td>\(words)</td>"
             }
             out += "</tr>"
         }

@@ -1,3 +1,9 @@
+/// Where the figure of a shape stands in the table that is the picture's twin.
+struct TablePlace: Sendable {
+    var row: Int
+    var column = 0
+}
+
 /// Writes SVG elements, never a style or a script: a page's policy may forbid both.
 struct Pen {
     let theme: Theme
@@ -23,18 +29,18 @@ struct Pen {
 
     mutating func rect(
         _ x: Double, _ y: Double, _ width: Double, _ height: Double, _ fill: Ink, radius: Double = 0,
-        opacity: Double = 1, title: String? = nil
+        opacity: Double = 1, title: String? = nil, at: TablePlace? = nil
     ) {
         text += "<rect x=\"\(x.short)\" y=\"\(y.short)\" width=\"\(max(width, 0).short)\" "
         text += "height=\"\(max(height, 0).short)\" fill=\"\(theme.colour(fill))\""
         if radius > 0 { text += " rx=\"\(radius.short)\"" }
         if opacity < 1 { text += " fill-opacity=\"\(opacity.fine)\"" }
-        finish("rect", title)
+        finish("rect", title, at)
     }
 
     mutating func path(
         _ shape: String, fill: Ink? = nil, stroke: Ink? = nil, width: Double = 1.5, opacity: Double = 1,
-        gradient: String? = nil, title: String? = nil
+        gradient: String? = nil, title: String? = nil, at: TablePlace? = nil
     ) {
         text += "<path d=\"\(shape)\" fill=\""
         text += gradient.map { "url(#\($0))" } ?? fill.map(theme.colour) ?? "none"
@@ -44,7 +50,7 @@ struct Pen {
             text += " stroke-linecap=\"round\""
         }
         if opacity < 1 { text += " opacity=\"\(opacity.fine)\"" }
-        finish("path", title)
+        finish("path", title, at)
     }
 
     mutating func circle(
@@ -53,16 +59,21 @@ struct Pen {
     ) {
         text += "<circle cx=\"\(x.short)\" cy=\"\(y.short)\" r=\"\(radius.short)\" fill=\"\(theme.colour(fill))\""
         if let stroke { text += " stroke=\"\(theme.colour(stroke))\" stroke-width=\"\(width.short)\"" }
-        finish("circle", title)
+        finish("circle", title, nil)
     }
 
     mutating func label(
         _ words: String, _ x: Double, _ y: Double, _ anchor: Anchor = .start, ink: Ink = .muted, size: Double = 12,
-        isStrong: Bool = false
+        isStrong: Bool = false, hasHalo: Bool = false
     ) {
         text += "<text x=\"\(x.short)\" y=\"\(y.short)\" fill=\"\(theme.colour(ink))\" font-size=\"\(size.short)\""
         if anchor != .start { text += " text-anchor=\"\(anchor.rawValue)\"" }
         if isStrong { text += " font-weight=\"600\"" }
+        // Lines that run below a word end before it.
+        if hasHalo {
+            text +=
+                " stroke=\"\(theme.colour(.surface))\" stroke-width=\"4\" stroke-linejoin=\"round\" paint-order=\"stroke\""
+        }
         text += ">\(Markup.escape(words))</text>"
     }
 
@@ -74,7 +85,9 @@ struct Pen {
         text += "<stop offset=\"1\" stop-color=\"\(colour)\" stop-opacity=\"\(to.fine)\"/></linearGradient>"
     }
 
-    private mutating func finish(_ element: String, _ title: String?) {
+    private mutating func finish(_ element: String, _ title: String?, _ place: TablePlace?) {
+        // A page's script leads from the shape to what its table's cell leads to.
+        if let place, theme == .page { text += " data-at=\"\(place.row) \(place.column)\"" }
         text += title.map { "><title>\(Markup.escape($0))</title></\(element)>" } ?? "/>"
     }
 }

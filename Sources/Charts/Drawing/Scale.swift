@@ -4,10 +4,9 @@ struct Scale: Sendable, Hashable {
     let high: Double
     let ticks: [Double]
 
-    /// Values that are no numbers are left out; an empty range becomes 0 to 1.
-    ///
-    /// - Parameter isWhole: what is counted has no halves.
-    init(_ values: some Sequence<Double>, fromZero: Bool = true, ticksAbout: Int = 5, isWhole: Bool = false) {
+    /// Values that are no numbers are left out; an empty range becomes 0 to 1. What is counted has no halves, minutes and
+    /// hours have 60 parts, and kibibytes 1,024.
+    init(_ values: some Sequence<Double>, fromZero: Bool = true, unit: Unit = .number(2)) {
         var (low, high) = (Double.infinity, -Double.infinity)
         for value in values where value.isFinite {
             low = min(low, value)
@@ -16,13 +15,37 @@ struct Scale: Sendable, Hashable {
         if low > high { (low, high) = (0, 1) }
         if fromZero { (low, high) = (min(low, 0), max(high, 0)) }
         if high - low < 1e-12 { (low, high) = fromZero && low == 0 ? (0, 1) : (low - 1, high + 1) }
-        let fine = Self.step((high - low) / Double(max(ticksAbout, 1)))
-        let step = isWhole ? max(fine, 1) : fine
-        let first = (low / step).rounded(.down)
-        let last = (high / step).rounded(.up)
+        let part = unit.part(max(abs(low), abs(high)))
+        let step = Self.step(low / part, high / part, least: unit == .count ? 1 : 0) * part
+        let first = (low / step + 1e-9).rounded(.down)
+        let last = (high / step - 1e-9).rounded(.up)
         self.low = first * step
         self.high = last * step
         ticks = last - first <= 64 ? (0...Int(last - first)).map { (first + Double($0)) * step } : [low, high]
+    }
+
+    /// 1, 2, 3 or 5 times a power of ten: of those that part the range into four to seven, the one that leaves the least room
+    /// beyond the figures; the coarser one where two leave as much.
+    static func step(_ low: Double, _ high: Double, least: Double) -> Double {
+        let rough = max(step((high - low) / 5), least)
+        var best: (step: Double, waste: Double)?
+        for power in [rough / 10, rough].map(power) {
+            for factor in [5.0, 3, 2, 1] {
+                let step = power * factor
+                let (first, last) = ((low / step + 1e-9).rounded(.down), (high / step - 1e-9).rounded(.up))
+                guard step >= least, (4...7).contains(Int(min(last - first, 64))) else { continue }
+                let waste = ((last - first) * step - (high - low)) / (high - low)
+                if best.map({ waste < $0.waste - 1e-9 }) ?? true { best = (step, waste) }
+            }
+        }
+        return best?.step ?? rough
+    }
+
+    private static func power(_ value: Double) -> Double {
+        var power = 1.0
+        while power * 10 <= value * (1 + 1e-9) { power *= 10 }
+        while power > value * (1 + 1e-9) { power /= 10 }
+        return power
     }
 
     /// 1, 2 or 5 times a power of ten, at least as large.
@@ -52,7 +75,7 @@ struct Frame: Sendable {
 
     /// Room for the longest label of the scale on the left, and for categories below.
     init(_ size: ChartSize, _ scale: Scale, _ unit: Unit, _ numbers: NumberText, top: Double) {
-        let widest = scale.ticks.map { TextWidth.of(unit.brief($0, numbers)) }.max() ?? 0
+        let widest = scale.ticks.map { TextWidth.of(unit.tick($0, of: scale, numbers)) }.max() ?? 0
         left = min(widest + 12, size.width / 3)
         right = size.width - 10
         self.top = top
@@ -63,8 +86,8 @@ struct Frame: Sendable {
         pen.open("axis")
         for tick in scale.ticks {
             let y = scale.place(tick, from: bottom, to: top)
-            pen.line(left, y, right, y, tick == 0 ? .muted : .grid, width: tick == 0 ? 1 : 1)
-            pen.label(unit.brief(tick, numbers), left - 8, y + 4, .end)
+            pen.line(left, y, right, y, tick == 0 ? .muted : .grid)
+            pen.label(unit.tick(tick, of: scale, numbers), left - 8, y + 4, .end)
         }
         pen.close()
     }

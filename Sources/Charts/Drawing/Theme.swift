@@ -43,10 +43,10 @@ public enum Theme: Sendable, Hashable, CaseIterable {
     /// The same values as in the console's style sheet; each has 3:1 against the surface, and every two of them differ for who
     /// sees no red, no green or no blue as well: they were searched for that, and a test measures it.
     static let lightSeries = [
-        "#055c92", "#763b0a", "#a86af1", "#48a388", "#4c2342", "#a06504", "#161898", "#6f6f6f",
+        "#005fb3", "#df7824", "#06a489", "#a152f7", "#870a27", "#8f5e03", "#26056b", "#384868",
     ]
     static let darkSeries = [
-        "#4896b7", "#c88f0c", "#6856d6", "#30d1ae", "#be3a4d", "#f5d723", "#a8abfe", "#dae3fd",
+        "#669af1", "#d98f31", "#00e6a2", "#914ce9", "#c74f55", "#eac004", "#babcff", "#e1edfd",
     ]
     static let lightInks: [Ink: String] = [
         .text: "#16202c", .muted: "#566475", .grid: "#e2e6eb", .surface: "#ffffff", .positive: "#1d7a4c",

@@ -28,13 +28,13 @@ public struct BarChart: Chart {
 
     private var scale: Scale {
         switch arrangement {
-        case .grouped: Scale(series.flatMap { $0.values.compactMap(\.self) }, isWhole: unit == .count)
+        case .grouped: Scale(series.flatMap { $0.values.compactMap(\.self) }, unit: unit)
         case .stacked:
             Scale(
                 labels.indices.flatMap { place in
                     let column = series.indices.map { value($0, place) }
                     return [column.filter { $0 > 0 }.reduce(0, +), column.filter { $0 < 0 }.reduce(0, +)]
-                }, isWhole: unit == .count)
+                }, unit: unit)
         }
     }
 
@@ -185,7 +185,9 @@ public struct RankChart: Chart {
             let length = abs(item.value) / largest * reach
             let ink = item.ink ?? (isSigned ? (item.value < 0 ? .positive : .negative) : .series(0))
             if !isSigned { pen.rect(zero, y + line / 2 - 7, reach, 14, .grid, radius: 4, opacity: 0.55) }
-            pen.rect(item.value < 0 ? zero - length : zero, y + line / 2 - 7, max(length, 2), 14, ink, radius: 4)
+            pen.rect(
+                item.value < 0 ? zero - length : zero, y + line / 2 - 7, max(length, 2), 14, ink, radius: 4,
+                at: TablePlace(row: index))
             pen.label(TextWidth.fitted(item.name, names - 12), 0, y + line / 2 + 4, ink: .text)
             pen.label(
                 unit.full(item.value, numbers), size.width - 2, y + line / 2 + 4, .end, ink: .text, isStrong: true)

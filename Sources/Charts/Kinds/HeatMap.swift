@@ -47,7 +47,8 @@ public struct HeatMap: Chart {
                 pen.rect(
                     left + Double(column) * cell.width + 1, y + 1, cell.width - 2, cell.height - 2,
                     share > 0 ? ink : .grid, radius: 3, opacity: share > 0 ? 0.14 + 0.86 * share : 0.5,
-                    title: "\(name), \(head): \(value.map { unit.full($0, caption.numbers) } ?? "–")")
+                    title: "\(name), \(head): \(value.map { unit.full($0, caption.numbers) } ?? "–")",
+                    at: TablePlace(row: row, column: column + 1))
             }
         }
         let widest = (columns.map { TextWidth.of($0) }.max() ?? 0) + 8

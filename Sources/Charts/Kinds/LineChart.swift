@@ -47,7 +47,7 @@ public struct LineChart: Chart {
     private var scale: Scale {
         Scale(
             series.flatMap { $0.values.compactMap(\.self) } + (threshold.map { [$0.value] } ?? []),
-            fromZero: startsAtZero, isWhole: unit == .count)
+            fromZero: startsAtZero, unit: unit)
     }
 
     private func frame(_ size: ChartSize) -> Frame {
@@ -127,7 +127,7 @@ public struct LineChart: Chart {
         let places = Array(stride(from: 0, to: labels.count, by: every))
         return HoverText.make(
             frame: frame, places: places.map { HoverText.Place(x: x($0, frame), label: labels[$0]) },
-            lines: series.indices.map { line(at: $0, places, scale, frame) })
+            lines: series.indices.map { line(at: $0, places, scale, frame) }, every: every)
     }
 
     private func line(at index: Int, _ places: [Int], _ scale: Scale, _ frame: Frame) -> HoverText.Line {
@@ -159,8 +159,9 @@ enum HoverText {
         var points: [Point?]
     }
 
-    static func make(frame: Frame, places: [Place], lines: [Line]) -> String {
-        var out = "{\"t\":\(frame.top.short),\"b\":\(frame.bottom.short),\"x\":["
+    /// - Parameter every: of so many values of the picture one is told.
+    static func make(frame: Frame, places: [Place], lines: [Line], every: Int = 1) -> String {
+        var out = "{\"t\":\(frame.top.short),\"b\":\(frame.bottom.short),\"e\":\(every),\"x\":["
         out += places.map(\.x.short).joined(separator: ",") + "],\"l\":["
         out += places.map { quoted($0.label) }.joined(separator: ",") + "],\"s\":["
         out += lines.map(text).joined(separator: ",")

@@ -33,7 +33,8 @@ public struct DonutChart: Chart {
             pen.path(
                 Self.ring(centre, radius, start, start + share), fill: item.ink ?? .series(index), stroke: .surface,
                 width: items.count > 1 ? 2 : 0,
-                title: "\(item.name): \(unit.full(item.value, caption.numbers)), \(caption.numbers.percent(share))")
+                title: "\(item.name): \(unit.full(item.value, caption.numbers)), \(caption.numbers.percent(share))",
+                at: TablePlace(row: index))
             start += share
         }
         pen.close()
@@ -143,7 +144,15 @@ public struct GaugeChart: Chart {
             if to > from { arc(from + 0.008, max(to - 0.008, from + 0.009), radius, zone.ink, 3) }
             from = max(from, to)
         }
-        let words = unit.full(value, caption.numbers)
+        for (end, anchor) in [(range.lowerBound, Pen.Anchor.start), (range.upperBound, .end)] {
+            let words = unit.brief(end, caption.numbers)
+            let half = TextWidth.of(words, size: 11) / 2
+            let x = point(end > range.lowerBound ? 1 : 0, radius - 10).x
+            pen.label(
+                words, anchor == .start ? max(x - half, 0) : min(x + half, size.width), centre.y + 20, anchor, size: 11)
+        }
+        let isWhole = unit == .percent && abs(value * 100 - (value * 100).rounded()) < 1e-6
+        let words = isWhole ? unit.brief(value, caption.numbers) : unit.full(value, caption.numbers)
         pen.label(words, centre.x, centre.y - 4, .middle, ink: .text, size: min(radius * 0.3, 28), isStrong: true)
         if let zone { pen.label(zone.name, centre.x, centre.y + 18, .middle, ink: zone.ink, size: 13, isStrong: true) }
         return pen.text

@@ -79,7 +79,7 @@ public struct SankeyChart: Chart {
         var pen = Pen(theme)
         var (nodes, scale) = layout(size)
         pen.open("series")
-        for flow in flows {
+        for (row, flow) in flows.enumerated() {
             guard var from = nodes[flow.from], var to = nodes[flow.to], from.x < to.x else { continue }
             let thick = flow.value * scale
             let (x1, x2) = (from.x + Self.nodeWidth, to.x)
@@ -89,7 +89,8 @@ public struct SankeyChart: Chart {
                 "M\(x1.short) \(y1.short)C\(half.short) \(y1.short) \(half.short) \(y2.short) \(x2.short) \(y2.short)"
                     + "V\((y2 + thick).short)C\(half.short) \((y2 + thick).short) \(half.short) \((y1 + thick).short) "
                     + "\(x1.short) \((y1 + thick).short)Z", fill: from.ink, opacity: 0.34,
-                title: "\(flow.from) → \(flow.to): \(unit.full(flow.value, caption.numbers))")
+                title: "\(flow.from) → \(flow.to): \(unit.full(flow.value, caption.numbers))",
+                at: TablePlace(row: row))
             from.out += thick
             to.into += thick
             nodes[flow.from] = from
@@ -99,11 +100,20 @@ public struct SankeyChart: Chart {
             guard let node = nodes[name] else { continue }
             pen.rect(node.x, node.y, Self.nodeWidth, node.height, node.ink, radius: 2)
             let x = node.isLast ? node.x - 7 : node.x + Self.nodeWidth + 7
-            let words = TextWidth.fitted(name, size.width / Double(layers.count) - 24)
+            let anchor: Pen.Anchor = node.isLast ? .end : .start
+            let room = size.width / Double(layers.count) - 24
             let middle = node.y + node.height / 2
-            pen.label(words, x, middle + (node.height < 24 ? 4 : -2), node.isLast ? .end : .start, ink: .text)
-            if node.height >= 24 {
-                pen.label(unit.brief(node.total, caption.numbers), x, middle + 13, node.isLast ? .end : .start)
+            let value = unit.brief(node.total, caption.numbers)
+            if node.height >= 36 {
+                pen.label(TextWidth.fitted(name, room), x, middle - 2, anchor, ink: .text)
+                pen.label(value, x, middle + 13, anchor)
+            } else {
+                // One line holds both where there is room for one only.
+                let width = TextWidth.of(value) + 8
+                let words = TextWidth.fitted(name, room - width)
+                let shift = TextWidth.of(node.isLast ? value : words) + 8
+                pen.label(words, node.isLast ? x - shift : x, middle + 4, anchor, ink: .text)
+                pen.label(value, node.isLast ? x : x + shift, middle + 4, anchor)
             }
         }
         pen.close()
@@ -169,11 +179,14 @@ public struct NetworkChart: Chart {
                 "M\(middle.x.short) \(middle.y.short)L\(place.x.short) \(place.y.short)",
                 stroke: link.isMarked ? .negative : .series(0), width: 1.2 + 5 * link.value / largest, opacity: 0.4,
                 title: "\(centre) → \(link.name): \(unit.full(link.value, caption.numbers))")
+            let isAside = abs(place.x - middle.x) < 20
+            let outwards = isAside ? (place.y < middle.y ? 0.75 : 0.25) : place.x < middle.x ? 0.5 : 0
+            let far = 18 + 8 * (link.value / largest).squareRoot()
             for (index, _) in link.beyond.prefix(6).enumerated() {
-                // A fan on the side away from the middle, beside the name.
-                let away = Double(links.firstIndex(of: link) ?? 0) / Double(max(links.count, 1)) - 0.25
-                let spread = Turn.at(away + (Double(index / 2) + 1) * (index % 2 == 0 ? 0.14 : -0.14))
-                let end: Curve.Point = (place.x + spread.x * 26, place.y + spread.y * 26)
+                // A fan above and below the name, never on it.
+                let turn = (isAside ? 0.14 : 0.13) + 0.075 * Double(index / 2)
+                let spread = Turn.at(outwards + (index % 2 == 0 ? -turn : turn))
+                let end: Curve.Point = (place.x + spread.x * far, place.y + spread.y * far)
                 pen.line(place.x, place.y, end.x, end.y, .grid, width: 1.2)
                 pen.circle(end.x, end.y, 3, .muted)
             }
@@ -186,10 +199,13 @@ public struct NetworkChart: Chart {
             let side = abs(place.x - middle.x) < 20
             let x = side ? place.x : place.x + (isLeft ? -radius - 5 : radius + 5)
             let y = side ? place.y + (place.y < middle.y ? -radius - 14 : radius + 20) : place.y + 4
-            pen.label(TextWidth.fitted(link.name, 104), x, y, side ? .middle : isLeft ? .end : .start, ink: .text)
+            pen.label(
+                TextWidth.fitted(link.name, 104), x, y, side ? .middle : isLeft ? .end : .start, ink: .text,
+                hasHalo: true)
         }
         pen.circle(middle.x, middle.y, 17, .series(1), stroke: .surface, width: 3)
-        pen.label(centre, middle.x, middle.y + 34, .middle, ink: .text, size: 13, isStrong: true)
+        pen.label(
+            centre, middle.x, middle.y + 34, .middle, ink: .text, size: 13, isStrong: true, hasHalo: true)
         return pen.text
     }
 

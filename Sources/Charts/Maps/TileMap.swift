@@ -28,6 +28,7 @@ public struct TileMap: Chart {
         let side = min(size.width / Double(Departments.columns), (size.height - 26) / Double(Departments.rows))
         let left = (size.width - side * Double(Departments.columns)) / 2
         let highest = max(values.values.max() ?? 0, 1e-12)
+        let rows = Dictionary(uniqueKeysWithValues: order.enumerated().map { ($1.key, $0) })
         pen.open("series")
         for (row, line) in Departments.grid.enumerated() {
             for (column, code) in line.split(separator: " ").enumerated() where code != "." {
@@ -38,7 +39,8 @@ public struct TileMap: Chart {
                 let words = value.map { unit.full($0, caption.numbers) } ?? "–"
                 pen.rect(
                     x + 1.5, y + 1.5, side - 3, side - 3, share > 0 ? ink : .grid, radius: 5,
-                    opacity: share > 0 ? 0.12 + 0.88 * share : 0.55, title: "\(Self.names[code] ?? code): \(words)")
+                    opacity: share > 0 ? 0.12 + 0.88 * share : 0.55, title: "\(Self.names[code] ?? code): \(words)",
+                    at: rows[code].map { TablePlace(row: $0) })
                 pen.label(
                     code, x + side / 2, y + side / 2 + side * 0.12, .middle, ink: share > 0.5 ? .surface : .text,
                     size: side * (code.count > 2 ? 0.3 : 0.35))
@@ -61,10 +63,13 @@ public struct TileMap: Chart {
         pen.label("0", right - 12 - 5 * 20, size.height - 6, .end)
     }
 
+    private var order: [(key: String, value: Double)] {
+        values.sorted { $0.value == $1.value ? $0.key < $1.key : $0.value > $1.value }
+    }
+
     /// The highest first.
     public var table: ChartTable {
-        let order = values.sorted { $0.value == $1.value ? $0.key < $1.key : $0.value > $1.value }
-        return ChartTable(
+        ChartTable(
             head: [heads.name, heads.value],
             rows: order.map {
                 ["\($0.key) \(Self.names[$0.key] ?? "")", unit.full($0.value, caption.numbers)]

@@ -147,6 +147,34 @@ public enum Unit: Sendable, Hashable {
         }
     }
 
+    /// What steps of an axis are round in: hours, kibibytes, the unit itself.
+    func part(_ largest: Double) -> Double {
+        switch self {
+        case .seconds: [(172_800, 86_400), (7200, 3600), (120, 60)].first { largest >= $0.0 }?.1 ?? 1
+        case .bytes, .perSecond("o"):
+            [1_099_511_627_776, 1_073_741_824, 1_048_576, 1024].first { largest >= $0 } ?? 1
+        default: 1
+        }
+    }
+
+    /// As it stands beside a step of an axis: all of an axis in one unit.
+    func tick(_ value: Double, of scale: Scale, _ numbers: NumberText) -> String {
+        let part = part(max(abs(scale.low), abs(scale.high)))
+        guard part > 1 else { return brief(value, numbers) }
+        guard value != 0 else { return "0" }
+        let rest = value / part
+        let words = numbers.number(rest, digits: abs(rest - rest.rounded()) < 1e-6 ? 0 : abs(rest) < 1 ? 2 : 1)
+        let sign: String
+        if self == .seconds {
+            sign = part == 60 ? "min" : part == 3600 ? "h" : numbers.language == .fr ? "j" : "d"
+        } else {
+            // What one of the unit is called.
+            let one = Self.size(part, numbers)
+            sign = String(one.drop { $0.isNumber || $0 == "\u{A0}" }) + (self == .bytes ? "" : "/s")
+        }
+        return words + "\u{A0}" + sign
+    }
+
     /// `1,2 k€`, `€1.2K`.
     private func money(_ value: Double, _ currency: String, _ numbers: NumberText) -> String {
         let small = abs(value) < 1 && value != 0

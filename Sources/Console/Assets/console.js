@@ -57,7 +57,13 @@ function grids(root = document) {
 }
 
 // Choices that apply at once; the button stays for those without scripts.
-for (const field of all('select[data-auto]')) field.addEventListener('change', () => field.form.requestSubmit());
+for (const field of all('select[data-auto]')) {
+  field.addEventListener('change', () => {
+    // One choice takes the place of another.
+    for (const name of (field.dataset.clears ?? '').split(' ').filter(Boolean)) field.form.elements[name].value = '';
+    field.form.requestSubmit();
+  });
+}
 
 // A known payee needs no name and IBAN.
 const payee = one('#payee');

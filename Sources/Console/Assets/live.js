@@ -1,6 +1,39 @@
 // Live pages: Realtime says that a table of the bank has changed, then the page's own parts are read again. Its address and
 // its cookie say what may be seen; the message itself is only a bell. Pages without a table to watch read at intervals.
 const pauseAfterChange = 400;
+// What scripts wrote on elements of the page, and parts that only they draw.
+const own = new Set(['data-ready', 'open', 'tabindex']);
+const drawn = (node) => node.nodeType === 1 && node.matches('g.cross, g.brush');
+
+// Makes a picture that is shown the one that was read: what is the same stays as it is, a line that has grown gets its new
+// points, and whatever stands over it, such as a crosshair, is left alone.
+export function morph(old, next) {
+  if (old.nodeType !== next.nodeType || old.nodeName !== next.nodeName) return old.replaceWith(next.cloneNode(true));
+  if (old.nodeType !== 1) {
+    if (old.nodeValue !== next.nodeValue) old.nodeValue = next.nodeValue;
+    return undefined;
+  }
+  for (const { name, value } of next.attributes) if (old.getAttribute(name) !== value && !own.has(name)) old.setAttribute(name, value);
+  for (const { name } of [...old.attributes]) if (!next.hasAttribute(name) && !own.has(name)) old.removeAttribute(name);
+  const [mine, theirs] = [[...old.childNodes].filter((node) => !drawn(node)), [...next.childNodes]];
+  theirs.forEach((node, place) => {
+    if (place < mine.length) morph(mine[place], node);
+    else old.insertBefore(node.cloneNode(true), [...old.childNodes].find(drawn) ?? null);
+  });
+  for (const node of mine.slice(theirs.length)) node.remove();
+  if (old.matches('svg[data-hover]')) old.dispatchEvent(new Event('figures'));
+  return undefined;
+}
+
+// A part whose pictures are those that are shown already keeps them.
+function redraw(part, next) {
+  const pictures = [...part.querySelectorAll('figure[data-figure]')];
+  const others = [...next.querySelectorAll('figure[data-figure]')];
+  const isSame = pictures.length > 0 && pictures.length === others.length
+    && pictures.every((picture, place) => picture.dataset.figure === others[place].dataset.figure);
+  if (isSame) morph(part, next);
+  else part.replaceChildren(...next.childNodes);
+}
 
 export function live(ready) {
   const watched = (document.body.dataset.watches ?? '').split(' ').filter(Boolean);
@@ -15,6 +48,8 @@ export function live(ready) {
   let isReading = false;
   let waits = 0;
   let timer = 0;
+  // What each part was when it was read last.
+  const was = new WeakMap();
 
   const tick = () => {
     const seconds = Math.round((performance.now() - read) / 1000);
@@ -33,11 +68,13 @@ export function live(ready) {
       for (const part of document.querySelectorAll('[data-live][id]')) {
         const next = page.getElementById(part.id);
         // Not under somebody's hands.
-        if (!next || part.contains(document.activeElement) || part.querySelector('details[open]')) continue;
-        if (next.innerHTML === part.dataset.was) continue;
-        const isFirst = part.dataset.was === undefined;
-        part.dataset.was = next.innerHTML;
-        part.replaceChildren(...next.childNodes);
+        const held = part.contains(document.activeElement) && !document.activeElement.matches('svg[data-hover]');
+        if (!next || held || part.querySelector('details[open]')) continue;
+        const text = next.innerHTML;
+        if (text === was.get(part)) continue;
+        const isFirst = !was.has(part);
+        was.set(part, text);
+        redraw(part, next);
         if (!isFirst) part.classList.add('fresh');
         part.addEventListener('animationend', () => part.classList.remove('fresh'), { once: true });
         ready(part);

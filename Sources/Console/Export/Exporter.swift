@@ -97,7 +97,7 @@ enum TablePages {
     static let all: [TableExport] = [
         FraudPages.export, IncidentPages.export, AdminPages.usersExport, AdminPages.journalExport,
         BackupPages.setsExport, BackupPages.drillsExport, AutomationPages.export, DataPages.export,
-        ExpensePages.export,
+        ExpensePages.export, RowPages.export, AdminPages.revealsExport, DataPages.schedulesExport,
     ]
 
     static let routes: [PageRoute] = [

@@ -16,13 +16,11 @@ struct PanelView {
         ]
         guard result.lines.contains(where: { $0.last?.isFinite == true }) else { return view }
         view["has_data"] = true
+        if let (chart, size, narrow) = chart {
+            view["chart"] = call.picture(chart, size, narrow: narrow)
+            return view
+        }
         switch panel.kind {
-        case "timeseries": view["chart"] = call.picture(lines, size, narrow: ChartSize(340, 220))
-        case "heatmap": view["chart"] = call.picture(heat, size, narrow: ChartSize(340, 240))
-        case "gauge": view["chart"] = call.picture(gauge, ChartSize(260, 170), narrow: nil)
-        case "bargauge":
-            let ranks = ranks
-            view["chart"] = call.picture(ranks, ranks.size(width: 420), narrow: ranks.size(width: 340))
         case "table":
             view["table"] = table
             view["labels"] = head
@@ -34,6 +32,37 @@ struct PanelView {
             }
         }
         return view
+    }
+
+    private var chart: (chart: any Chart, size: ChartSize, narrow: ChartSize?)? {
+        guard result.lines.contains(where: { $0.last?.isFinite == true }) else { return nil }
+        switch panel.kind {
+        case "timeseries": return (lines, size, ChartSize(340, 220))
+        case "heatmap": return (heat, size, ChartSize(340, 240))
+        case "gauge": return (gauge, ChartSize(260, 170), nil)
+        case "bargauge":
+            let ranks = ranks
+            return (ranks, ranks.size(width: 420), ranks.size(width: 340))
+        default: return nil
+        }
+    }
+
+    /// As a picture on its own; nil for tables and numbers.
+    var picture: (chart: any Chart, size: ChartSize)? { chart.map { ($0.chart, $0.size) } }
+
+    /// The panel's figures as they leave the console.
+    func sheet(_ filters: [String]) -> Sheet {
+        if let (chart, size) = picture { return Sheet(chart: chart, size: size, filters: filters) }
+        let names = names
+        let rows = result.lines.map { line -> [Sheet.Cell] in
+            let value = line.last.map { CellText.cell(unit.full($0, call.numbers), call.language) } ?? .text("–")
+            let cells = names.map { name in Sheet.Cell.text(line.labels.first { $0.0 == name }?.1 ?? "–") }
+            return (cells.isEmpty ? [.text(line.name.isEmpty ? panel.title : line.name)] : cells) + [value]
+        }
+        return Sheet(
+            title: panel.title, filters: filters,
+            head: (names.isEmpty ? [call.words("monitor.what")] : names) + [call.words("monitor.value")], rows: rows,
+            language: call.language)
     }
 
     private var size: ChartSize {

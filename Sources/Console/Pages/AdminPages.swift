@@ -212,6 +212,31 @@ enum AdminPages {
 
     static let fields = ["last_name", "first_names", "email", "phone", "address", "birth_date", "nir"]
 
+    static let revealsExport = TableExport(
+        name: "revelations", roles: [.admin], title: "reveals.last",
+        columns: [
+            .init("reveals.asked_at", "at", isText: true), .init("reveals.person", "who", isText: true),
+            .init("reveals.number", "client", isText: true), .init("reveals.field", "field", isText: true),
+            .init("reveals.reason", "reason", isText: true), .init("reveals.is_open", "open", isText: true),
+        ]
+    ) { call in
+        guard let person = call.person else { throw Refused.notYours }
+        return try await call.console.store.reveals(most: Exporter.rowsMax + 1, as: person.actor)
+            .map { revealed($0, call) }
+    }
+
+    /// Who asked for what and why; never what was shown.
+    private static func revealed(_ row: JSON, _ call: PageCall) -> View {
+        let field = row["field"]?.string ?? ""
+        let isOpen = row["is_open"]?.bool ?? false
+        return [
+            "who": row["asked_by"]?.string ?? "–", "client": String(row["client"]?.integer ?? 0),
+            "field": call.words.known("field.\(field)") ?? field, "reason": row["reason"]?.string ?? "",
+            "at": call.dates.moment(row["granted_at"]?.string ?? ""), "is_open": isOpen,
+            "open": isOpen ? call.words("reveals.open") : "",
+        ]
+    }
+
     private static func reveals(_ call: PageCall, extra: View = [:], status: Int = 200) async throws -> PageAnswer {
         guard let person = call.person else { throw Refused.notYours }
         let rows = try await call.console.store.reveals(as: person.actor)
@@ -225,14 +250,7 @@ enum AdminPages {
                 ]
             },
             "has_rows": !rows.isEmpty,
-            "rows": rows.map { row -> View in
-                let field = row["field"]?.string ?? ""
-                return [
-                    "who": row["asked_by"]?.string ?? "–", "client": String(row["client"]?.integer ?? 0),
-                    "field": call.words.known("field.\(field)") ?? field, "reason": row["reason"]?.string ?? "",
-                    "at": call.dates.moment(row["granted_at"]?.string ?? ""), "is_open": row["is_open"]?.bool ?? false,
-                ]
-            },
+            "rows": rows.map { revealed($0, call) }, "exports": call.exports(revealsExport),
         ]
         for (name, value) in extra { view[name] = value }
         return .page(

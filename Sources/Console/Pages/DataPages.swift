@@ -16,6 +16,19 @@ enum DataPages {
         try await call.fetch("/privacy/v1/requests").array?.map { RightsPages.request($0, call) } ?? []
     }
 
+    static let schedulesExport = TableExport(
+        name: "conservation", roles: [.admin], title: "data.schedules",
+        columns: [
+            .init("data.what", "code", isText: true), .init("data.law", "law", isText: true),
+            .init("data.keep", "keep", isText: true), .init("data.then", "action", isText: true),
+            .init("data.last_run", "run", isText: true), .init("data.treated", "treated"),
+        ]
+    ) { call in
+        guard let person = call.person else { throw Refused.notYours }
+        let kept = try await call.console.pages.data(as: person.actor)
+        return (kept["schedules"]?.array ?? []).map { schedule($0, call) }
+    }
+
     static let routes: [PageRoute] = [
         PageRoute(.get, "/donnees", [.admin]) { try await show($0) },
         PageRoute(.get, "/donnees/registre", [.admin], asks: ["format"]) { call in
@@ -113,7 +126,8 @@ enum DataPages {
                     "kind": words.known("data.hold_\(hold["kind"]?.string ?? "")") ?? "–",
                 ]
             }, "has_holds": !holds.isEmpty,
-            "exports": call.exports(export), "client": call.sent("client"),
+            "exports": call.exports(export),
+            "kept_exports": [["exports": call.exports(schedulesExport)]] as [View], "client": call.sent("client"),
         ]
         if let problem { view["problem"] = problem }
         return .page(

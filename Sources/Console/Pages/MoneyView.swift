@@ -95,11 +95,18 @@ enum IBANText {
 
 /// A picture with its table, as templates take it.
 extension PageCall {
-    func picture(_ chart: some Chart, _ size: ChartSize = .wide, narrow: ChartSize? = .narrow) -> View {
+    /// - Parameters:
+    ///   - firstDay: of a picture by day, whose part may be chosen with the pointer.
+    ///   - link: where a figure of its table leads to.
+    func picture(
+        _ chart: some Chart, _ size: ChartSize = .wide, narrow: ChartSize? = .narrow, firstDay: String? = nil,
+        link: ((_ row: Int, _ column: Int) -> String?)? = nil
+    ) -> View {
         var view: View = [
             "id": chart.caption.id, "title": chart.caption.title, "summary": chart.caption.summary,
             "wide": chart.svg(size, variant: narrow == nil ? "" : "wide"),
-            "table": chart.table.html(caption: chart.caption.title),
+            "table": chart.table.html(caption: chart.caption.title, link: link ?? { _, _ in nil }),
+            "first_day": firstDay ?? "", "leads_on": link != nil,
         ]
         if let narrow { view["narrow"] = chart.svg(narrow, variant: "narrow") }
         return view

@@ -18,13 +18,45 @@ enum MonitoringPages {
             return .see("/supervision/\(first.uid)")
         },
         PageRoute(.get, "/supervision/:uid", desk, asks: ["duree"], show),
+        PageRoute(.get, "/supervision/:uid/export/:panel", desk, asks: ["duree", "format"], export),
     ]
 
-    @Sendable private static func show(_ call: PageCall) async throws -> PageAnswer {
-        let range = call.asked("duree") ?? "6h"
-        guard let seconds = ranges[range] else {
+    private static func range(_ call: PageCall) throws -> (name: String, seconds: Int64) {
+        let name = call.asked("duree") ?? "6h"
+        guard let seconds = ranges[name] else {
             throw Refused(400, "parameter_invalid", "duree is one of \(order.joined(separator: ", "))")
         }
+        return (name, seconds)
+    }
+
+    /// One panel as a file: its figures, and its picture where the file can hold one.
+    @Sendable private static func export(_ call: PageCall) async throws -> PageAnswer {
+        let (range, seconds) = try range(call)
+        let boards = await call.console.backend.tools.dashboards().compactMap(MonitorBoard.init)
+        guard let board = boards.first(where: { $0.uid == call.values["uid"] }),
+            let panel = board.panels.first(where: { String($0.id) == call.values["panel"] })
+        else { throw Refused.notFound }
+        guard let ask = call.console.backend.tools.prometheus else {
+            throw Refused(503, "export_unavailable", "this server has no Prometheus to ask")
+        }
+        let results = await PanelReader(ask: ask, now: call.now, seconds: seconds).read([panel])
+        let view = PanelView(panel: panel, result: results.first ?? .init(), call: call)
+        let format = call.asked("format") ?? "csv"
+        let name = "\(board.uid)-\(panel.id)"
+        if ["svg", "png"].contains(format) {
+            guard let (chart, size) = view.picture else {
+                throw Refused(404, "panel_unpictured", "this panel is a table or a number, or has no figures")
+            }
+            return try await Exporter.picture(chart, size, as: format, name: name, call)
+        }
+        let filters = [
+            board.title, call.words("monitor.range_\(range)"), call.dates.moment(Moment(seconds: call.now)),
+        ]
+        return try await Exporter.file(view.sheet(filters), as: format, name: name, call)
+    }
+
+    @Sendable private static func show(_ call: PageCall) async throws -> PageAnswer {
+        let (range, seconds) = try range(call)
         let boards = await call.console.backend.tools.dashboards().compactMap(MonitorBoard.init)
         guard let board = boards.first(where: { $0.uid == call.values["uid"] }) else { throw Refused.notFound }
         var view: View = [
@@ -38,7 +70,15 @@ enum MonitoringPages {
         if let ask = call.console.backend.tools.prometheus {
             let reader = PanelReader(ask: ask, now: call.now, seconds: seconds)
             let results = await reader.read(board.panels)
-            view["panels"] = zip(board.panels, results).map { PanelView(panel: $0, result: $1, call: call).view }
+            view["panels"] = zip(board.panels, results).map { panel, result -> View in
+                let shown = PanelView(panel: panel, result: result, call: call)
+                var view = shown.view
+                let formats = Exporter.formats + (shown.picture == nil ? [] : ["png", "svg"])
+                let links = call.links(
+                    "/supervision/\(board.uid)/export/\(panel.id)", formats, "duree=\(range)", panel.title)
+                view["files"] = [["exports": links]] as [View]
+                return view
+            }
             view["is_silent"] = results.allSatisfy { $0.isSilent }
         } else {
             view["is_unset"] = true

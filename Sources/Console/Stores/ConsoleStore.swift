@@ -178,8 +178,12 @@ struct ConsoleStore: Sendable {
 
     // MARK: Analysts and admins
 
-    func board(days: Int64, channel: String?, as actor: Actor) async throws -> JSON {
-        try await json("select console.tableau(\(days)::integer, \(channel))::text", as: actor)
+    func board(days: Int64, span: DaySpan?, channel: String?, as actor: Actor) async throws -> JSON {
+        if let span {
+            return try await json(
+                "select console.tableau_entre(\(span.from)::date, \(span.to)::date, \(channel))::text", as: actor)
+        }
+        return try await json("select console.tableau(\(days)::integer, \(channel))::text", as: actor)
     }
 
     func fraudHistory(days: Int64, as actor: Actor) async throws -> JSON {
@@ -220,7 +224,7 @@ struct ConsoleStore: Sendable {
             """, as: actor)
     }
 
-    func reveals(as actor: Actor) async throws -> [JSON] {
-        try await json("select console.revelations()::text", as: actor).array ?? []
+    func reveals(most: Int = 50, as actor: Actor) async throws -> [JSON] {
+        try await json("select console.revelations(\(Int64(most))::integer)::text", as: actor).array ?? []
     }
 }
