@@ -6,7 +6,7 @@ struct ClusterCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cluster",
         abstract: "A bank on several machines: Patroni, etcd, HAProxy; failover that is drilled.",
-        subcommands: [Initialise.self, Status.self, Switchover.self, Drill.self, Witness.self])
+        subcommands: [Initialise.self, Status.self, Switchover.self, Drill.self, Guard.self, Witness.self])
 
     struct Initialise: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -146,6 +146,34 @@ struct ClusterCommand: AsyncParsableCommand {
                 [program, "cluster", "drill", "--inside", "--data-dir", place.dataDir, "--rounds", "\(rounds)"]
                     + fault.flatMap { ["--fault", $0] } + (withoutServers ? ["--without-servers"] : []))
             return try ClusterService.become(command)
+        }
+    }
+
+    struct Guard: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "guard",
+            abstract: "Beside Patroni: as the synchronous standby, end the lease of a leader that is gone.",
+            discussion: "Runs on each database host until it is stopped; cluster init writes its unit.")
+
+        @Argument(help: "The host's name in the cluster.")
+        var host: String
+
+        @Option(help: "The cluster's name.")
+        var cluster = "digitalbank"
+
+        @Option(help: "Where etcd of this host answers.")
+        var etcd = "https://127.0.0.1:2379"
+
+        @Option(help: ArgumentHelp("The folder of host.pem, host.key and ca.pem.", valueName: "dir"))
+        var certificates: String?
+
+        func run() async throws {
+            try await CommandRunner.run {
+                try await ClusterService.guardLease(
+                    host: host, cluster: cluster, etcd: etcd, certificates: certificates
+                ) { Terminal.output($0) }
+                return 0
+            }
         }
     }
 

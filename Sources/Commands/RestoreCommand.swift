@@ -104,7 +104,11 @@ struct RestoreCommand: AsyncParsableCommand {
 
     struct Switch: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "switch", abstract: "Put a restored cluster in the bank's place; the one before is kept.")
+            commandName: "switch", abstract: "Put a restored cluster in the bank's place; the one before is kept.",
+            discussion: """
+                Ends with 6 when a step failed and the bank before is in its place again, with 3 when the restored one failed its \
+                checks, when something is left to be done by hand, or when the way back failed too, with 8 where nothing was tried.
+                """)
 
         @OptionGroup var place: DataPlace
 
@@ -116,10 +120,10 @@ struct RestoreCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await CommandRunner.run {
-                let lines = try await ContinuityService.switchOver(
+                let (lines, isWhole) = try await ContinuityService.switchOver(
                     dataDirectory: place.dataDir, to: directory, despiteFailed: despiteFailedChecks)
                 for line in lines { Terminal.output(line) }
-                return 0
+                return isWhole ? 0 : 3
             }
         }
     }
@@ -136,7 +140,11 @@ struct DrillCommand: AsyncParsableCommand {
 
         @OptionGroup var place: DataPlace
 
-        @Option(help: "newest, older, lost-repository-1, lost-server, lost-table.")
+        @Option(
+            help: """
+                newest, older, lost-repository-1, lost-server, lost-table; played on a copy: dropped-database, damaged-pages, \
+                ransomware, lost-key, bad-migration, malicious-insider.
+                """)
         var scenario = "newest"
 
         @Option(help: ArgumentHelp("This set instead of one that is chosen.", valueName: "label"))

@@ -5,10 +5,12 @@ internal import PostgresServer
 
 /// What is due, and when.
 public enum ScheduleRule {
-    /// The kind of backup that is due; a full one when there is none.
+    /// The kind of backup that is due; a full one when there is none. A set that ended later than now was made under a clock that
+    /// was wrong, or is now: it would keep backups from being due until its hour comes, so it counts for nothing.
     public static func due(
         _ sets: [BackupSet], _ schedule: BackupSettings.Schedule, now: Int64
     ) -> BackupSet.Kind? {
+        let sets = sets.filter { $0.stoppedAt <= now + clockTolerance }
         func age(_ kinds: Set<BackupSet.Kind>) -> Int64 {
             now - (sets.filter { kinds.contains($0.kind) }.map(\.stoppedAt).max() ?? .min / 2)
         }
@@ -17,6 +19,8 @@ public enum ScheduleRule {
         if age([.full, .diff, .incr]) >= Int64(schedule.incrementalEvery) { return .incr }
         return nil
     }
+
+    private static let clockTolerance: Int64 = 300
 
     /// Sets that are damaged count for nothing, so that one is due again at once; but whoever damages them damages the next one
     /// too, and the disk fills: later each time.

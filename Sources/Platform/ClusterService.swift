@@ -38,6 +38,13 @@ public enum ClusterService {
         try await FailoverWitness(host: host, address: address, log: log).run()
     }
 
+    /// Beside Patroni on a database host, until the process ends: ends the lease of a leader that is gone.
+    public static func guardLease(
+        host: String, cluster: String, etcd: String, certificates: String?, report: @Sendable (String) -> Void
+    ) async throws {
+        try await LeaseGuard(host: host, cluster: cluster, etcd: etcd, certificates: certificates).run(report: report)
+    }
+
     /// What a drill plays.
     public struct DrillOrder: Sendable {
         public var dataDirectory: String

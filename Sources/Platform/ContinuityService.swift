@@ -215,10 +215,13 @@ public enum ContinuityService {
         try await PlanExport(desk: desk(dataDirectory)).write(to: directory)
     }
 
+    /// The flag says whether nothing is left to be done by hand.
     public static func switchOver(
         dataDirectory: String, to directory: String, despiteFailed: Bool
-    ) async throws -> [String] {
-        try await RestoreDesk(desk: desk(dataDirectory)).switchOver(to: directory, despiteFailed: despiteFailed)
+    ) async throws -> (lines: [String], isWhole: Bool) {
+        let switched = try await RestoreDesk(desk: desk(dataDirectory)).switchOver(
+            to: directory, despiteFailed: despiteFailed)
+        return (switched.lines, switched.isWhole)
     }
 
     public static func drill(

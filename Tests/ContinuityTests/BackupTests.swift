@@ -49,6 +49,36 @@ import Testing
         }
     }
 
+    @Test("a repository keeps its figure when all its sets are damaged, and a bank that has no set has one too")
+    func figureOfARepositoryWithoutASoundSet() async throws {
+        struct Undone: Error {}
+        let bank = try await LivingBank.shared()
+        _ = try await bank.desk.make(.incr)
+        let figures: Statement = """
+            select labels->>'repository' || ' ' || (value > 0)::text || ' ' || (labels->>'kind' = 'none')::text
+            from continuity.indicators where name = 'digitalbank_backup_newest_timestamp_seconds'
+            group by 1 order by 1
+            """
+        _ = try await bank.with { database in
+            await #expect(throws: Undone.self) {
+                try await database.transaction { tx in
+                    let sound = try await tx.all(figures, as: String.self)
+                    #expect(sound == ["1 true false", "2 true false"])
+                    try await tx.run("update continuity.sets set state = 'damaged' where repository = 1")
+                    let one = try await tx.all(figures, as: String.self)
+                    #expect(one == ["1 false true", "2 true false"])
+                    try await tx.run("update continuity.sets set state = 'expired' where repository = 1")
+                    let removed = try await tx.all(figures, as: String.self)
+                    #expect(removed == ["2 true false"])
+                    try await tx.run("delete from continuity.sets")
+                    let none = try await tx.all(figures, as: String.self)
+                    #expect(none == ["0 false true"])
+                    throw Undone()
+                }
+            }
+        }
+    }
+
     @Test("what is whole is found sound, and every file that was signed is compared")
     func sound() async throws {
         let bank = try await LivingBank.shared()

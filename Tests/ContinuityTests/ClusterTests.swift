@@ -57,6 +57,8 @@ import Testing
         let patroni = try String(contentsOfFile: folder.path + "/db2/patroni.yml", encoding: .utf8)
         #expect(patroni.contains("synchronous_mode: true") && patroni.contains("failsafe_mode: true"))
         #expect(patroni.contains("connect_address: 10.0.0.2:5432"))
+        let unit = try String(contentsOfFile: folder.path + "/db2/digitalbank-guard.service", encoding: .utf8)
+        #expect(unit.contains("digitalbank cluster guard db2 --cluster bank --etcd http://127.0.0.1:2379\n"))
         let environment = try String(contentsOfFile: folder.path + "/web1/serve.env", encoding: .utf8)
         #expect(environment.contains("target_session_attrs=read-write"))
         #expect(Set([first.owner, first.patroni, first.replication, first.rewind, first.superuser]).count == 5)
@@ -75,6 +77,27 @@ import Testing
         #expect(ClusterVerdict(members: behind, expected: 3).troubles.count == 1)
         let away = [sound[0], sound[1], member("db3", "replica", "stopped")]
         #expect(ClusterVerdict(members: away, expected: 3).troubles.count == 1)
+    }
+
+    @Test func `only the synchronous standby ends a lease, and only one that is not renewed`() {
+        func view(
+            leader: String = "db1", left: Int = 14, synchronous: (String, [String]) = ("db1", ["db2"]),
+            isPaused: Bool = false
+        ) -> LeaseView {
+            LeaseView(
+                leader: leader, leaderRevision: "7", leaderAddress: nil, granted: 20, left: left,
+                synchronousLeader: synchronous.0, synchronousStandbys: synchronous.1, synchronousValue: "",
+                synchronousRevision: "3", isPaused: isPaused)
+        }
+        #expect(LeaseRule.reason(view(), me: "db2") == nil)
+        // Renewed a moment ago, or within six seconds.
+        #expect(
+            LeaseRule.reason(view(left: 19), me: "db2") != nil && LeaseRule.reason(view(left: 15), me: "db2") != nil)
+        // The leader itself, a host that does not have every commit, a leader that the list is not of, maintenance.
+        #expect(LeaseRule.reason(view(), me: "db1") != nil && LeaseRule.reason(view(), me: "db3") != nil)
+        #expect(LeaseRule.reason(view(synchronous: ("db3", ["db2"])), me: "db2") != nil)
+        #expect(LeaseRule.reason(view(synchronous: ("db1", [])), me: "db2") != nil)
+        #expect(LeaseRule.reason(view(isPaused: true), me: "db2") != nil)
     }
 
     @Test func `two hosts that acknowledge in the same time are two leaders`() throws {

@@ -86,6 +86,35 @@ import Testing
         await bank.end()
     }
 
+    @Test(
+        "what befalls a copy of the bank is found and undone, and the bank itself is not touched",
+        .enabled(if: isLongRun, "long rounds only"), arguments: Drill.Scenario.allCases.filter(\.isPlayed))
+    func played(_ scenario: Drill.Scenario) async throws {
+        let bank = try await Self.playing.value
+        let before = try await bank.with { try await PlayedBank.state($0)[..<2] }
+        var request = Drill.Request()
+        request.scenario = scenario
+        let report = try await Drill(desk: bank.desk).run(request)
+        print(report.lines().joined(separator: "\n"))
+        #expect(report.passed && report.outcome == .proved, "\(report.checks.filter { !$0.passed })")
+        // Acts that were found, the state from before, and a drill's questions.
+        #expect(report.checks.count >= 12)
+        #expect(try await bank.with { try await PlayedBank.state($0)[..<2] } == before)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: bank.desk.folder.scratch).isEmpty)
+        if scenario == .damagedPages { #expect(report.checks.count { $0.name.contains("damaged page") } == 3) }
+    }
+
+    // The bank that played drills are made of; ends with the test process.
+    private static let playing = Task {
+        let bank = try await LivingBank(repositories: 1)
+        for number in 1...5 {
+            try await bank.with { _ = try await LivingBank.transfer(1, 2, 5, "played \(number)", in: $0) }
+        }
+        _ = try await bank.desk.make(.full)
+        try await bank.archive()
+        return bank
+    }
+
     private static func alarms(_ bank: LivingBank) async throws -> [String] {
         try await bank.with {
             try await $0.all("select kind from continuity.alarms where closed_at is null order by id", as: String.self)

@@ -30,13 +30,21 @@ final class LivingBank: Sendable {
     // Ends once the bank is up.
     private static let starting = Task { try await LivingBank(repositories: 2) }
 
-    convenience init(repositories: Int) async throws {
-        try await self.init { folder in
+    convenience init(repositories: Int, outlives: Bool = false) async throws {
+        try await self.init(outlives: outlives) { folder in
             BackupSettings(repositories: (1...repositories).map { folder.path + "/repository\($0)" })
         }
     }
 
-    init(settings: @Sendable (ContinuityFolder) async throws -> BackupSettings) async throws {
+    /// - Parameters:
+    ///   - outlives: stays up when whoever started it lets go of it, as the bank of a data directory does.
+    ///   - binaries: the server's programs, where they are others than Debian's.
+    ///   - place: told where the bank's folders will be, before anything is there.
+    init(
+        outlives: Bool = false, binaries: PostgresBinaries? = nil,
+        place: @Sendable (_ data: String) async throws -> Void = { _ in },
+        settings: @Sendable (ContinuityFolder) async throws -> BackupSettings
+    ) async throws {
         data =
             FileManager.default.temporaryDirectory.path + "/living-"
             + String(UInt32.random(in: .min ... .max), radix: 36)
@@ -44,12 +52,14 @@ final class LivingBank: Sendable {
         try FileManager.default.createDirectory(atPath: data + "/keys", withIntermediateDirectories: true)
         chmod(data + "/keys", 0o700)
         var options = Cluster.Options(directory: data + "/bank")
-        options.isRemovedWithOwner = true
+        options.isRemovedWithOwner = !outlives
+        options.outlivesOwner = outlives
         // On from the start: no restart when backups are prepared.
         options.settings = [
             "shared_buffers": "64MB", "max_connections": "60", "archive_mode": "on", "logging_collector": "off",
         ]
-        cluster = try await Cluster.create(options)
+        try await place(data)
+        cluster = try await Cluster.create(options, binaries)
         try await cluster.start()
         try await cluster.createDatabase(Self.name)
         desk = BackupDesk(dataDirectory: data, bank: Self.name)

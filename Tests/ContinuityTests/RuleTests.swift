@@ -141,6 +141,9 @@ import Testing
         #expect(
             ScheduleRule.due([Self.set("B", day: 2)], damaged: [Self.set("A", day: 1)], schedule, now: 10 * day)
                 == .full)
+        // One that was made under a clock that was ahead does not keep the next from being due.
+        #expect(ScheduleRule.due([Self.set("F", day: 3)], schedule, now: 2 * day) == .full)
+        #expect(ScheduleRule.due([Self.set("F", day: 3)], schedule, now: 3 * day - 200) == nil)
         func drill(_ passed: [Bool], after: Int64) -> Bool {
             ScheduleRule.isDrillDue(
                 passed.enumerated().map { (Int64($0.offset), $0.element) }, every: 86_400,
@@ -209,6 +212,18 @@ import Testing
         for _ in 0..<5 { dump.read(row(750, "DELETE")) }
         dump.read(end(0, "COMMIT_PREPARED 750: 2026-11-29 10:00:02.000000 UTC"))
         #expect(dump.found.map(\.transaction) == ["734", "750"])
+    }
+
+    @Test("a dropped database is left before its files go, not before its transaction commits")
+    func droppedDatabase() throws {
+        var dump = WalDump(rowsMin: 4)
+        dump.read(
+            "rmgr: Database len (rec/tot): 34/34, tx: 760, lsn: 0/03000100, prev 0/0, desc: DROP dir 1663/16385")
+        dump.read(
+            "rmgr: Transaction len (rec/tot): 66/66, tx: 760, lsn: 0/03000200, prev 0/0, desc: COMMIT 2026-11-29 10:00:00.000000 UTC"
+        )
+        let act = try #require(dump.found.first)
+        #expect(act.kind == .databaseDropped && act.commit == LogPosition("0/3000100"))
     }
 
     @Test("paths that a shell would take apart are quoted in the archive command")

@@ -66,8 +66,8 @@ import Testing
         #expect(!outcome.lines.contains { $0.hasPrefix("restored     \(newest.label)") })
         let cluster = try Cluster.attach(machine + "/var/restored")
         #expect(try await fresh.withBank(cluster) { try await LivingBank.balances($0) } == balances)
-        let lines = try await RestoreDesk(desk: fresh).switchOver(to: machine + "/var/restored")
-        #expect(lines[0].hasPrefix("the bank is the restored one now"))
+        let switched = try await RestoreDesk(desk: fresh).switchOver(to: machine + "/var/restored")
+        #expect(switched.isWhole && switched.lines[0].hasPrefix("the bank is the restored one now"))
         let living = try Cluster.attach(fresh.folder.cluster)
         let archiver = try await fresh.withBank(living) { try await ContinuityStore(database: $0).archiver() }
         #expect(archiver.mode == "on" && archiver.command.contains(machine + "/var/continuity/pgbackrest.conf"))

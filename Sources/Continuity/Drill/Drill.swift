@@ -22,6 +22,22 @@ public struct Drill: Sendable {
         case lostServer = "lost-server"
         /// A table was lost, a migration went wrong: back to a moment of the past, which is another one each time.
         case lostTable = "lost-table"
+        // Played: the bank is restored once more, with backups of its own, and something befalls it there.
+        case droppedDatabase = "dropped-database"
+        case damagedPages = "damaged-pages"
+        case ransomware
+        /// The provider of the vault's key is gone: the keys from where they are kept apart.
+        case lostKey = "lost-key"
+        case badMigration = "bad-migration"
+        /// Somebody with every right removes postings, the journal and the logs.
+        case maliciousInsider = "malicious-insider"
+
+        var isPlayed: Bool {
+            switch self {
+            case .newest, .older, .lostRepository, .lostServer, .lostTable: false
+            case .droppedDatabase, .damagedPages, .ransomware, .lostKey, .badMigration, .maliciousInsider: true
+            }
+        }
     }
 
     public struct Request: Sendable {
@@ -62,6 +78,7 @@ public struct Drill: Sendable {
             id: id, request: request, started: Int64(desk.now().timeIntervalSince1970),
             room: desk.folder.scratch + "/" + String(id.uuidString.prefix(8)).lowercased(), living: try await look())
         defer { try? FileManager.default.removeItem(atPath: course.room + "-server") }
+        if request.scenario.isPlayed { return try await play(course) }
         var chosen: BackupSet?
         let restored: Restorer.Restored
         do {
@@ -122,7 +139,7 @@ public struct Drill: Sendable {
         return other
     }
 
-    private func order(_ course: Course, _ place: BackupDesk) async throws -> Restorer.Request {
+    func order(_ course: Course, _ place: BackupDesk) async throws -> Restorer.Request {
         let request = course.request
         var order = Restorer.Request(target: request.target, directory: course.room)
         order.isScratch = true
@@ -134,7 +151,7 @@ public struct Drill: Sendable {
         case .older: order.label = try await older()
         case .lostRepository: order.repository = 2
         case .lostServer: order.usesReceivedLog = false
-        case .lostTable: break
+        case .lostTable, .droppedDatabase, .damagedPages, .ransomware, .lostKey, .badMigration, .maliciousInsider: break
         }
         return order
     }

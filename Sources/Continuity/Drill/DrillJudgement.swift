@@ -22,7 +22,7 @@ extension Drill {
         return ["backup_failed", "backup_crashed", "restore_failed"].contains(error.code)
     }
 
-    private static func report(_ course: Course, _ label: String, _ repository: Int, _ checks: [DrillCheck])
+    static func report(_ course: Course, _ label: String, _ repository: Int, _ checks: [DrillCheck])
         -> DrillReport
     {
         DrillReport(

@@ -60,8 +60,10 @@ struct ClusterFolder: Sendable {
                 "patroni.yml": patroni.text,
                 "etcd.yml": HostTexts.etcd(
                     plan, host, directory: plan.directory, certificates: plan.configuration),
-                "bootstrap": HostTexts.bootstrap(secrets), "digitalbank-patroni.service": HostTexts.patroniUnit(plan),
+                "bootstrap": HostTexts.bootstrap(secrets), PatroniStart.name: PatroniStart.script,
+                "digitalbank-patroni.service": HostTexts.patroniUnit(plan),
                 "digitalbank-etcd.service": HostTexts.etcdUnit(plan),
+                "digitalbank-guard.service": HostTexts.guardUnit(plan, host),
                 "install.sh": HostTexts.install(plan, isDatabase: true),
             ])
     }
@@ -83,7 +85,7 @@ struct ClusterFolder: Sendable {
         try ContinuityFolder.make(folder, mode: 0o700)
         for (name, text) in files {
             try ContinuityFolder.write(text, to: folder + "/" + name)
-            if name == "install.sh" || name == "bootstrap" { chmod(folder + "/" + name, 0o700) }
+            if ["install.sh", "bootstrap", PatroniStart.name].contains(name) { chmod(folder + "/" + name, 0o700) }
         }
     }
 }

@@ -114,7 +114,7 @@ enum HostTexts {
 
         [Service]
         User=postgres
-        ExecStart=/usr/bin/patroni \(plan.configuration)/patroni.yml
+        ExecStart=\(plan.configuration)/patroni \(plan.configuration)/patroni.yml
         ExecReload=/bin/kill -HUP $MAINPID
         KillMode=process
         TimeoutStopSec=60
@@ -123,6 +123,35 @@ enum HostTexts {
         LimitNOFILE=65536
         NoNewPrivileges=yes
         ProtectSystem=full
+        PrivateTmp=yes
+
+        [Install]
+        WantedBy=multi-user.target
+
+        """
+    }
+
+    /// What `cluster guard` is told on a host.
+    static func guardArguments(_ plan: ClusterPlan, _ host: ClusterPlan.Host, certificates: String) -> [String] {
+        ["cluster", "guard", host.name, "--cluster", plan.name, "--etcd"]
+            + ["\(plan.scheme)://127.0.0.1:\(plan.ports.etcdClients)"]
+            + (plan.hasTLS ? ["--certificates", certificates] : [])
+    }
+
+    static func guardUnit(_ plan: ClusterPlan, _ host: ClusterPlan.Host) -> String {
+        """
+        [Unit]
+        Description=Ends the lease of a leader of the bank's PostgreSQL that is gone
+        After=network-online.target digitalbank-etcd.service
+        Wants=network-online.target
+
+        [Service]
+        User=postgres
+        ExecStart=/usr/bin/digitalbank \(guardArguments(plan, host, certificates: plan.configuration).joined(separator: " "))
+        Restart=always
+        RestartSec=2
+        NoNewPrivileges=yes
+        ProtectSystem=strict
         PrivateTmp=yes
 
         [Install]
@@ -208,11 +237,11 @@ enum HostTexts {
 
     /// Puts the folder's files in place on the host it was made for.
     static func install(_ plan: ClusterPlan, isDatabase: Bool) -> String {
-        let units = isDatabase ? ["etcd", "patroni"] : ["proxy", "serve"]
+        let units = isDatabase ? ["etcd", "patroni", "guard"] : ["proxy", "serve"]
         let certificates = !plan.hasTLS ? "" : isDatabase ? " ca.pem host.pem host.key" : " ca.pem"
-        let files = (isDatabase ? "patroni.yml etcd.yml bootstrap" : "serve.env haproxy.cfg") + certificates
+        let files = (isDatabase ? "patroni.yml etcd.yml bootstrap patroni" : "serve.env haproxy.cfg") + certificates
         let owner = isDatabase ? "postgres" : "root"
-        let packages = isDatabase ? "postgresql-15 patroni etcd-server pgbackrest" : "haproxy"
+        let packages = isDatabase ? "postgresql-15 patroni etcd-server pgbackrest curl digitalbank" : "haproxy"
         return """
             #!/bin/sh
             # Run as root in this folder, on the host it is named after. Needs: \(packages)
@@ -221,7 +250,7 @@ enum HostTexts {
             \(isDatabase ? "install -d -m 700 -o postgres -g postgres \(plan.directory)" : ":")
             for file in \(files); do
                 mode=600
-                [ "$file" != bootstrap ] || mode=700
+                [ "$file" != bootstrap ] && [ "$file" != patroni ] || mode=700
                 install -m "$mode" -o \(owner) -g \(owner) "$file" \(plan.configuration)/"$file"
             done
             install -m 644 digitalbank-*.service /etc/systemd/system/

@@ -38,6 +38,18 @@ struct PatroniClient: Sendable {
         return nil
     }
 
+    /// What each host knows, where all answer and say the same: one that was cut off remembers another cluster for a while.
+    func agreed() async -> [Member]? {
+        var views: Set<[Member]> = []
+        for host in plan.databases {
+            guard let (status, body) = try? await ask("GET", host, "/cluster"), status == 200,
+                let answer = try? JSONDecoder().decode(Answer.self, from: body)
+            else { return nil }
+            views.insert(answer.members.sorted { $0.name < $1.name })
+        }
+        return views.count == 1 ? views.first : nil
+    }
+
     /// Whether Patroni on this host says that it leads.
     func leads(_ host: ClusterPlan.Host) async -> Bool { (try? await ask("GET", host, "/primary").status) == 200 }
 

@@ -15,7 +15,7 @@ public struct Destruction: Sendable, Hashable {
     public let transaction: String
     /// As the log writes it, in the server's zone (UTC).
     public let committedAt: String
-    /// Where its commit begins: a restore that stops before it has everything else.
+    /// Where its commit begins, of a dropped database where its files go: a restore that stops before it has everything else.
     public let commit: LogPosition
     /// Files of relations: `tablespace/database/file`.
     public let files: [String]
@@ -32,6 +32,8 @@ struct WalDump {
         var files: [String: Int] = [:]
         var created = 0
         var isTruncate = false
+        /// Where the files of a database go: at this record, not at the commit.
+        var databaseGone: LogPosition?
 
         /// What a part of a transaction did, to which its commit gives its parts back.
         mutating func add(_ part: Pending) {
@@ -40,6 +42,7 @@ struct WalDump {
             files.merge(part.files) { $0 + $1 }
             created += part.created
             isTruncate = isTruncate || part.isTruncate
+            databaseGone = databaseGone ?? part.databaseGone
         }
     }
 
@@ -63,6 +66,8 @@ struct WalDump {
             if description.hasPrefix("CREATE") { pending[transaction, default: Pending()].created += 1 }
         case "Database" where description.hasPrefix("DROP"):
             pending[transaction, default: Pending()].files["database " + description.dropFirst(5)] = 1
+            guard pending[transaction]?.databaseGone == nil else { return }
+            pending[transaction]?.databaseGone = Self.word(after: "lsn:", in: line).flatMap { LogPosition($0) }
         case "Transaction" where description.hasPrefix("COMMIT 2"):
             if let position = Self.word(after: "lsn:", in: line).flatMap({ LogPosition($0) }) {
                 commit(transaction, position, description.dropFirst(7))
@@ -97,13 +102,17 @@ struct WalDump {
             if let part = pending.removeValue(forKey: part) { done.add(part) }
         }
         let at = description.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces)
-        func add(_ kind: Destruction.Kind, _ files: [String], _ rows: Int) {
+        func add(_ kind: Destruction.Kind, _ files: [String], _ rows: Int, _ begin: LogPosition? = nil) {
             found.append(
                 Destruction(
-                    kind: kind, transaction: transaction, committedAt: at, commit: position, files: files, rows: rows))
+                    kind: kind, transaction: transaction, committedAt: at, commit: begin ?? position, files: files,
+                    rows: rows))
         }
         let databases = done.files.keys.filter { $0.hasPrefix("database ") }
-        if !databases.isEmpty { return add(.databaseDropped, databases.map { String($0.dropFirst(9)) }, 0) }
+        if !databases.isEmpty {
+            // A restore that stopped before the commit would have the database's name and none of its files.
+            return add(.databaseDropped, databases.map { String($0.dropFirst(9)) }, 0, done.databaseGone)
+        }
         if let list = description.range(of: "rels:").map({ description[$0.upperBound...] }) {
             let files = list.prefix { $0 != ";" }.split(separator: " ")
                 .map { String($0).replacing("base/", with: "") }

@@ -24,6 +24,9 @@ struct ContinuityJournal: Sendable {
         /// The drill failed by what is wrong in the bank itself, or around it: nothing speaks against the set.
         case unproved = "drill.unproved"
         case restored = "restore.done"
+        /// A restored cluster is about to take the bank's place; and it was taken back.
+        case switching = "restore.switching"
+        case switchedBack = "restore.switched-back"
         case exported = "export.made"
         case givenBack = "restore.rows"
         case alarm = "watch.alarm"
@@ -115,10 +118,14 @@ struct ContinuityJournal: Sendable {
         return labels
     }
 
-    /// What was left behind when a restored cluster took the bank's place.
+    /// What was left behind when a restored cluster took the bank's place; also where nothing but the switch's beginning could be
+    /// noted and the bank before was moved aside.
     func abandoned() throws -> [AbandonedLog] {
-        try entries().compactMap { entry in
-            guard entry.kind == .restored, let timeline = entry.fields["timeline"].flatMap({ UInt32($0) }),
+        let unfinished = try unfinishedSwitch().flatMap { entry in
+            FileManager.default.fileExists(atPath: entry.fields["aside"] ?? "") ? entry : nil
+        }
+        return try (entries().filter { $0.kind == .restored } + [unfinished].compactMap(\.self)).compactMap { entry in
+            guard let timeline = entry.fields["timeline"].flatMap({ UInt32($0) }),
                 let reached = entry.fields["reached"].flatMap({ LogPosition($0) })
             else { return nil }
             return AbandonedLog(timeline: timeline, reached: reached)

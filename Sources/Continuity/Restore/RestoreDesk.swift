@@ -6,6 +6,8 @@ internal import PostgresServer
 /// A restore for good: beside the living bank, checked, and put in its place when the operator says so.
 public struct RestoreDesk: Sendable {
     let desk: BackupDesk
+    /// What goes wrong before a step of a switch; nothing but in tests.
+    var fault: @Sendable (SwitchStep) throws -> Void = { _ in }
 
     public init(desk: BackupDesk) { self.desk = desk }
 

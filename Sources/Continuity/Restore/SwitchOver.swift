@@ -3,50 +3,36 @@ internal import Postgres
 internal import PostgresServer
 
 extension RestoreDesk {
+    public struct Switched: Sendable {
+        public let lines: [String]
+        /// Nothing is left to be done by hand.
+        public let isWhole: Bool
+    }
+
     /// Puts a restored cluster in the living one's place, which is kept beside. Both are stopped meanwhile. When the restored one
-    /// does not come up there, the one before is put back and started.
+    /// does not come up there, the one before is put back and started. A switch that was killed is ended first.
     ///
     /// - Parameter despiteFailed: although a check of it failed, or nobody checked it.
-    public func switchOver(to directory: String, despiteFailed: Bool = false) async throws -> [String] {
+    public func switchOver(to directory: String, despiteFailed: Bool = false) async throws -> Switched {
         let place = desk.folder.cluster
         let directory = URL(filePath: directory).standardizedFileURL.path
+        var lines: [String] = []
+        if let begun = try desk.journal.unfinishedSwitch() {
+            let ended = try await SwitchCourse(desk: desk, begun: begun, fault: fault).resume()
+            lines = ended.lines
+            if !FileManager.default.fileExists(atPath: directory) {
+                return Switched(lines: lines, isWhole: ended.isWhole)
+            }
+        }
         let entry = try desk.journal.entries().last {
             $0.kind == .restored && URL(filePath: $0.subject).standardizedFileURL.path == directory
         }
         try Self.checkVerdict(entry, directory, despiteFailed)
         try Self.checkDisk(directory, place)
-        let settings = try BackupSettings.load(desk.folder)
-        let kept = try KeptCluster.load(desk.folder)
-        let timeline = try await prepare(try Cluster.attach(directory))
-        let living = try? Cluster.attach(place)
-        let wasRunning = living?.isRunning ?? false
-        try await living?.stop(.fast)
-        let moves = Moves(place: place, directory: directory, aside: place + ".before-" + stamp)
-        try moves.forward()
-        let cluster: Cluster
-        do {
-            var options = kept.options
-            options.directory = place
-            options.outlivesOwner = true
-            cluster = try await Cluster.adopt(options, superuserPassword: kept.password)
-            try await cluster.start()
-            try await desk.writeConfiguration(settings, cluster)
-        } catch {
-            try? await Cluster.attach(place).stop(.immediate)
-            try moves.back()
-            if wasRunning { try await Cluster.attach(place).start() }
-            throw error
-        }
-        var lines = ["the bank is the restored one now; the one before is in \(moves.aside)"]
-        lines += try forsakeReceived()
-        try await desk.journal.append(
-            .restored, place,
-            [
-                "switched": directory, "aside": moves.aside, "timeline": "\(timeline)",
-                "reached": entry?.fields["reached"] ?? "",
-            ])
-        _ = await KeptRecords.keep(desk.folder)
-        return lines + ["make a full backup now: digitalbank backup now --type full"]
+        let course = SwitchCourse(
+            desk: desk, directory: directory, stamp: stamp, reached: entry?.fields["reached"] ?? "", fault: fault)
+        let switched = try await course.run()
+        return Switched(lines: lines + switched.lines, isWhole: switched.isWhole)
     }
 
     private var stamp: String {
@@ -80,61 +66,14 @@ extension RestoreDesk {
                 exitStatus: .conflict)
         }
     }
-
-    /// Switches archiving on in it, by this bank's command; ends it. Returns the timeline that it went on.
-    private func prepare(_ restored: Cluster) async throws -> UInt32 {
-        let command = PgBackRestConfiguration.archiveCommand(desk.folder, program: try PgBackRest.find())
-        if !restored.isRunning { try await restored.start() }
-        let archiver = try await desk.withBank(restored) { database in
-            for statement in ContinuityStore.archiving(command: command) { try await database.run(statement) }
-            return try await ContinuityStore(database: database).archiver()
-        }
-        try await restored.stop(.fast)
-        guard let timeline = LogSegment(archiver.current)?.timeline else {
-            throw ContinuityError.answer("the segment \(archiver.current)")
-        }
-        return timeline
-    }
-
-    /// What was received is of the log that the bank left: a receiver that went on there would find no way.
-    private func forsakeReceived() throws -> [String] {
-        let received = desk.folder.receivedLog
-        guard let names = try? FileManager.default.contentsOfDirectory(atPath: received), !names.isEmpty else {
-            return []
-        }
-        let aside = received + ".before-" + stamp
-        guard rename(received, aside) == 0 else {
-            throw ContinuityError.file("move", received, String(cString: strerror(errno)))
-        }
-        try ContinuityFolder.make(received, mode: 0o700)
-        return ["the log that was received of it is in \(aside)"]
-    }
 }
 
-/// Two folders that change places, and back.
-private struct Moves {
-    let place: String
-    let directory: String
-    let aside: String
-
-    func forward() throws {
-        if FileManager.default.fileExists(atPath: place) { try Self.move(place, aside) }
-        do {
-            try Self.move(directory, place)
-        } catch {
-            if FileManager.default.fileExists(atPath: aside) { try Self.move(aside, place) }
-            throw error
+extension ContinuityJournal {
+    /// The switch that was begun last, where nothing says how it ended.
+    func unfinishedSwitch() throws -> Entry? {
+        let last = try entries().last {
+            $0.kind == .switching || $0.kind == .switchedBack || $0.kind == .restored && $0.fields["switched"] != nil
         }
-    }
-
-    func back() throws {
-        try Self.move(place, directory)
-        if FileManager.default.fileExists(atPath: aside) { try Self.move(aside, place) }
-    }
-
-    private static func move(_ source: String, _ target: String) throws {
-        guard rename(source, target) == 0 else {
-            throw ContinuityError.file("move", source, String(cString: strerror(errno)))
-        }
+        return last?.kind == .switching ? last : nil
     }
 }

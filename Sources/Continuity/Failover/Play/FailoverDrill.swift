@@ -170,9 +170,9 @@ public struct FailoverDrill: Sendable {
     @discardableResult
     private func settle(patience: Double) async throws -> [PatroniClient.Member] {
         let begun = Acknowledgements.now()
-        var last: [String] = ["nobody answers"]
+        var last: [String] = ["the hosts do not agree"]
         while Acknowledgements.now() - begun < patience {
-            if let members = await cluster.client.members() {
+            if let members = await cluster.client.agreed() {
                 last = ClusterVerdict(members: members, expected: cluster.plan.databases.count).troubles
                 if last.isEmpty { return members }
             }

@@ -56,11 +56,11 @@ final class PlayedCluster: Sendable {
             let files = [
                 "patroni.yml": patroni.text,
                 "etcd.yml": HostTexts.etcd(plan, host, directory: folder, certificates: folder),
-                "bootstrap": HostTexts.bootstrap(secrets),
+                "bootstrap": HostTexts.bootstrap(secrets), PatroniStart.name: PatroniStart.script,
             ]
             for (name, text) in files {
                 try ContinuityFolder.write(text, to: "\(folder)/\(name)")
-                if name == "bootstrap" { chmod("\(folder)/\(name)", 0o700) }
+                if ["bootstrap", PatroniStart.name].contains(name) { chmod("\(folder)/\(name)", 0o700) }
             }
             // Theirs, as the folder is.
             try await ToolRun.run("/usr/bin/chown", ["-R", "--reference=\(folder)", folder]).checked("chown")
@@ -68,6 +68,11 @@ final class PlayedCluster: Sendable {
         for host in plan.databases { try startEtcd(host.name) }
         // One makes the bank, the others follow it.
         for host in plan.databases { try startPatroni(host.name) }
+        for host in plan.databases {
+            try run(
+                host.name, "guard",
+                [program] + HostTexts.guardArguments(plan, host, certificates: folder(host.name)))
+        }
     }
 
     func startEtcd(_ host: String) throws {
@@ -75,7 +80,9 @@ final class PlayedCluster: Sendable {
     }
 
     func startPatroni(_ host: String) throws {
-        try run(host, "patroni", ["/usr/bin/patroni", folder(host) + "/patroni.yml"], asServerUser: true)
+        try run(
+            host, "patroni", ["\(folder(host))/\(PatroniStart.name)", folder(host) + "/patroni.yml"], asServerUser: true
+        )
     }
 
     /// A client on the host itself, which no cut cable keeps from its server.
