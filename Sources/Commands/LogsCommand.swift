@@ -157,12 +157,22 @@ struct LogsCommand: AsyncParsableCommand {
             guard (1...31_536_000).contains(banSeconds) else {
                 throw ValidationError("--ban-seconds takes 1 to 31536000")
             }
+            guard LogsService.beginnings.contains(from) else {
+                throw ValidationError("--from takes \(LogsService.beginnings.joined(separator: ", "))")
+            }
             guard !ban || responses != nil || record != nil else {
                 throw ValidationError("--ban needs --responses or --record")
             }
         }
 
         @OptionGroup var tuning: LogTuning
+
+        @Option(
+            help: ArgumentHelp(
+                "Where the very first start begins: the newest file of each log, the start of all there is, its end, or now.",
+                discussion: "At the end detectors learn from what is there; now they do not look at it.",
+                valueName: "newest|start|end|now"))
+        var from = "newest"
 
         @Flag(help: "End when everything there is has been read.")
         var untilEnd = false
@@ -177,6 +187,7 @@ struct LogsCommand: AsyncParsableCommand {
                 request.tuning = tuning.tuning
                 request.recordsInto = record
                 request.unread = unread
+                request.from = from
                 let count = try await LogsService.follow(request) { Terminal.output($0) }
                 Terminal.output("\(count) lignes suivies (lines followed)")
                 return 0

@@ -106,6 +106,12 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "Where the very first start of --watch begins, as with logs follow --from.",
+            valueName: "newest|start|end|now"))
+    var watchFrom = "newest"
+
+    @Option(
+        help: ArgumentHelp(
             "Every so many days train a fraud model on the bank's own decisions; it challenges if it is no worse.",
             valueName: "days"))
     var fraudRetrain: Int?
@@ -133,6 +139,10 @@ struct ServeCommand: AsyncParsableCommand {
         }
         guard !watch.isEmpty || tuning.suppress == nil && tuning.map.isEmpty else {
             throw ValidationError("--suppress and --map need --watch")
+        }
+        guard LogsService.beginnings.contains(watchFrom), !watch.isEmpty || watchFrom == "newest" else {
+            throw ValidationError(
+                "--watch-from takes \(LogsService.beginnings.joined(separator: ", ")), and needs --watch")
         }
         for text in ceiling where RoleCeiling(text) == nil {
             throw ValidationError(
@@ -192,7 +202,7 @@ struct ServeCommand: AsyncParsableCommand {
             if let smtp { request.mailRelay = try relay(smtp) }
             if !watch.isEmpty {
                 var watching = ServeRequest.Watching(places: watch, responds: respond, protected: protect)
-                watching.tuning = tuning.tuning
+                (watching.tuning, watching.from) = (tuning.tuning, watchFrom)
                 request.watching = watching
             }
             if waf != "off" {

@@ -92,6 +92,7 @@ struct DetectionDeskService: Sendable {
     private func follow(_ watching: ServeRequest.Watching) async throws {
         var settings = LogFollower.Settings()
         settings.places = watching.places
+        settings.from = try LogsService.beginning(watching.from)
         settings.options.rules = LogsService.shippedRules
         try watching.tuning.apply(to: &settings.options)
         // The tokens that a recovery gives the logs of the time before: an address keeps its own.

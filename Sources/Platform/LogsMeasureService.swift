@@ -45,10 +45,7 @@ public enum LogsMeasureService {
         if let folder = request.publicSets ?? usual {
             try score.measurePublic(folder)
             try score.measureRequests(folder)
-            // The engine alone, as for the other sets.
-            var alone = options
-            alone.rules = nil
-            try score.measureOrdinary("Apache (real)", path: folder + "/elastic-apache.log.gz", options: alone)
+            try score.measureOrdinary("Apache (real)", path: folder + "/elastic-apache.log.gz", options: options)
         }
         var problems: [String] = []
         for number in 0..<request.simulations {

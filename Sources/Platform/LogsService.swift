@@ -125,6 +125,8 @@ public enum LogsService {
         public var rules: String?
         public var zone = "Europe/Paris"
         public var untilEnd = false
+        /// Where the very first start begins: one of `beginnings`.
+        public var from = "newest"
         /// Where decisions are written down; nil: none are made.
         public var responses: String?
         /// Bans really; otherwise decisions are only written down.
@@ -139,6 +141,16 @@ public enum LogsService {
         public var tuning = Tuning()
 
         public init() {}
+    }
+
+    /// Where a follower may begin.
+    public static let beginnings = LogFollower.Beginning.allCases.map(\.rawValue)
+
+    static func beginning(_ name: String) throws(DetectionError) -> LogFollower.Beginning {
+        guard let beginning = LogFollower.Beginning(rawValue: name) else {
+            throw .option("\(name) is no place to begin at", "Give one of: \(beginnings.joined(separator: ", ")).")
+        }
+        return beginning
     }
 
     /// Follows logs until the task is cancelled; `show` receives a line for each finding.
@@ -156,6 +168,7 @@ public enum LogsService {
         settings.findings = request.findings
         settings.lines = request.lines
         settings.untilEnd = request.untilEnd
+        settings.from = try beginning(request.from)
         settings.unread = request.unread ?? request.state + ".unread.jsonl"
         settings.onUnread = { source, count in show(unreadWords(source, count)) }
         settings.checkSeal = { SealedJournal.problems($0) }

@@ -85,6 +85,8 @@ public struct ServeRequest: Sendable {
         public var responds: Bool
         /// Blocks of addresses that are never banned.
         public var protected: [String]
+        /// Where the very first start begins: one of `LogsService.beginnings`.
+        public var from = "newest"
         /// What is known of the house: places, suppressions, names of fields.
         public var tuning = LogsService.Tuning()
 

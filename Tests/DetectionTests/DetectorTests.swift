@@ -68,7 +68,10 @@ import Testing
             ("CREATE ROLE m SUPERUSER LOGIN", "pg-superuser"), ("alter user m with bypassrls", "pg-superuser"),
             ("CREATE ROLE m LOGIN", "pg-new-role"), ("GRANT SELECT ON clients TO PUBLIC", "pg-grant-public"),
             ("grant pg_execute_server_program to m", "pg-grant-powerful"),
-            ("COPY x FROM/**/PROGRAM 'id'", "pg-copy-program"),
+            ("COPY x FROM/**/PROGRAM 'id'", "pg-copy-program"), ("copy(select 1)to program'id'", "pg-copy-program"),
+            (#"COPY"x"FROM PROGRAM $a$id$a$"#, "pg-copy-program"),
+            ("select 1; copy x to program 'id'", "sigma-pg-copy-program"),
+            (#"copy"clients"to stdout"#, "pg-mass-read"),
             ("SELECT pg_read_file('/etc/passwd')", "pg-server-file"),
             ("CREATE FUNCTION f() RETURNS int LANGUAGE plpython3u AS 'x'", "pg-untrusted-function"),
             ("CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION f()", "pg-event-trigger"),
@@ -85,7 +88,8 @@ import Testing
         ])
     func statement(_ sql: String, _ rule: String) throws {
         let line = "2026-10-20 11:55:36 UTC [7] m@bank LOG:  statement: \(sql)\n"
-        #expect(try Logs.kinds(Logs.analyse(["postgresql.log": line])).contains(rule), "\(sql)")
+        let found = try Logs.kinds(Logs.analyse(["postgresql.log": line]) { $0.rules = Logs.rules })
+        #expect(found.contains(rule), "\(sql)")
     }
 
     @Test(
@@ -95,11 +99,14 @@ import Testing
             "SELECT * FROM clients WHERE id = 7", "SELECT count(*) FROM clients",
             "INSERT INTO transactions VALUES (1, 'x; DROP TABLE y')",
             "UPDATE clients SET nom = 'd''Arc' WHERE client_id = any($1)", "SELECT 'COPY x TO PROGRAM ''id'''", "BEGIN",
-            "SET TIME ZONE 'UTC'",
+            "SET TIME ZONE 'UTC'", #"COPY "to program 's'" FROM STDIN"#, #"COPY program (program, "from") FROM STDIN"#,
+            "SELECT 1 /* copy t from program 'id' */", "SELECT $$copy t from program 'id'$$",
+            #"SELECT 1 AS "; copy t from program 'id'""#,
+            "INSERT INTO notes VALUES ('; COPY t FROM PROGRAM ''id''')",
         ])
     func ordinary(_ sql: String) throws {
         let line = "2026-10-20 11:55:36 UTC [7] m@bank LOG:  statement: \(sql)\n"
-        #expect(try Logs.analyse(["postgresql.log": line]).findings.isEmpty, "\(sql)")
+        #expect(try Logs.analyse(["postgresql.log": line]) { $0.rules = Logs.rules }.findings.isEmpty, "\(sql)")
     }
 
     @Test func `find an hour that is gone from two logs, and numbers that are absent`() throws {

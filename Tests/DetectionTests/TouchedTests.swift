@@ -123,6 +123,21 @@ private func statement(_ text: String, detail: String = "") -> String {
         #expect(acted(inside, "app", start, line: 1) && !acted(inside, "app", start))
     }
 
+    @Test func `are the attacker's from anywhere in his IPv6 network, and from nowhere else`() throws {
+        let finding = DeskFindings.finding("2001:db8:1:2::7", 1)
+        let actors = IncidentActors(Incident([finding]))
+        for (text, isHis) in [
+            ("2001:db8:1:2::7", true), ("2001:db8:1:2:aaaa:bbbb:cccc:dddd", true), ("2001:db8:1:3::7", false),
+            ("203.0.113.7", false),
+        ] {
+            let address = try #require(NetworkAddress(text))
+            #expect(actors.acted(address, user: "", at: finding.time, file: "x.log", line: 77) == isHis, "\(text)")
+        }
+        let v4 = DeskFindings.finding("203.0.113.7", 1)
+        let neighbour = try #require(NetworkAddress("203.0.113.8"))
+        #expect(!IncidentActors(Incident([v4])).acted(neighbour, user: "", at: v4.time, file: "x.log", line: 77))
+    }
+
     @Test func `are remembered by a follower, the last of them`() throws {
         var memory = TouchMemory(most: 3)
         let reader = LogReader(ReadingOptions(), year: 2026)

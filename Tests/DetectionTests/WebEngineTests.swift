@@ -113,6 +113,30 @@ import Testing
         #expect(Self.target("/x?filter=%7B%22a%22:%5B1.5e3,true,null%5D,%22b%22:%20false%7D", engine) == nil)
     }
 
+    @Test(
+        "finds code of PHP, behind whatever closes the text before it",
+        arguments: [
+            "a;exit(md5('w4p1t1_md5'));//", "a;exit(md5('w4p1t1_md5'));#", #"";exit(md5('w4p1t1_md5'));//"#,
+            #"';exit(md5("x"));#"#, #"".exit(md5('w4p1t1_md5'));//"#, "'.exit(md5('w4p1t1_md5'));#",
+            ";exit(md5('w4p1t1_md5'));//", "';print(23*41);//", #"";die();#"#, "1;echo base64_decode('eA==');",
+            "${@print(md5(1))}", "{${exit(1)}}", "';return phpversion();//", "';echo 12*13;'",
+        ])
+    func scriptCode(_ text: String) throws {
+        #expect(Self.value(text, try WebEngine()) != nil, "\(text)")
+    }
+
+    @Test(
+        "leaves words that PHP has too",
+        arguments: [
+            "exit (2)", "Sortie : exit(2), puis à droite",
+            "somme md5 (releve.pdf)", "echo (3 fois)", "retour; return (colis)", "Prix : 12*13 = 156",
+            "die Rechnung (md5)",
+            "die Miete; print", "echo.print", "l'exit de Paris; die Bahn", "loyer (octobre); chr(istophe)",
+        ])
+    func ordinaryWords(_ text: String) throws {
+        #expect(Self.value(text, try WebEngine()) == nil, "\(text)")
+    }
+
     /// What a bank's own API is asked, many thousand times a day.
     static func ordinary(_ index: Int) -> String {
         let names = [

@@ -85,7 +85,11 @@ final class DatabaseDetector {
     func judge(_ text: Bytes, _ event: LogEvent, _ place: LinePlace) {
         switch text[0] {
         case 99:
-            if text.has("create ") { create(text, event, place) } else if text.has("copy ") { copy(text, event, place) }
+            if text.has("create ") {
+                create(text, event, place)
+            } else if text.has("copy ") || text.has("copy(") {
+                copy(text, event, place)
+            }
         case 97 where text.has("alter "): alter(text, event, place)
         case 103 where text.has("grant "): grant(text, event, place)
         case 100:
@@ -251,9 +255,10 @@ final class DatabaseDetector {
     }
 
     private func copy(_ text: Bytes, _ event: LogEvent, _ place: LinePlace) {
+        let isQuery = text[4] == 40 || text[5] == 40
         let name =
-            text[5] == 40 ? table(of: text.from(text.find("from ") ?? 5), behind: "from ") : SQLShape.name(text, at: 5)
-        if text.contains(" program ") {
+            isQuery ? table(of: text.from(text.find("from ") ?? 5), behind: "from ") : SQLShape.name(text, at: 5)
+        if SQLShape.runsProgram(text) {
             raise(Rules.program, event, place, name, "COPY runs a program on the server")
         } else if text.contains(" to 's'") || text.contains(" from 's'") {
             raise(Rules.serverFile, event, place, name, "COPY with a file of the server")

@@ -1,5 +1,5 @@
 /// A statement made comparable: lower case, comments gone, texts as `'s'` (`'%'` and `''` where they hold no more), one
-/// space between words. At most 32,000 bytes.
+/// space between words, a name in quotes as one word. At most 32,000 bytes.
 struct SQLShape {
     private(set) var bytes: [UInt8] = []
     static let lengthMax = 32_000
@@ -38,7 +38,7 @@ struct SQLShape {
                 let close = Self.textEnd(statement, index + 1, end, hasEscapes: hasEscapes)
                 text(statement[index + 1, close - 1])
                 index = close
-            case 34: index += 1
+            case 34: index = name(statement, index + 1, end)
             case 0...32:
                 space()
                 index += 1
@@ -47,6 +47,22 @@ struct SQLShape {
                 index += 1
             }
         }
+    }
+
+    /// A name in quotes, as one word: what else stands in it is no syntax. Where it ends.
+    private mutating func name(_ statement: Bytes, _ from: Int, _ end: Int) -> Int {
+        if let last = bytes.last, Bytes.isWord(last) { bytes.append(32) }
+        var index = from
+        while index < end {
+            let byte = statement[index]
+            if byte == 34, statement[index + 1] != 34 {
+                if Bytes.isWord(statement[index + 1]) { bytes.append(32) }
+                return index + 1
+            }
+            bytes.append(Bytes.isWord(byte) || byte >= 128 ? Bytes.lower(byte) : 95)
+            index += byte == 34 ? 2 : 1
+        }
+        return end
     }
 
     private mutating func take(inside code: Bytes) {
@@ -120,6 +136,22 @@ struct SQLShape {
     }
 
     func with<T>(_ body: (Bytes) -> T) -> T { bytes.withUnsafeBytes { body(Bytes($0)) } }
+
+    /// Whether `copy` reads from a program or writes to one: the word stands for that only with a text behind it.
+    static func runsProgram(_ text: Bytes) -> Bool {
+        var from = 0
+        while let place = text.find(" program", from: from) {
+            from = place + 8
+            let start = text.prefix(place)
+            guard start.hasSuffix("from") || start.hasSuffix("to"),
+                !Bytes.isWord(text[place - (text[place - 1] == 109 ? 5 : 3)])
+            else { continue }
+            var rest = text.from(from)
+            if rest[0] == 32 { rest = rest.from(1) }
+            if rest[0] == 39 || rest.has("u&'") { return true }
+        }
+        return false
+    }
 
     /// The word behind a place, without its schema.
     static func name(_ text: Bytes, at place: Int) -> Bytes {

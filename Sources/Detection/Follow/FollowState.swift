@@ -15,6 +15,8 @@ struct FollowState: Codable {
         var last: String?
         /// When the file was made, for one that has no bytes yet to be known by: a number of an inode is used again.
         var born: Int64?
+        /// What stands before was passed over at the very first start, and nothing is learned from it.
+        var blind: Int64?
         /// In which order files were begun: those of a set in the order of their lines.
         var number: Int?
     }
@@ -30,6 +32,8 @@ struct FollowState: Codable {
     var unread: [String: Int64]?
     /// Of the file that was begun last.
     var begun: Int?
+    /// Whether the files of the very first start have their place.
+    var isTakenUp: Bool?
 
     static func read(_ path: String) throws(DetectionError) -> FollowState {
         guard FileManager.default.fileExists(atPath: path) else { return FollowState() }

@@ -66,15 +66,19 @@ extension LogFollower {
     }
 
     /// The file that is being written.
-    private static func live(_ set: LogFiles.LogSet) -> String? { set.files.last.flatMap { isPacked($0) ? nil : $0 } }
+    static func live(_ set: LogFiles.LogSet) -> String? { set.files.last.flatMap { isPacked($0) ? nil : $0 } }
 
     /// Begins members of a set that are newer than `path` and older than the newest, and were never begun. Without `path`
     /// those behind the last file that was read to its end.
     func enqueue(_ set: LogFiles.LogSet, behind path: String?) {
         guard let begin = (path ?? lastFinished(set)).flatMap({ set.files.firstIndex(of: $0) }) else { return }
+        enqueue(set, set.files[(begin + 1)...], order: LogFiles.split(set.files[begin]).order)
+    }
+
+    func enqueue(_ set: LogFiles.LogSet, _ members: ArraySlice<String>, order before: String?) {
         let live = Self.live(set)
-        var order = LogFiles.split(set.files[begin]).order
-        for member in set.files[(begin + 1)...] where member != live {
+        var order = before
+        for member in members where member != live {
             // A file and its packed twin, while the packing goes on.
             let next = LogFiles.split(member).order
             guard next != order else { continue }
@@ -161,9 +165,10 @@ extension LogFollower {
         while let block = source.next() {
             if at == 0 { at = Int64(source.skipped) }
             let end = at + Int64(block.count)
-            if at < file.offset, end > file.offset - Self.warmBytes {
+            let blind = file.blind ?? 0
+            if at < file.offset, end > max(blind, file.offset - Self.warmBytes) {
                 isWarming = true
-                skipping.take(block.prefix(Int(file.offset - at))) { record, place in
+                skipping.take(block[Int(max(0, blind - at)), Int(file.offset - at)]) { record, place in
                     _ = reader.read(record) { learn(&$0, place) }
                 }
                 isWarming = false

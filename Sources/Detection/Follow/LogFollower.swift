@@ -19,6 +19,8 @@ public final class LogFollower {
         public var options = DetectionOptions()
         /// How often files are looked at when nothing announces a change.
         public var interval: Duration = .milliseconds(250)
+        /// Where reading begins in the files that are there at the very first start.
+        public var from = Beginning.newest
         /// Stops when everything was read; for tests and for catching up.
         public var untilEnd = false
 
@@ -155,6 +157,7 @@ public final class LogFollower {
         if let path = settings.findings { findings = try AppendFile(path, length: state.outputs[path] ?? 0) }
         if let path = settings.lines { lines = try AppendFile(path, length: state.outputs[path] ?? 0) }
         try openSpool()
+        try await takeUp()
     }
 
     private func watchFolder(_ place: String) {
@@ -238,7 +241,7 @@ public final class LogFollower {
             file.born = cre2_birth(descriptor)
         }
         let reader = makeReader()
-        warm(descriptor, path, before: file.offset, reader)
+        warm(descriptor, path, file.blind ?? 0, before: file.offset, reader)
         tails[path] = Tail(
             file: file, descriptor: descriptor, reader: reader,
             splitter: RecordSplitter(reader: reader, offset: file.offset, line: file.line))
@@ -250,14 +253,16 @@ public final class LogFollower {
     }
 
     /// What the detectors knew is learned again from the last lines before, in silence.
-    private func warm(_ descriptor: Int32, _ path: String, before offset: Int64, _ reader: LogReader) {
-        guard offset > 0 else { return }
+    private func warm(
+        _ descriptor: Int32, _ path: String, _ blind: Int64, before offset: Int64, _ reader: LogReader
+    ) {
+        guard offset > blind else { return }
         isWarming = true
         defer { isWarming = false }
         engine.sink.file = path
-        var at = max(0, offset - Self.warmBytes)
+        var at = max(blind, offset - Self.warmBytes)
         let splitter = RecordSplitter(reader: reader)
-        var isFirst = at > 0
+        var isFirst = at > blind
         var buffer = [UInt8](repeating: 0, count: 1 << 18)
         while at < offset {
             let got = pread(descriptor, &buffer, Int(min(Int64(buffer.count), offset - at)), off_t(at))

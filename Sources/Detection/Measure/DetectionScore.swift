@@ -145,11 +145,12 @@ public struct DetectionScore: Sendable {
         rows.append(row)
     }
 
-    /// All ordinary: real lines of which a few are scans.
+    /// All ordinary: real lines of which a few are scans. What Sigma rules raise counts, whatever they call it.
     public mutating func measureOrdinary(_ set: String, path: String, options: DetectionOptions) throws {
         var analysis = LogAnalysis()
         analysis.options = options
-        let raised = RaisedKinds(watched: Set(WebClass.allCases.map(\.rawValue)), isByAddress: false)
+        let raised = RaisedKinds(
+            watched: Set(WebClass.allCases.map(\.rawValue)), watchesSigma: true, isByAddress: false)
         analysis.onFinding = { raised.take($0) }
         let result = try analysis.run([path])
         var row = Row(set: set, kind: "*")
@@ -221,15 +222,17 @@ public struct DetectionScore: Sendable {
 private final class RaisedKinds: Sendable {
     let kinds = Mutex<[String: Set<String>]>([:])
     private let watched: Set<String>
+    private let watchesSigma: Bool
     private let isByAddress: Bool
 
-    init(watched: Set<String>, isByAddress: Bool) {
+    init(watched: Set<String>, watchesSigma: Bool = false, isByAddress: Bool) {
         self.watched = watched
+        self.watchesSigma = watchesSigma
         self.isByAddress = isByAddress
     }
 
     func take(_ finding: Finding) {
-        guard watched.contains(finding.rule.kind) else { return }
+        guard watched.contains(finding.rule.kind) || watchesSigma && finding.rule.id.hasPrefix("sigma-") else { return }
         let key = isByAddress ? finding.address?.text ?? "" : "\(finding.line)"
         _ = kinds.withLock { $0[key, default: []].insert(finding.rule.kind) }
     }

@@ -127,7 +127,11 @@ final class CorrelationState {
     /// What to say when the threshold is reached; the group then begins anew.
     func take(_ event: LogEvent, _ part: Int) -> String? {
         var key: UInt64 = 0x51
-        for field in correlation.groupBy { key = Hash.mix(key &* 31 ^ field.with(event) { $0.hash(6) }) }
+        for field in correlation.groupBy {
+            // An IPv6 client owns a whole /64.
+            let part = field == .address ? event.address.actor : field.with(event) { $0.hash(6) }
+            key = Hash.mix(key &* 31 ^ part)
+        }
         if groups[key] == nil, groups.count >= Self.groupsMax { forget(before: event.time - correlation.span) }
         var value: UInt64 = 0
         if case .valueCount(let field) = correlation.kind { value = field.with(event) { $0.hash(8) } }

@@ -1,7 +1,7 @@
 /// Fields of Sigma's taxonomies, where an event has them.
 enum SigmaField: Hashable, Sendable {
     case method, target, path, query, status, size, agent, referer, address, user, host, program, message, image
-    case command, statement, database, state, severity, session, object, action, rows, line
+    case command, statement, structure, database, state, severity, session, object, action, rows, line
     /// A member of a JSON record by its own name.
     case member(String)
 
@@ -16,6 +16,7 @@ enum SigmaField: Hashable, Sendable {
         "cs-host": .host, "host": .host, "hostname": .host, "computer": .host, "program": .program,
         "provider": .program, "type": .program, "message": .message, "msg": .message, "image": .image, "exe": .image,
         "commandline": .command, "command": .command, "statement": .statement, "sql": .statement,
+        "statement_structure": .structure,
         "database": .database, "dbname": .database, "sqlstate": .state, "state_code": .state, "severity": .severity,
         "level": .severity, "session": .session, "session_id": .session, "object": .object, "objet": .object,
         "action": .action, "evenement": .action, "event": .action, "rows": .rows, "line": .line,
@@ -48,6 +49,10 @@ enum SigmaField: Hashable, Sendable {
         case .image, .object: return body(event.object)
         case .command, .action: return body(event.action)
         case .statement: return body(event.statement)
+        case .structure:
+            var shape = SQLShape()
+            shape.take(event.statement)
+            return shape.with(body)
         case .database: return body(event.database)
         case .state: return body(event.state)
         case .severity: return body(event.severity)
@@ -65,7 +70,7 @@ enum SigmaField: Hashable, Sendable {
         case .target, .path, .query: .target
         case .agent: .agent
         case .referer: .referer
-        case .status, .size, .rows, .address: nil
+        case .status, .size, .rows, .address, .structure: nil
         default: .line
         }
     }
@@ -86,7 +91,7 @@ enum SigmaField: Hashable, Sendable {
     var cost: Int {
         switch self {
         case .status, .size, .rows, .address: 100
-        case .member: 500
+        case .member, .structure: 500
         default: 0
         }
     }

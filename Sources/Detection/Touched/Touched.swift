@@ -79,6 +79,7 @@ struct IncidentActors {
         let number: Int64
     }
 
+    /// IPv6 as its /64, whose owner may use all of it.
     private let addresses: Set<NetworkAddress>
     private let users: Set<String>
     /// Lines that findings stand on are the attack's, whoever lent his name.
@@ -91,7 +92,7 @@ struct IncidentActors {
     private static let takeovers: Set<String> = ["account_takeover", "outside_admin_login"]
 
     init(_ incident: Incident) {
-        addresses = Set(incident.addresses)
+        addresses = Set(incident.addresses.map(\.actorBase))
         // Behind the application's own user stand all clients: only who came from outside, or took an account, is one.
         let own = incident.findings.filter { finding in
             finding.rule.phase != .credentialAccess
@@ -108,7 +109,7 @@ struct IncidentActors {
     func acted(_ address: NetworkAddress, user: String, at time: Int64, file: String, line: Int64) -> Bool {
         guard time >= from, time <= until else { return false }
         if lines.contains(Line(file: file, number: line)) { return true }
-        if !address.isNone, !address.isInside { return addresses.contains(address) }
+        if !address.isNone, !address.isInside { return addresses.contains(address.actorBase) }
         return !user.isEmpty && users.contains(user)
     }
 

@@ -5,19 +5,25 @@ enum QueryGrammar {
         "eq", "neq", "gt", "gte", "lt", "lte", "like", "ilike", "match", "imatch", "is", "isdistinct", "fts", "plfts",
         "phfts", "wfts", "cs", "cd", "ov", "sl", "sr", "nxr", "nxl", "adj", "in",
     ]
+    /// The longest of them.
+    private static let operatorBytesMax = 10
+
     /// Where the operand begins behind `not.eq.`, `fts(french).`, `like(any).`; nil when there is no operator.
     static func operandStart(_ value: Bytes) -> Int? {
-        var at = 0
-        if value.has("not.") { at = 4 }
-        for name in operators where value.has(name, at: at) {
-            var end = at + name.utf8CodeUnitCount
-            if value[end] == 40, let close = value.first(41, from: end), close - end <= 24 {
-                guard isWord(value[end + 1, close]) else { continue }
-                end = close + 1
+        let start = value.has("not.") ? 4 : 0
+        var end = start
+        while end - start <= operatorBytesMax, value[end] &- 97 < 26 { end += 1 }
+        // Most values end here, without a look at the names.
+        guard end > start, value[end] == 46 || value[end] == 40 else { return nil }
+        let name = value[start, end]
+        guard operators.contains(where: { name.equals($0) }) else { return nil }
+        if value[end] == 40 {
+            guard let close = value.first(41, from: end), close - end <= 24, isWord(value[end + 1, close]) else {
+                return nil
             }
-            if value[end] == 46 { return end + 1 }
+            end = close + 1
         }
-        return nil
+        return value[end] == 46 ? end + 1 : nil
     }
 
     private static func isWord(_ text: Bytes) -> Bool {

@@ -192,7 +192,10 @@ final class WebEngine {
         for index in points.indices { points[index] = 0 }
         var best = Verdict(kind: .probe, points: 0, piece: 0)
         var most = 0
+        var run = (end: 0, isClean: false)
         for piece in text.ends.indices {
+            if piece >= run.end { run = plainRun(from: piece) }
+            if run.isClean { continue }
             let bounds = text.bounds(piece)
             let gained = judge(
                 text.bytes[bounds.lowerBound, bounds.upperBound], text.kinds[piece], text.isSpecial[piece])
@@ -214,6 +217,18 @@ final class WebEngine {
         guard total >= Self.blockingPoints else { return nil }
         best.points = total
         return best
+    }
+
+    /// Plain pieces that stand together, and whether none of them holds what is looked for, by one pass over all: patterns
+    /// end at the sign between pieces, so that what matches one of them matches there too.
+    private func plainRun(from first: Int) -> (end: Int, isClean: Bool) {
+        var end = first
+        while end < text.ends.count, !text.isSpecial[end], text.kinds[end] != .agent, text.kinds[end] != .header {
+            end += 1
+        }
+        guard end - first > 1 else { return (first + 1, false) }
+        let all = text.bytes[text.bounds(first).lowerBound, text.bounds(end - 1).upperBound]
+        return (end, plain.match(all, &found) == 0)
     }
 
     /// The points of one piece.

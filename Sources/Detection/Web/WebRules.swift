@@ -262,6 +262,15 @@ struct WebRule: Sendable {
             .command, 5,
             #"\b(?:system|passthru|shell_exec|proc_open|popen|pcntl_exec|assert|preg_replace|base64_decode|phpinfo|call_user_func(?:_array)?|file_(?:get|put)_contents|fopen|readfile|create_function|include(?:_once)?|require(?:_once)?|str_rot13|gzinflate|unserialize|var_dump|print_r|exec|os\.(?:system|popen)|subprocess\.[a-z]+|child_process|runtime\.exec|getruntime)\s*\("#
         ),
+        // PHP of its own: what ends a script or shows something, with a call inside, or behind what closes a text before it.
+        WebRule(
+            .command, 5,
+            #"\b(?:exit|die|echo|print|printf|return|print_r|var_dump|var_export|eval)\s*\(?\s*@?(?:md5|sha1|crc32|base64_(?:de|en)code|hex2bin|bin2hex|strrev|str_rot13|phpversion|php_uname|get_current_user|getcwd|sys_get_temp_dir|ini_get|scandir|highlight_file|show_source|chr)\s*\("#
+        ),
+        WebRule(
+            .command, 5,
+            #"['"`;.]\s*@?(?:exit|die|print|echo|printf|return)\s*(?:\(\s*(?:['"]?[0-9a-z_]*['"]?|-?[0-9]+(?:\s*[*+.-]\s*-?[0-9]+)+)\s*\)|['"]?[0-9]+['"]?\s*[*+.]\s*['"]?[0-9]+['"]?)\s*;\s*(?://|#|\?>|['"]|{$})|\$\{\s*@?(?:print|echo|eval|exit|die|phpinfo|system|passthru|assert)\b"#
+        ),
         WebRule(
             .command, 5,
             #"<\?(?:php\b|=)|<%[^\x01]*%>|<!--#\s*(?:exec|include|echo|config|printenv|set|flastmod)|\$_(?:get|post|request|cookie|server|files|session)\b|allow_url_include|auto_prepend_file|safe_mode\s*="#
@@ -313,7 +322,7 @@ struct WebRule: Sendable {
         ),
         WebRule(
             .webShell, 5,
-            #"(?:^|[/\\])(?:c99|r57|wso[0-9.]*|b374k|webshell|alfa[a-z-]*|shell|cmd|backdoor|eval-stdin|indoxploit|adminer|weevely|antsword|behinder|godzilla|c100|locus|phpspy|aspxspy|jspspy)\.(?:php[0-9]?|phtml|jspx?|aspx?|ashx|cfm|cgi|pl)\b"#
+            #"(?:{^}|[/\\])(?:c99|r57|wso[0-9.]*|b374k|webshell|alfa[a-z-]*|shell|cmd|backdoor|eval-stdin|indoxploit|adminer|weevely|antsword|behinder|godzilla|c100|locus|phpspy|aspxspy|jspspy)\.(?:php[0-9]?|phtml|jspx?|aspx?|ashx|cfm|cgi|pl)\b"#
         ),
         WebRule(
             .webShell, 5,
