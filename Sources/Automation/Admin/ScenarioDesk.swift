@@ -42,10 +42,14 @@ extension AutomationDesk {
     public func keep(document: String, was: String? = nil, author: String) async throws -> String {
         let scenario = try ScenarioReader.read(document)
         try await library.reload(database)
-        let now = library.all.first { $0.name == scenario.name }
-        if let was, was != now?.version ?? "" { throw AutomationError.scenarioChanged(scenario.name) }
         let store = ScenarioStore(database: database)
         let before = try await store.all().first { $0.name == scenario.name }?.document
+        if let was {
+            // What is stored counts, or what is in force beneath it; of a stored one that can not be read, either.
+            let inForce = library.all.first { $0.name == scenario.name }?.version
+            let stored = before.map { (try? ScenarioReader.read($0))?.version ?? inForce }
+            guard was == (stored ?? inForce) ?? "" else { throw AutomationError.scenarioChanged(scenario.name) }
+        }
         let isKept = try await store.keep(scenario.name, document: document, inPlaceOf: before, by: author)
         guard isKept || was == nil else { throw AutomationError.scenarioChanged(scenario.name) }
         if !isKept { return try await keep(document: document, author: author) }

@@ -192,10 +192,7 @@ final class WebEngine {
         for index in points.indices { points[index] = 0 }
         var best = Verdict(kind: .probe, points: 0, piece: 0)
         var most = 0
-        var run = (end: 0, isClean: false)
         for piece in text.ends.indices {
-            if piece >= run.end { run = plainRun(from: piece) }
-            if run.isClean { continue }
             let bounds = text.bounds(piece)
             let gained = judge(
                 text.bytes[bounds.lowerBound, bounds.upperBound], text.kinds[piece], text.isSpecial[piece])
@@ -217,18 +214,6 @@ final class WebEngine {
         guard total >= Self.blockingPoints else { return nil }
         best.points = total
         return best
-    }
-
-    /// Plain pieces that stand together, and whether none of them holds what is looked for, by one pass over all: patterns
-    /// end at the sign between pieces, so that what matches one of them matches there too.
-    private func plainRun(from first: Int) -> (end: Int, isClean: Bool) {
-        var end = first
-        while end < text.ends.count, !text.isSpecial[end], text.kinds[end] != .agent, text.kinds[end] != .header {
-            end += 1
-        }
-        guard end - first > 1 else { return (first + 1, false) }
-        let all = text.bytes[text.bounds(first).lowerBound, text.bounds(end - 1).upperBound]
-        return (end, plain.match(all, &found) == 0)
     }
 
     /// The points of one piece.
@@ -298,7 +283,7 @@ final class WebEngine {
             default: break
             }
         }
-        if isCode {
+        if isCode, !isElided(value) {
             var fingerprint = InlineArray<16, CChar>(repeating: 0)
             let isInjection = withUnsafeMutablePointer(to: &fingerprint) { place in
                 place.withMemoryRebound(to: CChar.self, capacity: 16) {
@@ -315,6 +300,37 @@ final class WebEngine {
             gained += Self.libraryPoints
         }
         return gained
+    }
+
+    /// Words of French whose only quotes are those of an elision (`l'agence d'Angers`): libinjection takes them for texts.
+    /// A figure, an equals sign or any other sign of code is enough to ask it all the same.
+    private func isElided(_ value: Bytes) -> Bool {
+        var word = 0
+        for index in 0..<value.count {
+            let byte = value.start[index]
+            switch byte {
+            case 65...90, 97...122, 128...: word += 1
+            case 32, 44, 46, 58, 33, 63: word = 0
+            case 45:
+                guard value[index + 1] != 45 else { return false }
+                word = 0
+            case 39:
+                let next = value[index + 1] | 0x20
+                guard (1...3).contains(word), (97...122).contains(next) || value[index + 1] >= 128,
+                    isElision(value[index - word, index])
+                else { return false }
+                word = 0
+            default: return false
+            }
+        }
+        return true
+    }
+
+    private func isElision(_ word: Bytes) -> Bool {
+        let first = word[0] | 0x20
+        if word.count == 2 { return first == 113 && word[1] | 0x20 == 117 }
+        // c, d, j, l, m, n, s, t
+        return word.count == 1 && [99, 100, 106, 108, 109, 110, 115, 116].contains(first)
     }
 
     /// Fingerprints that ordinary words make too: a text, an operator, a text (`d'Arc or l'Eau`).
