@@ -113,7 +113,7 @@ struct WebRule: Sendable {
         ),
         WebRule(
             .sqlInjection, 5,
-            #"[;'")]\s*(?:select|insert\s+into|update\s+\S+\s+set|delete\s+from|drop\s+(?:table|database|user|view|schema|role)|create\s+(?:table|user|role|function|alias|or)|alter\s+(?:table|user|role|system)|truncate|exec|execute|declare|waitfor|shutdown|copy\s|grant\s|merge\s|vacuum|attach\s|call\s|begin\b|if\s*\()"#
+            #"[;'")]\s*(?:select\b\s*[^\s\x01]|insert\s+into|update\s+\S+\s+set|delete\s+from|drop\s+(?:table|database|user|view|schema|role)|create\s+(?:table|user|role|function|alias|or)|alter\s+(?:table|user|role|system)|truncate|exec|execute|declare|waitfor|shutdown|copy\s|grant\s|merge\s|vacuum|attach\s|call\s|begin\b|if\s*\()"#
         ),
         WebRule(
             .sqlInjection, 5,
