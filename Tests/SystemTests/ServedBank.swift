@@ -52,7 +52,8 @@ final class ServedBank: @unchecked Sendable {
             + (more.contains("--admin-port") ? [] : ["--admin-port", "0"]) + more
         process = try ChildProcess.spawn(
             command, environment: ProcessInfo.processInfo.environment, directory: nil, streams: ChildProcess.Streams())
-        for _ in 0..<600 {
+        // A machine that does much else takes its time for the first start.
+        for _ in 0..<1_200 {
             if try await answers() { break }
             try await Task.sleep(for: .milliseconds(50))
         }

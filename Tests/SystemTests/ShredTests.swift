@@ -6,7 +6,8 @@ import Testing
 @testable import PostgresServer
 
 /// A client's key that is destroyed beside a running server.
-@Suite(.serialized) struct ShredTests {
+@Suite(.enabled(if: isLongRun, "long rounds only: a bank of its own is recovered and served"), .serialized)
+struct ShredTests {
     @Test(
         "keys shred ends what the running server reads of the client at once; others are read on",
         .timeLimit(.minutes(10)))
