@@ -4,6 +4,7 @@ import Evidence
 import Foundation
 import Migrations
 import Postgres
+import PostgresServer
 
 /// What automations that watch transfers cost a transfer, in the CPU of the database.
 struct AutomationOutbox: Benchmark {
