@@ -39,7 +39,7 @@ struct FraudDecide: Benchmark {
             var tails: [Double] = []
             for round in 0..<context.rounds {
                 let times = try await measure(
-                    desk, callers: callers, from: Int64(10_000_000 * callers + round * 100_000))
+                    desk, callers: callers, from: Int64(100_000 * callers + round * 10_000))
                 medians.append(times[times.count / 2])
                 tails.append(times[times.count * 99 / 100])
             }
@@ -54,6 +54,17 @@ struct FraudDecide: Benchmark {
         return rows
     }
 
+    /// A time-out that strikes while the server ends a flight costs the connection: whoever pays asks again with the same
+    /// key, and so does this, within the same time.
+    private static func decide(_ desk: FraudDesk, _ request: PaymentRequest) async throws {
+        do {
+            _ = try await desk.decide(request)
+        } catch let error as PostgresError where error.kind == .connectionLost {
+            say("\(request.key) is asked about again: \(error.message)")
+            _ = try await desk.decide(request)
+        }
+    }
+
     /// Fills the states of 200 clients.
     private func warm(_ desk: FraudDesk) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -61,7 +72,7 @@ struct FraudDecide: Benchmark {
                 group.addTask {
                     for step in 0..<2_500 as Range<Int64> {
                         let number = step * 8 + worker
-                        _ = try await desk.decide(Self.payment(number, client: number % 200))
+                        try await Self.decide(desk, Self.payment(number, client: number % 200))
                     }
                 }
             }
@@ -79,7 +90,7 @@ struct FraudDecide: Benchmark {
                     for step in 0..<Int64(2_000 / callers) {
                         let number = start + step * Int64(callers) + worker
                         let begin = clock.now
-                        _ = try await desk.decide(Self.payment(number, client: number % 200))
+                        try await Self.decide(desk, Self.payment(number, client: number % 200))
                         times.append(Double((clock.now - begin).components.attoseconds) / 1e15)
                     }
                     return times
