@@ -153,6 +153,15 @@ struct DrillCommand: AsyncParsableCommand {
         @Flag(help: "Keep the restored cluster when a check fails.")
         var keepFailed = false
 
+        func validate() throws {
+            let known = ContinuityService.drillScenarios
+            guard known.contains(scenario) else {
+                throw ValidationError(
+                    "there is no drill \(scenario.prefix(40)); --scenario takes one of \(known.joined(separator: ", "))"
+                )
+            }
+        }
+
         func run() async throws {
             try await CommandRunner.run {
                 let (lines, passed) = try await ContinuityService.drill(

@@ -224,11 +224,14 @@ public enum ContinuityService {
         return (switched.lines, switched.isWhole)
     }
 
+    /// What `drill` takes as a scenario.
+    public static var drillScenarios: [String] { Drill.Scenario.allCases.map(\.rawValue) }
+
     public static func drill(
         dataDirectory: String, scenario: String, label: String?, keepsFailed: Bool
     ) async throws -> (lines: [String], passed: Bool) {
         guard let scenario = Drill.Scenario(rawValue: scenario) else {
-            return (["scenarios: " + Drill.Scenario.allCases.map(\.rawValue).joined(separator: ", ")], false)
+            return (["scenarios: " + drillScenarios.joined(separator: ", ")], false)
         }
         var request = Drill.Request()
         request.scenario = scenario
