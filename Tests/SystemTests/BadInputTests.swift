@@ -45,6 +45,13 @@ import Testing
         }
     }
 
+    @Test("an unknown drill is refused by name, with those that there are")
+    func unknownDrill() async throws {
+        let run = try await Program.run("drill", "run", "--data-dir", "/nonexistent", "--scenario", "earthquake")
+        #expect(run.status == 64)
+        #expect(run.error.contains("no drill earthquake") && run.error.contains("damaged-pages"), "\(run.error)")
+    }
+
     @Test(arguments: [1, 7, 4096, 1 << 20]) func `a random file is refused`(size: Int) async throws {
         try await withTemporaryDirectory { folder in
             var generator = SystemRandomNumberGenerator()
